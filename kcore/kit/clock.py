@@ -1,0 +1,65 @@
+"""Where time and chance come from: nothing else in kcore asks the machine for either.
+
+Sleeping needs no method of its own: `anyio.sleep` and every timeout follow the event loop's time, so a loop
+whose time is virtual (`tests/sim`) moves everything at once, and `LoopClock` tells wall time by the same loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+import uuid
+from typing import Protocol
+
+__all__ = ["Chance", "Clock", "LoopClock", "SystemClock"]
+
+
+class Clock(Protocol):
+    """Wall time."""
+
+    def now(self) -> float:
+        """Seconds since the epoch."""
+
+
+class SystemClock:
+    """The machine's wall time."""
+
+    def now(self) -> float:
+        return time.time()
+
+
+class LoopClock:
+    """Wall time that starts at `epoch` and runs with the event loop: virtual where the loop is."""
+
+    def __init__(self, epoch: float = 1_700_000_000.0) -> None:
+        self._epoch = epoch
+        self._start: float | None = None
+
+    def now(self) -> float:
+        loop_time = asyncio.get_running_loop().time()
+        if self._start is None:
+            self._start = loop_time
+        return self._epoch + loop_time - self._start
+
+
+class Chance:
+    """Seeded randomness: the same seed gives the same uids, name suffixes and jitter."""
+
+    # No vowels and no look-alikes, so that no suffix spells a word (upstream's apimachinery `util/rand`).
+    _ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
+
+    def __init__(self, seed: int | None = None) -> None:
+        self.random = random.Random(seed)
+
+    def uid(self) -> str:
+        """A version 4 UUID."""
+        return str(uuid.UUID(int=self.random.getrandbits(128), version=4))
+
+    def suffix(self, length: int = 5) -> str:
+        """What `generateName` appends."""
+        return "".join(self.random.choices(self._ALPHABET, k=length))
+
+    def jitter(self, base: float, factor: float) -> float:
+        """`base` to `base * (1 + factor)`."""
+        return base + self.random.random() * factor * base
