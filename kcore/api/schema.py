@@ -41,6 +41,7 @@ __all__ = [
     "empty_map",
     "empty_tuple",
     "false",
+    "fill",
     "null",
     "zero",
     "zero_quantity",
@@ -165,3 +166,9 @@ def empty_tuple() -> tuple[()]:
 def empty_map() -> Mapping[str, Any]:
     """`{}`, written even so."""
     return {}
+
+
+def fill(obj: Struct, **fields: Any) -> None:
+    """Set fields of an object that nobody else has seen yet: a fresh decode on its way through the registry."""
+    for name, value in fields.items():
+        msgspec.structs.force_setattr(obj, name, value)
