@@ -41,9 +41,12 @@ class Record(msgspec.Struct, frozen=True, gc=False):
 
 
 class EventType(Enum):
+    """BOOKMARK never comes from a channel; the watches that the registry makes of channels add it."""
+
     ADDED = "ADDED"
     MODIFIED = "MODIFIED"
     DELETED = "DELETED"
+    BOOKMARK = "BOOKMARK"
 
 
 class Event(msgspec.Struct, frozen=True, gc=False):
