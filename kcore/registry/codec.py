@@ -1,0 +1,45 @@
+"""How objects become stored bytes and back: all that the store knows of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import msgspec
+
+from kcore.api.scheme import Scheme
+from kcore.registry.strategy import Strategy
+
+__all__ = ["ObjectCodec"]
+
+_encode = msgspec.json.Encoder().encode
+_set = msgspec.structs.force_setattr
+
+
+class ObjectCodec:
+    """The store's Codec over a scheme: the bucket, the first segment of a key, names the kind."""
+
+    def __init__(self, scheme: Scheme, strategies: Iterable[type[Strategy]]) -> None:
+        self._scheme = scheme
+        self._decoders: dict[str, Callable[[bytes], Any]] = {}
+        self._fields: dict[str, tuple[tuple[str, Callable[[Any], str]], ...]] = {
+            scheme.of(s.type).group_resource: tuple(s.indexed.items()) for s in strategies if s.type and s.indexed
+        }
+
+    def stamp(self, key: str, obj: Any, revision: int) -> tuple[Any, bytes]:
+        """Write the revision into `obj`, which nobody else has seen, and encode it."""
+        _set(obj.metadata, "resource_version", str(revision))
+        return obj, _encode(obj)
+
+    def decode(self, key: str, data: bytes) -> Any:
+        bucket = key.partition("/")[0]
+        decode = self._decoders.get(bucket)
+        if decode is None:
+            kind = next(k for k in self._scheme if k.group_resource == bucket)
+            decode = self._decoders[bucket] = msgspec.json.Decoder(kind.type).decode
+        return decode(data)
+
+    def index(self, key: str, obj: Any) -> Sequence[tuple[str, str]]:
+        name = ("metadata.name", obj.metadata.name)
+        fields = self._fields.get(key.partition("/")[0])
+        return (name, *((field, read(obj)) for field, read in fields)) if fields else (name,)

@@ -1,0 +1,79 @@
+"""What the registry is asked: who, which verb, which object, with which options; and what it answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import NamedTuple, TypeAlias
+
+from kcore.api.kind import Kind
+from kcore.api.schema import TypeMeta
+from kcore.store.store import Record
+
+__all__ = ["Answer", "ListOptions", "ListPage", "PatchType", "Request", "User"]
+
+
+class User(NamedTuple):
+    """Who asks, as authentication found out."""
+
+    name: str
+    uid: str = ""
+    groups: tuple[str, ...] = ()
+    extra: Mapping[str, tuple[str, ...]] = {}
+
+
+@dataclass(slots=True)
+class Request:
+    """One request for a resource. `name` is empty for collections; a create has the name of its body, if any.
+
+    `warnings` and `code` are outcomes: what goes into Warning headers, and the HTTP status of the answer (200;
+    201 where an object was created, also by update; 202 where a deletion has only begun).
+    """
+
+    verb: str
+    kind: Kind
+    namespace: str
+    name: str
+    user: User
+    subresource: str = ""
+    dry_run: bool = False
+    field_manager: str = ""
+    field_validation: str = "Warn"
+    warnings: list[str] = field(default_factory=list)
+    code: int = 200
+
+
+Answer: TypeAlias = Record | TypeMeta
+"""A Record is an object of the request's kind: sent as `kind.type_meta + record.data[1:]`. Anything else (Status,
+Scale, ...) has its own `kind` and `api_version` filled in and is encoded as it is."""
+
+
+class PatchType(Enum):
+    JSON = "application/json-patch+json"
+    MERGE = "application/merge-patch+json"
+    STRATEGIC = "application/strategic-merge-patch+json"
+    APPLY = "application/apply-patch+yaml"
+
+
+class ListOptions(NamedTuple):
+    """The query of a list or watch, as decoded; the strings are still raw."""
+
+    label_selector: str = ""
+    field_selector: str = ""
+    resource_version: str = ""
+    resource_version_match: str = ""
+    limit: int = 0
+    continue_: str = ""
+    allow_watch_bookmarks: bool = False
+    send_initial_events: bool | None = None
+    timeout_seconds: int | None = None
+
+
+class ListPage(NamedTuple):
+    """One page of a list: `metadata` is (resource_version, continue_, remaining_item_count)."""
+
+    records: tuple[Record, ...] | list[Record]
+    resource_version: str
+    continue_: str = ""
+    remaining_item_count: int | None = None

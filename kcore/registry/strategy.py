@@ -1,0 +1,106 @@
+"""What is particular to a kind. The base class is the strategy of a kind with nothing particular.
+
+Objects given to `default` and `prepare_*` are fresh and belong to the request: they are filled in place
+(`kcore.api.schema.fill`). `old` is shared: nothing of it may be filled, not even after it was put into `new`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar, NamedTuple
+
+from kcore.api.field import FieldError
+from kcore.api.kind import Kind
+from kcore.api.meta_v1 import DeleteOptions
+from kcore.api.schema import fill
+from kcore.api.scheme import Scheme
+from kcore.kit.clock import Chance, Clock
+from kcore.registry.request import Request
+from kcore.store.store import Store
+
+__all__ = ["Environment", "Strategy"]
+
+
+class Environment(NamedTuple):
+    """What a strategy or admission plugin may look at beyond its request."""
+
+    store: Store
+    scheme: Scheme
+    clock: Clock
+    chance: Chance
+    service_cidr: str = "10.96.0.0/16"
+    node_ports: tuple[int, int] = (30000, 32767)
+
+
+class Strategy:
+    """The rules of one kind; one instance for each.
+
+    A create runs: default, mutating admission, prepare_for_create, validate, validating admission, allocate, commit.
+    An update runs the same way with the `_update` forms. Updates of a subresource whose body is the object
+    itself (status, resize, approval, ...) run the `_status_update` forms; `req.subresource` tells which.
+    """
+
+    type: ClassVar[type[Any] | None] = None
+    """The Struct whose kind this is for."""
+
+    indexed: ClassVar[Mapping[str, Callable[[Any], str]]] = {}
+    """Selectable fields that watches are narrowed by without looking at each event: name -> how to read it."""
+
+    create_on_update: ClassVar[bool] = False
+    unconditional_update: ClassVar[bool] = True
+    """Whether an update without resourceVersion overwrites whatever stands."""
+
+    returns_deleted: ClassVar[bool] = False
+    """Whether delete answers the deleted object where other kinds answer a Status."""
+
+    default_orphans: ClassVar[bool] = False
+    """Whether deletion without a propagation policy leaves the dependents alone (ReplicationController)."""
+
+    def __init__(self, kind: Kind, env: Environment) -> None:
+        self.kind = kind
+        self.env = env
+        self._has_status = "status" in kind.type.__struct_fields__ and kind.subresource("status") is not None
+        self._has_generation = self._has_status and "spec" in kind.type.__struct_fields__
+
+    def default(self, obj: Any) -> None:
+        """Fill what the client left out: upstream's SetDefaults, run on every decoded body."""
+
+    def prepare_for_create(self, req: Request, obj: Any) -> None:
+        """Clear what clients may not set (status), start the generation."""
+
+    def prepare_for_update(self, req: Request, new: Any, old: Any) -> None:
+        """Keep what an update may not touch (status), raise the generation where the spec changed."""
+
+    def validate(self, req: Request, obj: Any) -> Sequence[FieldError]:
+        """Broken rules of a new object; metadata is checked elsewhere, for every kind alike."""
+        return ()
+
+    def validate_update(self, req: Request, new: Any, old: Any) -> Sequence[FieldError]:
+        """Broken rules of a changed object: those of `validate` and the immutable fields."""
+        return self.validate(req, new)
+
+    def prepare_for_status_update(self, req: Request, new: Any, old: Any) -> None:
+        """Keep everything but the status."""
+        if "spec" in new.__struct_fields__:
+            fill(new, spec=old.spec)
+
+    def validate_status_update(self, req: Request, new: Any, old: Any) -> Sequence[FieldError]:
+        return ()
+
+    def warnings(self, req: Request, obj: Any, old: Any = None) -> Sequence[str]:
+        """Advice for the client, sent as Warning headers."""
+        return ()
+
+    def allocate(self, req: Request, new: Any, old: Any | None) -> None:
+        """Take what must be unique (cluster IPs, ports), at the last moment before the commit and without awaiting."""
+
+    def release(self, obj: Any) -> None:
+        """Give back what `allocate` took: the object is gone or was not stored after all."""
+
+    def grace_period(self, req: Request, obj: Any, options: DeleteOptions) -> int | None:
+        """Seconds an object may take to go; None: it goes at once (unless finalizers hold it)."""
+        return None
+
+    def selectable_fields(self, obj: Any) -> Mapping[str, str]:
+        """Values of field selectors beyond metadata.name and metadata.namespace. The keys never vary."""
+        return {}
