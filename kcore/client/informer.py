@@ -1,0 +1,189 @@
+"""Caches of what the server holds: one per kind, shared by everyone in the process, always a moment behind.
+
+Objects in them are frozen and shared with all other readers. Handlers are called synchronously, in the order of
+events, one call an object: they note keys and counts, and leave the work to a queue.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Sequence
+from typing import Any, Generic, TypeVar
+
+import anyio
+import structlog
+from anyio.abc import TaskGroup, TaskStatus
+
+from kcore.api.kind import Kind
+from kcore.api.object import Object
+from kcore.client.client import Client, WatchEvent, WatchType
+from kcore.client.reflector import Reflector
+from kcore.kit.clock import Chance
+
+__all__ = ["Informer", "Informers", "OnChange", "key_of"]
+
+T = TypeVar("T", bound=Object)
+OnChange = Callable[[T | None, T | None], None]
+IndexFunction = Callable[[T], Iterable[str]]
+
+log = structlog.get_logger(__name__)
+
+
+def key_of(obj: Object) -> str:
+    """`"namespace/name"`, or `"name"` where there is no namespace: how caches and queues call an object."""
+    metadata = obj.metadata
+    return f"{metadata.namespace}/{metadata.name}" if metadata.namespace else metadata.name
+
+
+class _Index(Generic[T]):
+    """The objects of a cache by a value that a function reads off them."""
+
+    def __init__(self, function: IndexFunction[T]) -> None:
+        self._function = function
+        self._buckets: dict[str, dict[str, T]] = {}
+
+    def get(self, value: str) -> list[T]:
+        bucket = self._buckets.get(value)
+        return list(bucket.values()) if bucket else []
+
+    def change(self, key: str, old: T | None, new: T | None) -> None:
+        before = tuple(self._function(old)) if old is not None else ()
+        after = tuple(self._function(new)) if new is not None else ()
+        if before != after:
+            for value in before:
+                self._remove(value, key)
+        if new is not None:
+            for value in after:
+                self._buckets.setdefault(value, {})[key] = new
+
+    def _remove(self, value: str, key: str) -> None:
+        bucket = self._buckets[value]
+        del bucket[key]
+        if not bucket:
+            del self._buckets[value]
+
+
+class Informer(Generic[T]):
+    """The cache of one kind (perhaps narrowed by a field selector). Only its reflector writes to it."""
+
+    def __init__(self, client: Client, kind: Kind, chance: Chance, field_selector: str = "") -> None:
+        self.kind = kind
+        self._objects: dict[str, T] = {}
+        self._indexes: dict[str, _Index[T]] = {}
+        self._handlers: list[OnChange[T]] = []
+        self._synced = anyio.Event()
+        self._reflector: Reflector[T] = Reflector(
+            client, kind, replace=self._replace, apply=self._apply, chance=chance, field_selector=field_selector
+        )
+
+    def __len__(self) -> int:
+        return len(self._objects)
+
+    def get(self, key: str) -> T | None:
+        """The object called `key` (see `key_of`)."""
+        return self._objects.get(key)
+
+    def get_object(self, namespace: str, name: str) -> T | None:
+        return self._objects.get(f"{namespace}/{name}" if namespace else name)
+
+    def values(self) -> Collection[T]:
+        """All objects: a live view, so make a list of it before awaiting anything."""
+        return self._objects.values()
+
+    def by_index(self, index_name: str, value: str) -> list[T]:
+        """The objects for which the index's function gave `value`."""
+        return self._indexes[index_name].get(value)
+
+    def add_index(self, name: str, function: IndexFunction[T]) -> None:
+        """Keep an index from now on. A name that is known already keeps its function: indexes are shared, too."""
+        if name in self._indexes:
+            return
+        index = self._indexes[name] = _Index(function)
+        for key, obj in self._objects.items():
+            index.change(key, None, obj)
+
+    def add_handler(self, on_change: OnChange[T]) -> None:
+        """Call `on_change(old, new)` for each change: `(None, obj)` for what is new or there already, `(obj, None)`
+        for what is gone."""
+        self._handlers.append(on_change)
+        for obj in list(self._objects.values()):
+            self._call(on_change, None, obj)
+
+    @property
+    def synced(self) -> bool:
+        """Whether the cache has once held everything."""
+        return self._synced.is_set()
+
+    async def wait_synced(self) -> None:
+        await self._synced.wait()
+
+    async def run(self) -> None:
+        """Follow the server until cancelled."""
+        await self._reflector.run()
+
+    def _replace(self, items: Sequence[T]) -> None:
+        fresh = {key_of(obj): obj for obj in items}
+        for key in [key for key in self._objects if key not in fresh]:
+            self._change(key, None)
+        for key, obj in fresh.items():
+            old = self._objects.get(key)
+            if old is None or old.metadata.resource_version != obj.metadata.resource_version:
+                self._change(key, obj)
+        self._synced.set()
+
+    def _apply(self, events: Sequence[WatchEvent[T]]) -> None:
+        for type_, obj in events:
+            if type_ is WatchType.DELETED:
+                self._change(key_of(obj), None, last=obj)
+            elif type_ is not WatchType.BOOKMARK:
+                self._change(key_of(obj), obj)
+
+    def _change(self, key: str, new: T | None, last: T | None = None) -> None:
+        old = self._objects.get(key)
+        if new is not None:
+            self._objects[key] = new
+        elif self._objects.pop(key, None) is None:
+            return
+        for index in self._indexes.values():
+            index.change(key, old, new)
+        for handler in self._handlers:
+            self._call(handler, last if new is None and last is not None else old, new)
+
+    def _call(self, handler: OnChange[T], old: T | None, new: T | None) -> None:
+        try:
+            handler(old, new)
+        except Exception:  # one reader's fault must not blind the others
+            log.exception("informer handler failed", kind=self.kind.name)
+
+
+class Informers:
+    """All caches of a process, made on demand and shared."""
+
+    def __init__(self, client: Client, chance: Chance | None = None) -> None:
+        self._client = client
+        self._chance = chance or Chance()
+        self._informers: dict[tuple[Kind, str], Informer[Any]] = {}
+        self._tasks: TaskGroup | None = None
+
+    def of(self, kind: type[T] | Kind, *, field_selector: str = "") -> Informer[T]:
+        """The cache of a kind, or of what `field_selector` leaves of it. One asked for while running starts at once."""
+        kind = kind if isinstance(kind, Kind) else self._client.scheme.of(kind)
+        informer = self._informers.get((kind, field_selector))
+        if informer is None:
+            informer = Informer(self._client, kind, self._chance, field_selector)
+            self._informers[kind, field_selector] = informer
+            if self._tasks is not None:
+                self._tasks.start_soon(informer.run)
+        return informer
+
+    async def wait_synced(self) -> None:
+        """Wait until every cache asked for so far has held everything once."""
+        for informer in list(self._informers.values()):
+            await informer.wait_synced()
+
+    async def run(self, *, task_status: TaskStatus[None]) -> None:
+        """Keep all caches. Started once those asked for before are filled."""
+        async with anyio.create_task_group() as self._tasks:
+            for informer in list(self._informers.values()):
+                self._tasks.start_soon(informer.run)
+            await self.wait_synced()
+            task_status.started()
