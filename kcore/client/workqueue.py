@@ -1,0 +1,127 @@
+"""The queue between what changed and who mends it.
+
+Its contract is that of client-go's workqueue: a key waits at most once however often it was added; two workers
+never hold the same key; a key added while it is being worked on comes again afterwards; and what failed comes back
+later and later.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import Generic, NamedTuple, TypeVar
+
+__all__ = ["QueueStatistics", "WorkQueue"]
+
+K = TypeVar("K")
+
+FIRST_DELAY = 0.005
+LONGEST_DELAY = 1000.0
+
+
+class QueueStatistics(NamedTuple):
+    """`waiting` are ready, `working` with a worker, `delayed` not due yet; the others count since the start."""
+
+    waiting: int
+    working: int
+    delayed: int
+    adds: int
+    retries: int
+
+
+class WorkQueue(Generic[K]):
+    """Keys to work on. `add*` may be called from anywhere on the loop; `get` and `done` are for workers."""
+
+    def __init__(self, first_delay: float = FIRST_DELAY, longest_delay: float = LONGEST_DELAY) -> None:
+        self._first_delay = first_delay
+        self._longest_delay = longest_delay
+        self._ready: deque[K] = deque()
+        self._dirty: set[K] = set()
+        self._working: set[K] = set()
+        self._delayed: dict[K, asyncio.TimerHandle] = {}
+        self._failures: dict[K, int] = {}
+        self._idle: deque[asyncio.Future[None]] = deque()
+        self._adds = 0
+        self._retries = 0
+
+    def add(self, key: K) -> None:
+        """Have `key` worked on soon."""
+        if key in self._dirty:
+            return
+        self._adds += 1
+        self._dirty.add(key)
+        if key not in self._working:
+            self._enqueue(key)
+
+    def add_after(self, key: K, seconds: float) -> None:
+        """Have `key` worked on in `seconds`; of several delays of a key the earliest holds."""
+        if seconds <= 0:
+            self.add(key)
+            return
+        loop = asyncio.get_running_loop()
+        due = loop.time() + seconds
+        earlier = self._delayed.get(key)
+        if earlier is not None:
+            if earlier.when() <= due:
+                return
+            earlier.cancel()
+        self._delayed[key] = loop.call_at(due, self._due, key)
+
+    def add_rate_limited(self, key: K) -> None:
+        """Have `key` worked on again after a failure: 5 ms, 10 ms, 20 ms, ... until `forget`."""
+        failures = self._failures.get(key, 0)
+        self._failures[key] = failures + 1
+        self._retries += 1
+        self.add_after(key, min(self._first_delay * 2.0 ** min(failures, 60), self._longest_delay))
+
+    def forget(self, key: K) -> None:
+        """`key` went well: its next failure is its first."""
+        self._failures.pop(key, None)
+
+    def failures(self, key: K) -> int:
+        """How often `key` failed in a row."""
+        return self._failures.get(key, 0)
+
+    async def get(self) -> K:
+        """Wait for a key and take it; `done` must follow."""
+        while not self._ready:
+            waiter = asyncio.get_running_loop().create_future()
+            self._idle.append(waiter)
+            try:
+                await waiter
+            except asyncio.CancelledError:
+                self._pass_on(waiter)
+                raise
+        key = self._ready.popleft()
+        self._dirty.discard(key)
+        self._working.add(key)
+        return key
+
+    def done(self, key: K) -> None:
+        """The worker has finished with `key`."""
+        self._working.remove(key)
+        if key in self._dirty:
+            self._enqueue(key)
+
+    def statistics(self) -> QueueStatistics:
+        return QueueStatistics(len(self._ready), len(self._working), len(self._delayed), self._adds, self._retries)
+
+    def _due(self, key: K) -> None:
+        del self._delayed[key]
+        self.add(key)
+
+    def _enqueue(self, key: K) -> None:
+        self._ready.append(key)
+        self._wake_one()
+
+    def _wake_one(self) -> None:
+        while self._idle:
+            waiter = self._idle.popleft()
+            if not waiter.done():
+                waiter.set_result(None)
+                return
+
+    def _pass_on(self, waiter: asyncio.Future[None]) -> None:
+        """A worker that is cancelled after it was woken wakes another in its place."""
+        if waiter.done() and not waiter.cancelled() and self._ready:
+            self._wake_one()
