@@ -4,31 +4,21 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from enum import Enum
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 from kcore.api.kind import Kind
 from kcore.api.meta_v1 import DeleteOptions
 from kcore.api.object import Object
 from kcore.api.scheme import Scheme
+from kcore.registry.request import PatchType
+from kcore.store.store import EventType
 
 __all__ = ["Client", "Listed", "PatchType", "WatchEvent", "WatchType"]
 
 T = TypeVar("T", bound=Object)
 
 
-class PatchType(Enum):
-    JSON = "application/json-patch+json"
-    MERGE = "application/merge-patch+json"
-    STRATEGIC = "application/strategic-merge-patch+json"
-    APPLY = "application/apply-patch+yaml"
-
-
-class WatchType(Enum):
-    ADDED = "ADDED"
-    MODIFIED = "MODIFIED"
-    DELETED = "DELETED"
-    BOOKMARK = "BOOKMARK"
+WatchType = EventType
 
 
 class WatchEvent(NamedTuple, Generic[T]):
