@@ -7,7 +7,7 @@ Objects given to `default` and `prepare_*` are fresh and belong to the request: 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, TypeAlias
 
 from kcore.api.field import FieldError
 from kcore.api.kind import Kind
@@ -18,7 +18,10 @@ from kcore.kit.clock import Chance, Clock
 from kcore.registry.request import Request
 from kcore.store.store import Store
 
-__all__ = ["Environment", "Strategy"]
+__all__ = ["Environment", "Settle", "Strategy"]
+
+Settle: TypeAlias = Callable[[bool], None]
+"""Told whether the object was stored: keeps or gives back what was taken for it."""
 
 
 class Environment(NamedTuple):
@@ -35,7 +38,8 @@ class Environment(NamedTuple):
 class Strategy:
     """The rules of one kind; one instance for each.
 
-    A create runs: default, mutating admission, prepare_for_create, validate, validating admission, allocate, commit.
+    A create runs: default, mutating admission, begin, prepare_for_create, validate, validating admission, commit,
+    and at last what `begin` answered.
     An update runs the same way with the `_update` forms. Updates of a subresource whose body is the object
     itself (status, resize, approval, ...) run the `_status_update` forms; `req.subresource` tells which.
     """
@@ -91,11 +95,17 @@ class Strategy:
         """Advice for the client, sent as Warning headers."""
         return ()
 
-    def allocate(self, req: Request, new: Any, old: Any | None) -> None:
-        """Take what must be unique (cluster IPs, ports), at the last moment before the commit and without awaiting."""
+    def begin(self, req: Request, new: Any, old: Any | None) -> Settle | None:
+        """Take what must be unique (cluster IPs, ports) for a create (`old` is None) or update, without awaiting.
 
-    def release(self, obj: Any) -> None:
-        """Give back what `allocate` took: the object is gone or was not stored after all."""
+        It runs before `prepare_*` and `validate`, as upstream's BeginCreate and BeginUpdate do, so that what it
+        fills in is checked too, and may raise ApiError. The answer must be called exactly once: with True after
+        the commit, with False when the object was not stored after all (invalid, refused, conflict, dry run).
+        """
+        return None
+
+    def deleted(self, obj: Any) -> None:
+        """The object is gone from the store: give back what `begin` took for it."""
 
     def grace_period(self, req: Request, obj: Any, options: DeleteOptions) -> int | None:
         """Seconds an object may take to go; None: it goes at once (unless finalizers hold it)."""
