@@ -23,7 +23,9 @@ class ObjectCodec:
         self._scheme = scheme
         self._decoders: dict[str, Callable[[bytes], Any]] = {}
         self._fields: dict[str, tuple[tuple[str, Callable[[Any], str]], ...]] = {
-            scheme.of(s.type).group_resource: tuple(s.indexed.items()) for s in strategies if s.type and s.indexed
+            scheme.of(s.type).group_resource: tuple((name, s.selectable[name]) for name in s.indexed)
+            for s in strategies
+            if s.type and s.indexed
         }
 
     def stamp(self, key: str, obj: Any, revision: int) -> tuple[Any, bytes]:

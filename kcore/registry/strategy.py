@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, NamedTuple, TypeAlias
 
+import msgspec
+
 from kcore.api.field import FieldError
 from kcore.api.kind import Kind
 from kcore.api.meta_v1 import DeleteOptions
@@ -47,8 +49,14 @@ class Strategy:
     type: ClassVar[type[Any] | None] = None
     """The Struct whose kind this is for."""
 
-    indexed: ClassVar[Mapping[str, Callable[[Any], str]]] = {}
-    """Selectable fields that watches are narrowed by without looking at each event: name -> how to read it."""
+    selectable: ClassVar[Mapping[str, Callable[[Any], str]]] = {}
+    """Field selectors beyond metadata.name and metadata.namespace: name -> how to read it from an object."""
+
+    indexed: ClassVar[tuple[str, ...]] = ()
+    """Names out of `selectable` by which watches are narrowed without looking at each event."""
+
+    generation: ClassVar[tuple[str, ...]] = ()
+    """The attributes whose change raises metadata.generation, such as `("spec",)`; none: there is no generation."""
 
     create_on_update: ClassVar[bool] = False
     unconditional_update: ClassVar[bool] = True
@@ -63,17 +71,33 @@ class Strategy:
     def __init__(self, kind: Kind, env: Environment) -> None:
         self.kind = kind
         self.env = env
-        self._has_status = "status" in kind.type.__struct_fields__ and kind.subresource("status") is not None
-        self._has_generation = self._has_status and "spec" in kind.type.__struct_fields__
+        self._others = tuple(
+            f for f in kind.type.__struct_fields__ if f not in ("kind", "api_version", "metadata", "status")
+        )
+        self._no_status = _default_of(kind.type, "status") if kind.subresource("status") else None
 
     def default(self, obj: Any) -> None:
         """Fill what the client left out: upstream's SetDefaults, run on every decoded body."""
 
+    def name_errors(self, name: str, prefix: bool) -> Sequence[str]:
+        """What is wrong with a name (`prefix`: with a generateName); the rule of most kinds is a DNS subdomain."""
+        return ()
+
     def prepare_for_create(self, req: Request, obj: Any) -> None:
         """Clear what clients may not set (status), start the generation."""
+        if self._no_status:
+            fill(obj, status=self._no_status())
+        if self.generation:
+            fill(obj.metadata, generation=1)
 
     def prepare_for_update(self, req: Request, new: Any, old: Any) -> None:
         """Keep what an update may not touch (status), raise the generation where the spec changed."""
+        if self._no_status:
+            fill(new, status=old.status)
+        for name in self.generation:
+            if getattr(new, name) != getattr(old, name):
+                fill(new.metadata, generation=old.metadata.generation + 1)
+                break
 
     def validate(self, req: Request, obj: Any) -> Sequence[FieldError]:
         """Broken rules of a new object; metadata is checked elsewhere, for every kind alike."""
@@ -84,9 +108,9 @@ class Strategy:
         return self.validate(req, new)
 
     def prepare_for_status_update(self, req: Request, new: Any, old: Any) -> None:
-        """Keep everything but the status."""
-        if "spec" in new.__struct_fields__:
-            fill(new, spec=old.spec)
+        """Keep everything but the status (and metadata: kinds that guard labels here say so)."""
+        for name in self._others:
+            fill(new, **{name: getattr(old, name)})
 
     def validate_status_update(self, req: Request, new: Any, old: Any) -> Sequence[FieldError]:
         return ()
@@ -111,6 +135,18 @@ class Strategy:
         """Seconds an object may take to go; None: it goes at once (unless finalizers hold it)."""
         return None
 
-    def selectable_fields(self, obj: Any) -> Mapping[str, str]:
-        """Values of field selectors beyond metadata.name and metadata.namespace. The keys never vary."""
-        return {}
+    def holds_deletion(self, obj: Any) -> bool:
+        """Whether something beside metadata.finalizers keeps the object (Namespace: spec.finalizers)."""
+        return False
+
+    def begin_deletion(self, obj: Any) -> None:
+        """In place, on the fresh copy that is stored with its first deletionTimestamp (Namespace: its phase)."""
+
+
+def _default_of(type_: type[Any], name: str) -> Callable[[], Any] | None:
+    """How to make the empty value of a field: its default, fresh where it is an object."""
+    field = next((f for f in msgspec.structs.fields(type_) if f.name == name), None)
+    if field is None:
+        return None
+    factory: Any = field.default_factory
+    return (lambda: field.default) if factory is msgspec.NODEFAULT else factory
