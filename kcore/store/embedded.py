@@ -1,0 +1,198 @@
+"""The store inside the process: folds in memory over a log, which is SQLite on disk or nothing at all.
+
+A commit is checked, given its revision and appended without awaiting in between, so no lock exists. With a durable
+log there are two states at any moment: the durable one, which readers and watchers see, and the head, which has the
+commits on their way to disk as well and against which preconditions are checked.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+
+import anyio
+from anyio.abc import TaskStatus
+
+from kcore.store.bucket import Bucket, bucket_of
+from kcore.store.group_commit import GroupCommit
+from kcore.store.history import WINDOW, Window
+from kcore.store.log import Entry, Log
+from kcore.store.store import (
+    Channel,
+    Codec,
+    Delete,
+    Event,
+    EventType,
+    Op,
+    Page,
+    Record,
+    RevisionMismatch,
+    StoreUnavailable,
+)
+from kcore.store.watch import Progress
+
+__all__ = ["EmbeddedStore"]
+
+# The first revision, as etcd has it: an empty store is at 1, because "0" has a meaning of its own in requests.
+FIRST_REVISION = 1
+
+# The age of history is measured in so many steps of its window.
+AGE_STEPS = 10
+
+
+class EmbeddedStore:
+    """`Store` over a `Log`. The constructor recovers what the log holds; `run` keeps it going.
+
+    With a log that is not durable, commits work without `run`, which then only ages the history.
+    """
+
+    def __init__(self, codec: Codec, log: Log, *, history: Window = WINDOW) -> None:
+        self._codec = codec
+        self._window = history
+        self._progress = Progress(FIRST_REVISION)
+        self._buckets: dict[str, Bucket] = {}
+        self._oldest = FIRST_REVISION
+        self._pending: dict[str, Event] = {}
+        self._group = GroupCommit(log, self._apply, self._pending.clear) if log.durable else None
+        self._recover(log)
+        self._assigned = self._progress.revision
+
+    @property
+    def revision(self) -> int:
+        return self._progress.revision
+
+    @property
+    def oldest_revision(self) -> int:
+        return self._oldest
+
+    def get(self, key: str) -> Record | None:
+        bucket = self._buckets.get(bucket_of(key))
+        return bucket.get(key) if bucket else None
+
+    def head(self, key: str) -> Record | None:
+        event = self._pending.get(key)
+        if event is None:
+            return self.get(key)
+        return None if event.type is EventType.DELETED else event.record
+
+    def range(self, prefix: str, *, at: int | None = None, after: str = "", limit: int = 0) -> Page:
+        return self._bucket(bucket_of(prefix)).range(prefix, at, after, limit)
+
+    def watch(self, prefix: str, *, since: int, index: tuple[str, str] | None = None) -> Channel:
+        return self._bucket(bucket_of(prefix)).watch(prefix, since, index)
+
+    async def commit(self, *ops: Op) -> Sequence[Record]:
+        events = self._prepare(ops)
+        if self._group is None:
+            self._apply(events)
+        else:
+            for event in events:
+                self._pending[event.record.key] = event
+            await self._group.commit(events)
+        return [event.record for event in events]
+
+    async def run(self, *, task_status: TaskStatus[None]) -> None:
+        """Write the log and age the history, until cancelled."""
+        async with anyio.create_task_group() as tasks:
+            if self._group is not None:
+                await tasks.start(self._group.run)
+            task_status.started()
+            await self._age()
+
+    def _prepare(self, ops: Sequence[Op]) -> Sequence[Event]:
+        """The events of a commit, if all its preconditions hold."""
+        revision = self._assigned + 1
+        if len(ops) > 1 and len({op.key for op in ops}) < len(ops):
+            raise ValueError("a commit may change a key only once")
+        standing = [self._check(op) for op in ops]
+        events = [self._event(op, current, revision) for op, current in zip(ops, standing, strict=True)]
+        self._assigned = revision
+        return events
+
+    def _check(self, op: Op) -> Record | None:
+        """What stands at the op's key, if it is what the op expects."""
+        current = self.head(op.key)
+        met = op.expected is None or op.expected == (0 if current is None else current.revision)
+        if not met or (current is None and isinstance(op, Delete)):
+            raise RevisionMismatch(op.key, current)
+        return current
+
+    def _event(self, op: Op, current: Record | None, revision: int) -> Event:
+        obj, data = self._codec.stamp(op.key, op.obj, revision)
+        record = Record(op.key, revision, obj, data)
+        return Event(_type(current, isinstance(op, Delete)), record, current)
+
+    def _apply(self, events: Sequence[Event]) -> None:
+        """Make a commit visible: fold its events into the indexes, histories and topics."""
+        revision = events[0].record.revision
+        assert revision > self._progress.revision
+        self._progress.revision = revision
+        for event in events:
+            key = event.record.key
+            bucket = self._bucket(bucket_of(key))
+            bucket.apply(event)
+            if self._pending.get(key) is event:
+                del self._pending[key]
+        for event in events:
+            bucket = self._bucket(bucket_of(event.record.key))
+            if dropped := bucket.trim(self._window):
+                self._forget(dropped)
+
+    async def _age(self) -> None:
+        """Drop events that have been in the history for longer than the window."""
+        revisions: deque[int] = deque()
+        while True:
+            revisions.append(self.revision)
+            await anyio.sleep(self._window.seconds / AGE_STEPS)
+            if len(revisions) > AGE_STEPS:
+                horizon = revisions.popleft()
+                for bucket in self._buckets.values():
+                    if dropped := bucket.drop_through(horizon):
+                        self._forget(dropped)
+
+    def _forget(self, dropped: Sequence[Event]) -> None:
+        """Follow a bucket's history in what it has dropped."""
+        last = dropped[-1].record
+        self._oldest = max(self._oldest, last.revision)
+        if self._group is not None:
+            self._group.forget(dropped, {bucket_of(last.key): last.revision})
+
+    def _recover(self, log: Log) -> None:
+        """Fold what the log holds."""
+        for name, revision in log.compacted().items():
+            self._buckets[name] = Bucket(name, self._codec, self._progress, revision)
+            self._oldest = max(self._oldest, revision)
+        self._progress.revision = self._oldest
+        for entry in log.entries():
+            self._replay(entry)
+        for bucket in self._buckets.values():
+            if dropped := bucket.trim(self._window):
+                self._forget(dropped)
+
+    def _replay(self, entry: Entry) -> None:
+        bucket = self._bucket(bucket_of(entry.key))
+        previous = bucket.get(entry.key)
+        try:
+            obj = self._codec.decode(entry.key, entry.data)
+        except Exception as error:
+            raise StoreUnavailable(
+                f"the store holds an object that can not be read, {entry.key} at revision {entry.revision}: {error}"
+            ) from error
+        record = Record(entry.key, entry.revision, obj, entry.data)
+        self._progress.revision = max(self._progress.revision, entry.revision)
+        if entry.revision > bucket.compacted:
+            bucket.apply(Event(_type(previous, entry.deleted), record, previous))
+        elif not entry.deleted:
+            bucket.restore(record)
+
+    def _bucket(self, name: str) -> Bucket:
+        bucket = self._buckets.get(name)
+        if bucket is None:
+            bucket = self._buckets[name] = Bucket(name, self._codec, self._progress)
+        return bucket
+
+
+def _type(previous: Record | None, deleted: bool) -> EventType:
+    if deleted:
+        return EventType.DELETED
+    return EventType.ADDED if previous is None else EventType.MODIFIED
