@@ -176,7 +176,7 @@ class StatefulSetSpec(Struct):
     replicas: Int32 | None = None
     revision_history_limit: Int32 | None = None
     selector: LabelSelector | None = field(default_factory=null)
-    service_name: str = ""
+    service_name: str = field(default_factory=empty)
     template: PodTemplateSpec = field(default_factory=PodTemplateSpec)
     update_strategy: StatefulSetUpdateStrategy = field(default_factory=StatefulSetUpdateStrategy)
     volume_claim_templates: Annotated[tuple[PersistentVolumeClaim, ...], LIST_ATOMIC] = ()
@@ -191,7 +191,7 @@ class StatefulSetCondition(Struct):
 
 
 class StatefulSetStatus(Struct):
-    available_replicas: Int32 = 0
+    available_replicas: Int32 = field(default_factory=zero)
     collision_count: Int32 | None = None
     conditions: Annotated[tuple[StatefulSetCondition, ...], ListMap("type"), Patch("merge", key="type")] = ()
     current_replicas: Int32 = 0

@@ -155,7 +155,7 @@ class HorizontalPodAutoscalerStatus(Struct):
     conditions: Annotated[
         tuple[HorizontalPodAutoscalerCondition, ...], ListMap("type"), Patch("merge", key="type")
     ] = ()
-    current_metrics: Annotated[tuple[MetricStatus, ...], LIST_ATOMIC] = ()
+    current_metrics: Annotated[tuple[MetricStatus, ...] | None, LIST_ATOMIC] = field(default_factory=null)
     current_replicas: Int32 = 0
     desired_replicas: Int32 = field(default_factory=zero)
     last_scale_time: Time | None = None

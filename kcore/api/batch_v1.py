@@ -44,7 +44,7 @@ class PodFailurePolicy(Struct):
 
 class SuccessPolicyRule(Struct):
     succeeded_count: Int32 | None = None
-    succeeded_indexes: str = ""
+    succeeded_indexes: str | None = None
 
 
 class SuccessPolicy(Struct):
