@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 __all__ = [
+    "OMITTED",
     "FieldError",
     "Path",
     "duplicate",
@@ -25,7 +26,7 @@ __all__ = [
     "type_invalid",
 ]
 
-_OMITTED = object()
+OMITTED = object()
 
 # reason -> the words that open the message
 _WORDS = {
@@ -76,7 +77,7 @@ class FieldError(NamedTuple):
     @property
     def body(self) -> str:
         words = _WORDS[self.type]
-        if self.value is not _OMITTED:
+        if self.value is not OMITTED:
             words = f"{words}: {_render(self.value)}"
         return f"{words}: {self.detail}" if self.detail else words
 
@@ -94,7 +95,7 @@ def _render(value: Any) -> str:
         return "true" if value else "false"
     if isinstance(value, int | float):
         return str(value)
-    return msgspec.json.encode(value).decode()
+    return msgspec.json.encode(value, order="deterministic").decode()
 
 
 def invalid(path: Path, value: Any, detail: str) -> FieldError:
@@ -106,7 +107,7 @@ def type_invalid(path: Path, value: Any, detail: str) -> FieldError:
 
 
 def required(path: Path, detail: str = "") -> FieldError:
-    return FieldError("FieldValueRequired", path.text, _OMITTED, detail)
+    return FieldError("FieldValueRequired", path.text, OMITTED, detail)
 
 
 def duplicate(path: Path, value: Any) -> FieldError:
@@ -124,12 +125,12 @@ def not_supported(path: Path, value: Any, supported: Sequence[str]) -> FieldErro
 
 
 def forbidden(path: Path, detail: str) -> FieldError:
-    return FieldError("FieldValueForbidden", path.text, _OMITTED, detail)
+    return FieldError("FieldValueForbidden", path.text, OMITTED, detail)
 
 
 def too_long(path: Path, limit: int) -> FieldError:
     unit = "byte" if limit == 1 else "bytes"
-    return FieldError("FieldValueTooLong", path.text, _OMITTED, f"may not be more than {limit} {unit}")
+    return FieldError("FieldValueTooLong", path.text, OMITTED, f"may not be more than {limit} {unit}")
 
 
 def too_many(path: Path, actual: int, limit: int) -> FieldError:
@@ -143,4 +144,4 @@ def too_few(path: Path, actual: int, least: int) -> FieldError:
 
 
 def internal(path: Path, detail: str) -> FieldError:
-    return FieldError("InternalError", path.text, _OMITTED, detail)
+    return FieldError("InternalError", path.text, OMITTED, detail)
