@@ -111,19 +111,23 @@ MAP_ATOMIC = MapType("atomic")
 # value as Go would and writes it back in canonical form (or says what is wrong with it).
 Int32 = Annotated[int, Meta(ge=-(2**31), le=2**31 - 1, extra={"format": "int32"})]
 Int64 = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1, extra={"format": "int64"})]
-Time = Annotated[str, Meta(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$", extra={"format": "date-time"})]
-MicroTime = Annotated[str, Meta(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$", extra={"format": "micro-time"})]
+_DATE = (
+    r"(?!000)[0-9]{4}-(?:(?:0[1-9]|1[0-2])-(?:0[1-9]|1[0-9]|2[0-8])|(?:0[13-9]|1[0-2])-(?:29|30)|(?:0[13578]|1[02])-31)"
+)
+_CLOCK = r"(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]"
+Time = Annotated[str, Meta(pattern=rf"^{_DATE}T{_CLOCK}Z\Z", extra={"format": "date-time"})]
+MicroTime = Annotated[str, Meta(pattern=rf"^{_DATE}T{_CLOCK}\.[0-9]{{6}}Z\Z", extra={"format": "micro-time"})]
 Quantity = Annotated[
     str,
     Meta(
-        pattern=r"^(?:0|[1-9]\d{0,2}(?:[KMGTPE]i)|[1-9]\d{0,14}(?<!000)[mkMGTPE]?)$",
+        pattern=r"^(?:0|[1-9][0-9]{0,2}(?:[KMGTP]i)|[1-9][0-9]{0,14}(?<!000)[mkMGTPE]?)\Z",
         extra={"format": "quantity"},
     ),
 ]
 Base64 = Annotated[
     str,
     Meta(
-        pattern=r"^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$",
+        pattern=r"^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/][AQgw]==|[A-Za-z0-9+/]{2}[AEIMQUYcgkosw048]=)?\Z",
         extra={"format": "byte"},
     ),
 ]
