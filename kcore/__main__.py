@@ -1,0 +1,169 @@
+"""The command line: `python -m kcore`."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import sys
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+
+__all__ = ["main"]
+
+EXIT_USAGE = 2
+
+
+def state_dir() -> Path:
+    """Where a cluster lives unless told otherwise (XDG base directory specification)."""
+    base = os.environ.get("XDG_STATE_HOME") or "~/.local/state"
+    return Path(base, "kcore").expanduser()
+
+
+def default_kubeconfig() -> Path:
+    return Path("~/.kube/kcore.yaml").expanduser()
+
+
+class Network(click.ParamType[Any]):
+    """One CIDR, or an IPv4 and an IPv6 one with a comma between."""
+
+    name = "cidr"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        for part in str(value).split(","):
+            try:
+                ipaddress.ip_network(part)
+            except ValueError as error:
+                self.fail(f"{part!r} is no CIDR such as 10.96.0.0/16: {error}", param, ctx)
+        return str(value)
+
+
+def fail(message: str) -> NoReturn:
+    """One clear line, and the exit code of a wrong invocation."""
+    click.echo(f"kcore: {message}", err=True)
+    sys.exit(EXIT_USAGE)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="kcore")
+def main() -> None:
+    """The whole Kubernetes control plane in one Python process.
+
+    Start with `kcore serve`, then talk to it with kubectl as to any cluster.
+    """
+
+
+@main.command()
+@click.option(
+    "--data-dir",
+    type=click.Path(path_type=Path),
+    default=None,
+    help=f"Where the cluster is kept.  [default: {state_dir()}]",
+)
+@click.option("--ephemeral", is_flag=True, help="Keep everything in memory; nothing is left when it ends.")
+@click.option("--nodes", type=click.IntRange(0, 15000), default=3, show_default=True, help="Fake nodes to register.")
+@click.option("--bind-address", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option(
+    "--secure-port",
+    type=click.IntRange(0, 65535),
+    default=6443,
+    show_default=True,
+    help="HTTPS port; 0 takes a free one.",
+)
+@click.option(
+    "--insecure-port",
+    type=click.IntRange(0, 65535),
+    default=0,
+    show_default=True,
+    help="Plain HTTP port on loopback, every request as admin; 0 is off.",
+)
+@click.option(
+    "--service-cidr", type=Network(), default="10.96.0.0/16", show_default=True, help="Addresses of Services."
+)
+@click.option("--cluster-cidr", type=Network(), default="10.244.0.0/16", show_default=True, help="Addresses of pods.")
+@click.option(
+    "--kubeconfig",
+    type=click.Path(dir_okay=False, path_type=Path),
+    default=None,
+    help="Where to write the admin kubeconfig.  [default: ~/.kube/kcore.yaml]",
+)
+@click.option(
+    "--token-auth-file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    default=None,
+    help='CSV of static tokens: token,user,uid,"group,group".',
+)
+@click.option(
+    "--log-format",
+    type=click.Choice(["console", "json"]),
+    default="console",
+    show_default=True,
+    help="How log lines look.",
+)
+@click.option(
+    "--log-level",
+    type=click.Choice(["debug", "info", "warning", "error"]),
+    default="warning",
+    show_default=True,
+    help="Which log lines are written.",
+)
+def serve(
+    data_dir: Path | None, ephemeral: bool, kubeconfig: Path | None, log_format: str, log_level: str, **options: Any
+) -> None:
+    """Run a cluster until Ctrl-C."""
+    from kcore import cluster
+    from kcore.kit import logs
+
+    if ephemeral and data_dir:
+        fail("--ephemeral and --data-dir exclude each other")
+    logs.configure(log_format, log_level)
+    settings = cluster.Options(
+        data_dir=None if ephemeral else data_dir or state_dir(),
+        kubeconfig=kubeconfig or default_kubeconfig(),
+        **options,
+    )
+    try:
+        cluster.serve(settings, on_ready=announce)
+    except cluster.CannotStart as error:
+        fail(str(error))
+
+
+def announce(cluster: Any) -> None:
+    """What to type next."""
+    options = cluster.options
+    kept = "in memory" if options.data_dir is None else f"in {options.data_dir}"
+    lines = [
+        f"kcore is ready at {cluster.url} ({cluster.seconds_to_ready:.2f} s, {options.nodes} nodes, state {kept})",
+        "",
+        f"    export KUBECONFIG={options.kubeconfig}",
+        "    kubectl get nodes",
+        "    kubectl create deployment web --image=nginx --replicas=3",
+        "    kubectl get pods --watch",
+        "",
+        "Ctrl-C stops it.",
+    ]
+    if options.insecure_port:
+        lines.insert(1, f"Plain HTTP, every request as admin: curl localhost:{options.insecure_port}/api/v1/pods")
+    click.echo("\n".join(lines))
+    sys.stdout.flush()
+
+
+@main.command()
+@click.option(
+    "--kubeconfig",
+    type=click.Path(dir_okay=False, path_type=Path),
+    default=None,
+    help="The file that `serve` wrote.  [default: ~/.kube/kcore.yaml]",
+)
+@click.option("--path", "path_only", is_flag=True, help="Print where it is instead of what it says.")
+def kubeconfig(kubeconfig: Path | None, path_only: bool) -> None:
+    """Print the admin kubeconfig of the cluster."""
+    path = kubeconfig or default_kubeconfig()
+    if not path.is_file():
+        fail(f"{path} is not there: `kcore serve` writes it")
+    click.echo(str(path) if path_only else path.read_text(), nl=path_only)
+
+
+if __name__ == "__main__":
+    main(prog_name="kcore")

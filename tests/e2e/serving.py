@@ -1,0 +1,142 @@
+"""A kcore process for tests: started as a user starts it, known by its kubeconfig."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import json
+import os
+import select
+import shutil
+import signal
+import ssl
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+__all__ = ["Kubectl", "Served", "eventually", "kubectls", "start"]
+
+START_SECONDS = 30
+
+
+@dataclass
+class Served:
+    """`python -m kcore serve` and the way to reach it."""
+
+    process: subprocess.Popen[str]
+    kubeconfig: Path
+    announced: str
+    config: dict[str, Any] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.config = yaml.safe_load(self.kubeconfig.read_text())
+
+    @property
+    def url(self) -> str:
+        return str(self.config["clusters"][0]["cluster"]["server"])
+
+    def tls(self) -> ssl.SSLContext:
+        """A client context with the admin's certificate."""
+        folder = self.kubeconfig.parent
+        user, cluster = self.config["users"][0]["user"], self.config["clusters"][0]["cluster"]
+        cert, key = folder / "client.crt", folder / "client.key"
+        cert.write_bytes(base64.b64decode(user["client-certificate-data"]))
+        key.write_bytes(base64.b64decode(user["client-key-data"]))
+        context = ssl.create_default_context(cadata=base64.b64decode(cluster["certificate-authority-data"]).decode())
+        context.load_cert_chain(cert, key)
+        return context
+
+    def request(self, method: str, path: str, body: Any = None, content_type: str = "application/json") -> Any:
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(self.url + path, data, {"Content-Type": content_type}, method=method)
+        with urllib.request.urlopen(request, context=self.tls(), timeout=30) as answer:
+            return json.load(answer)
+
+    def stop(self, signum: int = signal.SIGTERM) -> int:
+        self.process.send_signal(signum)
+        return self.process.wait(30)
+
+
+def start(folder: Path, *options: str) -> Served:
+    """Serve on a free port with the kubeconfig in `folder`; returns once kcore has said that it is ready."""
+    folder.mkdir(parents=True, exist_ok=True)
+    kubeconfig = folder / "kubeconfig"
+    command = [sys.executable, "-m", "kcore", "serve", "--secure-port", "0", "--kubeconfig", str(kubeconfig), *options]
+    with (folder / "stderr").open("a") as stderr:
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=stderr, text=True)
+    assert process.stdout
+    deadline = time.monotonic() + START_SECONDS
+    lines = ""
+    while "kubectl" not in lines:
+        ready, _, _ = select.select([process.stdout], [], [], max(0, deadline - time.monotonic()))
+        line = process.stdout.readline() if ready else ""
+        if not line:
+            process.kill()
+            process.wait()
+            raise AssertionError(f"kcore did not start: {lines}{(folder / 'stderr').read_text()}")
+        lines += line
+    return Served(process, kubeconfig, lines)
+
+
+@contextlib.contextmanager
+def serving(folder: Path, *options: str) -> Iterator[Served]:
+    server = start(folder, *options)
+    try:
+        yield server
+    finally:
+        if server.process.poll() is None:
+            server.stop()
+        assert server.process.stdout
+        server.process.stdout.close()
+    assert "Traceback" not in (folder / "stderr").read_text()
+
+
+def kubectls() -> list[Path]:
+    """Every kubectl of this machine: the one on the PATH and those beside it that name a version."""
+    found = shutil.which("kubectl")
+    if found is None:
+        return []
+    wrapper = Path(found).resolve()
+    folders = {wrapper.parent, wrapper.parent / "bin", Path("/usr/lib/google-cloud-sdk/bin")}
+    versions = sorted(path for folder in folders for path in folder.glob("kubectl.1.*"))
+    return versions or [Path(found)]
+
+
+@dataclass
+class Kubectl:
+    """One kubectl binary, pointed at one cluster and one namespace."""
+
+    binary: Path
+    server: Served
+    namespace: str
+
+    def __call__(self, *arguments: str, stdin: str | None = None, check: bool = True, timeout: float = 60) -> str:
+        """Run it and return what it printed; with `check` it must succeed."""
+        command = [str(self.binary), "--kubeconfig", str(self.server.kubeconfig), "-n", self.namespace, *arguments]
+        environment = {**os.environ, "HOME": str(self.server.kubeconfig.parent / self.binary.name)}
+        done = subprocess.run(
+            command, input=stdin, capture_output=True, text=True, timeout=timeout, env=environment, check=False
+        )
+        printed = done.stdout + done.stderr
+        assert not check or done.returncode == 0, f"kubectl {' '.join(arguments)}: {printed}"
+        return printed
+
+    def json(self, *arguments: str) -> Any:
+        return json.loads(self(*arguments, "-o", "json"))
+
+
+def eventually(holds: Callable[[], bool], seconds: float = 20) -> None:
+    """Wait for a condition of another process; fails with what it was still not after `seconds`."""
+    deadline = time.monotonic() + seconds
+    while not holds():
+        if time.monotonic() > deadline:
+            pytest.fail(f"still not so after {seconds} s: {holds.__doc__ or holds}")
+        time.sleep(0.05)
