@@ -1,0 +1,280 @@
+"""Keeps as many pods as wanted: what ReplicaSets and ReplicationControllers have in common.
+
+The two kinds differ in how they say what they want and in the types of their status; `replicaset.py` and
+`replicationcontroller.py` say how.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Generic, NamedTuple, TypeVar
+
+import anyio
+import structlog
+
+from kcore.api.apps_v1 import ReplicaSetCondition
+from kcore.api.core_v1 import Pod, PodTemplateSpec, ReplicationControllerCondition
+from kcore.api.errors import ApiError, NotFound
+from kcore.api.meta_v1 import DeleteOptions, ObjectMeta, Preconditions
+from kcore.api.object import Object
+from kcore.api.selectors import Selector
+from kcore.api.timestamp import format_seconds
+from kcore.client.client import Client
+from kcore.client.events import EventRecorder
+from kcore.client.informer import Informer, Informers, key_of
+from kcore.client.runner import Controller, MapFunction, Result, controller_of
+from kcore.controllers.adoption import Claimant, controller_reference, index_by_controller, owned_or_orphaned
+from kcore.controllers.batches import slow_start
+from kcore.controllers.expectations import Expectations
+from kcore.controllers.pods import available_in, is_active, is_terminating, rank_for_deletion
+from kcore.kit.clock import Clock
+
+__all__ = ["Counts", "Failure", "ReplicaManager", "failure_conditions"]
+
+S = TypeVar("S", bound=Object)
+C = TypeVar("C", ReplicaSetCondition, ReplicationControllerCondition)
+
+FAILURE = "ReplicaFailure"
+
+AT_ONCE = 500
+"""The most pods that one `reconcile` creates or deletes."""
+
+log = structlog.get_logger(__name__)
+
+
+class Counts(NamedTuple):
+    """What is there."""
+
+    replicas: int
+    fully_labeled: int
+    ready: int
+    available: int
+    terminating: int
+
+
+class Failure(NamedTuple):
+    """Why the number of pods could not be changed; the condition `ReplicaFailure`."""
+
+    reason: str
+    message: str
+
+
+def failure_conditions(standing: tuple[C, ...], failure: Failure | None, now: float, type_: type[C]) -> tuple[C, ...]:
+    """`ReplicaFailure` while there is one, and what others put there. One that stands keeps its message."""
+    old = next((c for c in standing if c.type == FAILURE), None)
+    if failure is not None and old is not None:
+        return standing
+    others = tuple(c for c in standing if c is not old)
+    if failure is None:
+        return others
+    condition = type_(
+        type=FAILURE,
+        status="True",
+        reason=failure.reason,
+        message=failure.message,
+        last_transition_time=format_seconds(now),
+    )
+    return (*others, condition)
+
+
+class ReplicaManager(Controller, Generic[S]):
+    """The controller of a kind `S` that has `spec.replicas` and a pod template."""
+
+    def __init__(self, client: Client, informers: Informers, recorder: EventRecorder, clock: Clock) -> None:
+        super().__init__()
+        self._client = client
+        self._recorder = recorder
+        self._clock = clock
+        self._kind = client.scheme.of(self.root)
+        self._owners: Informer[S] = informers.of(self._kind)
+        self._owners.add_index("namespace", lambda obj: (obj.metadata.namespace,))
+        index_by_controller(self._owners)
+        self._pods = informers.of(Pod)
+        index_by_controller(self._pods)
+        self._expectations = Expectations(clock)
+
+    # What differs between the kinds.
+
+    def selector(self, owner: S) -> Selector:
+        raise NotImplementedError
+
+    def replicas(self, owner: S) -> int:
+        raise NotImplementedError
+
+    def template(self, owner: S) -> PodTemplateSpec:
+        raise NotImplementedError
+
+    def min_ready_seconds(self, owner: S) -> int:
+        raise NotImplementedError
+
+    def with_status(self, owner: S, counts: Counts, failure: Failure | None, now: float) -> S:
+        """The owner with its status brought up to date; the very same object where nothing changes."""
+        raise NotImplementedError
+
+    # From changes to keys.
+
+    def maps(self) -> Mapping[type[Object], MapFunction]:
+        return {Pod: self._pod_changed}
+
+    def _pod_changed(self, old: Pod | None, new: Pod | None) -> Iterator[str]:
+        if new is None:
+            assert old is not None
+            yield from self._gone(old)
+            return
+        if old is not None and old.metadata.owner_references != new.metadata.owner_references:
+            yield from self._managers(old)
+        if new.metadata.deletion_timestamp is not None:
+            yield from self._gone(new)
+        elif (owner := controller_of(new.metadata)) is not None:
+            if old is None and owner.kind == self._kind.name:
+                self._expectations.creation_observed(owner.uid)
+            yield from self._managers(new)
+        elif old is None or old.metadata != new.metadata:
+            yield from self._would_adopt(new)
+
+    def _gone(self, pod: Pod) -> Iterator[str]:
+        owner = controller_of(pod.metadata)
+        if owner is not None:
+            self._expectations.deletion_observed(owner.uid, pod.metadata.uid)
+        yield from self._managers(pod)
+
+    def _managers(self, pod: Pod) -> Iterator[str]:
+        owner = controller_of(pod.metadata)
+        if owner is not None and owner.kind == self._kind.name:
+            yield f"{pod.metadata.namespace}/{owner.name}"
+
+    def _would_adopt(self, pod: Pod) -> Iterator[str]:
+        for owner in self._owners.by_index("namespace", pod.metadata.namespace):
+            if self.selector(owner).matches(pod.metadata.labels):
+                yield key_of(owner)
+
+    # From what is to what should be.
+
+    async def reconcile(self, key: str) -> Result | None:
+        owner = self._owners.get(key)
+        if owner is None:
+            return None
+        uid = owner.metadata.uid
+        selector = self.selector(owner)
+        nearby = owned_or_orphaned(self._pods, owner)
+        claimant = Claimant(self._client, owner, lambda pod: selector.matches(pod.metadata.labels))
+        pods = await claimant.claim([pod for pod in nearby if is_active(pod)])
+        error: ApiError | None = None
+        failure: Failure | None = None
+        if owner.metadata.deletion_timestamp is not None:
+            self._expectations.forget(uid)
+        elif self._expectations.satisfied(uid):
+            failure, error = await self._manage(owner, pods)
+        counts, soonest = self._count(owner, pods, nearby)
+        await self._write_status(owner, counts, failure)
+        if error is not None:
+            raise error
+        return Result(soonest) if soonest else None
+
+    def _count(self, owner: S, pods: Iterable[Pod], nearby: Iterable[Pod]) -> tuple[Counts, float]:
+        """The counts of the status, and in how many seconds they will change by themselves (0: they will not)."""
+        wanted = self.template(owner).metadata.labels.items()
+        min_ready_seconds, now = self.min_ready_seconds(owner), self._clock.now()
+        replicas = labeled = ready = available = 0
+        soonest = 0.0
+        for pod in pods:
+            replicas += 1
+            labeled += wanted <= pod.metadata.labels.items()
+            wait = available_in(pod, min_ready_seconds, now)
+            if wait is None:
+                continue
+            ready += 1
+            if wait > 0:
+                soonest = min(soonest or wait, wait)
+            else:
+                available += 1
+        uid = owner.metadata.uid
+        terminating = sum(
+            is_terminating(pod) and (of := controller_of(pod.metadata)) is not None and of.uid == uid for pod in nearby
+        )
+        return Counts(replicas, labeled, ready, available, terminating), soonest
+
+    async def _write_status(self, owner: S, counts: Counts, failure: Failure | None) -> None:
+        updated = self.with_status(owner, counts, failure, self._clock.now())
+        if updated is not owner:
+            await self._client.update(updated, subresource="status")
+
+    async def _manage(self, owner: S, pods: list[Pod]) -> tuple[Failure | None, ApiError | None]:
+        """Create or delete pods until there are as many as wanted."""
+        surplus = len(pods) - self.replicas(owner)
+        if surplus < 0:
+            error = await self._create(owner, min(-surplus, AT_ONCE))
+            reason = "FailedCreate"
+        elif surplus > 0:
+            related = [pod for sibling in self._siblings(owner) for pod in self._active_of(sibling)]
+            ranked = rank_for_deletion(pods, related, self._clock.now())
+            error = await self._delete(owner, ranked[: min(surplus, AT_ONCE)])
+            reason = "FailedDelete"
+        else:
+            return None, None
+        return (Failure(reason, error.message), error) if error is not None else (None, None)
+
+    def _siblings(self, owner: S) -> list[S]:
+        """The owners (this one among them) that the same controller manages: the others of a Deployment."""
+        manager = controller_of(owner.metadata)
+        return self._owners.by_index("controller", manager.uid) if manager is not None else [owner]
+
+    def _active_of(self, owner: S) -> Iterator[Pod]:
+        return (pod for pod in self._pods.by_index("controller", owner.metadata.uid) if is_active(pod))
+
+    async def _create(self, owner: S, count: int) -> ApiError | None:
+        uid = owner.metadata.uid
+        pod = self._pod(owner)
+        self._expectations.expect_creations(uid, count)
+        done, error = await slow_start(count, lambda: self._create_one(owner, pod))
+        if done < count:
+            self._expectations.creation_observed(uid, count - done)
+        return error
+
+    async def _create_one(self, owner: S, pod: Pod) -> None:
+        try:
+            created = await self._client.create(pod)
+        except ApiError as error:
+            if not _because_namespace_goes(error):
+                self._recorder.event(owner, "Warning", "FailedCreate", f"Error creating: {error.message}")
+            raise
+        self._recorder.event(owner, "Normal", "SuccessfulCreate", f"Created pod: {created.metadata.name}")
+
+    def _pod(self, owner: S) -> Pod:
+        template = self.template(owner)
+        return Pod(
+            metadata=ObjectMeta(
+                generate_name=f"{owner.metadata.name}-",
+                namespace=owner.metadata.namespace,
+                labels=template.metadata.labels,
+                annotations=template.metadata.annotations,
+                finalizers=template.metadata.finalizers,
+                owner_references=(controller_reference(owner, self._kind),),
+            ),
+            spec=template.spec,
+        )
+
+    async def _delete(self, owner: S, pods: list[Pod]) -> ApiError | None:
+        errors: list[ApiError] = []
+        self._expectations.expect_deletions(owner.metadata.uid, (pod.metadata.uid for pod in pods))
+        async with anyio.create_task_group() as deletions:
+            for pod in pods:
+                deletions.start_soon(self._delete_one, owner, pod, errors)
+        return errors[0] if errors else None
+
+    async def _delete_one(self, owner: S, pod: Pod, errors: list[ApiError]) -> None:
+        metadata = pod.metadata
+        options = DeleteOptions(preconditions=Preconditions(uid=metadata.uid))
+        try:
+            await self._client.delete(Pod, metadata.name, metadata.namespace, options)
+        except ApiError as error:
+            self._expectations.deletion_observed(owner.metadata.uid, metadata.uid)
+            if not isinstance(error, NotFound):
+                self._recorder.event(owner, "Warning", "FailedDelete", f"Error deleting: {error.message}")
+                errors.append(error)
+        else:
+            self._recorder.event(owner, "Normal", "SuccessfulDelete", f"Deleted pod: {metadata.name}")
+
+
+def _because_namespace_goes(error: ApiError) -> bool:
+    return error.details is not None and any(cause.reason == "NamespaceTerminating" for cause in error.details.causes)
