@@ -112,15 +112,21 @@ MAP_ATOMIC = MapType("atomic")
 Int32 = Annotated[int, Meta(ge=-(2**31), le=2**31 - 1, extra={"format": "int32"})]
 Int64 = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1, extra={"format": "int64"})]
 _DATE = (
-    r"(?!000)[0-9]{4}-(?:(?:0[1-9]|1[0-2])-(?:0[1-9]|1[0-9]|2[0-8])|(?:0[13-9]|1[0-2])-(?:29|30)|(?:0[13578]|1[02])-31)"
+    r"(?!000)[0-9]{2}(?:[0-9]{2}-(?:(?:0[1-9]|1[0-2])-(?:0[1-9]|1[0-9]|2[0-8])|(?:0[13-9]|1[0-2])-(?:29|30)"
+    r"|(?:0[13578]|1[02])-31)|(?:0[48]|[2468][048]|[13579][26])-02-29)"
 )
 _CLOCK = r"(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]"
 Time = Annotated[str, Meta(pattern=rf"^{_DATE}T{_CLOCK}Z\Z", extra={"format": "date-time"})]
 MicroTime = Annotated[str, Meta(pattern=rf"^{_DATE}T{_CLOCK}\.[0-9]{{6}}Z\Z", extra={"format": "micro-time"})]
+# A binary number is canonical while 1024 does not divide it: up to four digits exactly, above if 4 does not divide it.
+_BINARY = (
+    r"[1-9][0-9]{0,2}[KMGTP]i|(?!1024|2048|3072|4096|5120|6144|7168|8192|9216)[1-9][0-9]{3}[KMGT]i"
+    r"|[1-9][0-9]{2,8}(?:[0-9][13579]|[02468][26]|[13579][048])[KM]i"
+)
 Quantity = Annotated[
     str,
     Meta(
-        pattern=r"^(?:0|[1-9][0-9]{0,2}(?:[KMGTP]i)|[1-9][0-9]{0,14}(?<!000)[mkMGTPE]?)\Z",
+        pattern=rf"^(?:0|{_BINARY}|[1-9][0-9]{{0,14}}(?<!000)[mkMGTPE]?)\Z",
         extra={"format": "quantity"},
     ),
 ]
