@@ -14,6 +14,7 @@ import msgspec
 from kcore.api.field import FieldError
 from kcore.api.kind import Kind
 from kcore.api.meta_v1 import DeleteOptions
+from kcore.api.names import dns1123_subdomain
 from kcore.api.schema import fill
 from kcore.api.scheme import Scheme
 from kcore.kit.clock import Chance, Clock
@@ -58,6 +59,9 @@ class Strategy:
     generation: ClassVar[tuple[str, ...]] = ()
     """The attributes whose change raises metadata.generation, such as `("spec",)`; none: there is no generation."""
 
+    name_rule: ClassVar[staticmethod[[str], list[str]]] = staticmethod(dns1123_subdomain)
+    """What is wrong with a name, or with a generateName once its trailing dash is masked."""
+
     create_on_update: ClassVar[bool] = False
     unconditional_update: ClassVar[bool] = True
     """Whether an update without resourceVersion overwrites whatever stands."""
@@ -78,10 +82,6 @@ class Strategy:
 
     def default(self, obj: Any) -> None:
         """Fill what the client left out: upstream's SetDefaults, run on every decoded body."""
-
-    def name_errors(self, name: str, prefix: bool) -> Sequence[str]:
-        """What is wrong with a name (`prefix`: with a generateName); the rule of most kinds is a DNS subdomain."""
-        return ()
 
     def prepare_for_create(self, req: Request, obj: Any) -> None:
         """Clear what clients may not set (status), start the generation."""

@@ -1,0 +1,16 @@
+"""Rules that look beyond the object: one plugin a file, run in this order. The names are upstream's."""
+
+from __future__ import annotations
+
+from kcore.registry.admission.default_toleration_seconds import DefaultTolerationSeconds
+from kcore.registry.admission.namespace_lifecycle import NamespaceLifecycle
+from kcore.registry.admission.plugin import Chain, Operation, Plugin
+from kcore.registry.admission.priority import Priority
+
+__all__ = ["PLUGINS", "Chain", "Operation", "Plugin"]
+
+PLUGINS: tuple[type[Plugin], ...] = (
+    NamespaceLifecycle,
+    DefaultTolerationSeconds,
+    Priority,
+)

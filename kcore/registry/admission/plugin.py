@@ -1,0 +1,76 @@
+"""What an admission plugin is, and the chain that runs them in order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from enum import Enum
+from typing import Any, TypeAlias
+
+from kcore.api.kind import Kind
+from kcore.registry.request import Request
+from kcore.registry.strategy import Environment
+
+__all__ = ["Admission", "Chain", "Operation", "Plugin"]
+
+
+class Operation(Enum):
+    CREATE = "CREATE"
+    UPDATE = "UPDATE"
+    DELETE = "DELETE"
+    CONNECT = "CONNECT"
+
+
+Admission: TypeAlias = Callable[[Request, Operation, Any, Any], None]
+
+
+class Plugin:
+    """One rule about who may store what. It sees a request for what it `handles`, and raises ApiError to refuse it.
+
+    `obj` is the new object (None for deletions), `old` the one that stands (None for creations).
+    """
+
+    def __init__(self, env: Environment) -> None:
+        self.env = env
+
+    def handles(self, kind: Kind, operation: Operation, subresource: str) -> bool:
+        """Asked once for each combination, never for each request."""
+        raise NotImplementedError
+
+    def admit(self, req: Request, operation: Operation, obj: Any, old: Any) -> None:
+        """Complete or refuse the object before it is validated; `obj` may be filled in place."""
+
+    def validate(self, req: Request, operation: Operation, obj: Any, old: Any) -> None:
+        """Refuse the object in its final form."""
+
+
+class Chain:
+    """The plugins in order. Those that have nothing to do with a kind cost its requests nothing."""
+
+    def __init__(self, plugins: Iterable[Plugin]) -> None:
+        self._plugins = tuple(plugins)
+        self._admitting: dict[tuple[Kind, Operation, str], tuple[Admission, ...]] = {}
+        self._validating: dict[tuple[Kind, Operation, str], tuple[Admission, ...]] = {}
+
+    def admit(self, req: Request, operation: Operation, obj: Any, old: Any) -> None:
+        key = (req.kind, operation, req.subresource)
+        steps = self._admitting.get(key)
+        if steps is None:
+            steps = self._admitting[key] = self._steps(key, "admit")
+        for step in steps:
+            step(req, operation, obj, old)
+
+    def validate(self, req: Request, operation: Operation, obj: Any, old: Any) -> None:
+        key = (req.kind, operation, req.subresource)
+        steps = self._validating.get(key)
+        if steps is None:
+            steps = self._validating[key] = self._steps(key, "validate")
+        for step in steps:
+            step(req, operation, obj, old)
+
+    def _steps(self, key: tuple[Kind, Operation, str], method: str) -> tuple[Admission, ...]:
+        """The bound methods that a request runs: of plugins that handle it and say anything at this stage."""
+        return tuple(
+            getattr(plugin, method)
+            for plugin in self._plugins
+            if getattr(type(plugin), method) is not getattr(Plugin, method) and plugin.handles(*key)
+        )

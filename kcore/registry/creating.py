@@ -1,0 +1,96 @@
+"""The recipe of create."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kcore.api.errors import AlreadyExists, BadRequest
+from kcore.api.field import quote
+from kcore.api.kind import Kind
+from kcore.api.meta_v1 import ObjectMeta, StatusDetails
+from kcore.api.schema import fill
+from kcore.registry.admission import Operation
+from kcore.registry.metadata import check_namespace, metadata_errors
+from kcore.registry.pipeline import Pipeline, refuse, rehearsed
+from kcore.registry.request import Request
+from kcore.registry.strategy import Strategy
+from kcore.store.store import Put, Record, RevisionMismatch
+
+__all__ = ["create"]
+
+_NAME_TRIES = 8
+_GENERATED_BASE_MAX = 58  # 63, the length of a DNS label, less the suffix
+
+
+async def create(pipe: Pipeline, req: Request, obj: Any) -> Record:
+    """Store a new object, which belongs to the request."""
+    metadata: ObjectMeta = obj.metadata
+    check_namespace(req, metadata)
+    strategy = pipe.strategy(req.kind)
+    strategy.default(obj)
+    pipe.admission.admit(req, Operation.CREATE, obj, None)
+    if metadata.resource_version not in ("", "0"):
+        raise BadRequest("resourceVersion should not be set on objects to be created")
+    req.code = 201
+    if metadata.name or not metadata.generate_name:
+        return await store_new(pipe, strategy, req, obj)
+    for _ in range(_NAME_TRIES):
+        fill(metadata, name=metadata.generate_name[:_GENERATED_BASE_MAX] + pipe.env.chance.suffix())
+        try:
+            return await store_new(pipe, strategy, req, obj)
+        except AlreadyExists:
+            continue
+    raise _no_unique_name(req.kind, metadata.name)
+
+
+async def store_new(pipe: Pipeline, strategy: Strategy, req: Request, obj: Any) -> Record:
+    """The second half of a create, after mutating admission: also what an update of an absent object runs."""
+    metadata: ObjectMeta = obj.metadata
+    fill(
+        metadata,
+        creation_timestamp=pipe.timestamp(),
+        uid=pipe.env.chance.uid(),
+        deletion_timestamp=None,
+        deletion_grace_period_seconds=None,
+        resource_version="",
+        self_link="",
+        managed_fields=(),
+    )
+    settle = strategy.begin(req, obj, None)
+    stored = False
+    try:
+        strategy.prepare_for_create(req, obj)
+        refuse(
+            req,
+            metadata.name,
+            (*metadata_errors(metadata, req.kind.namespaced, strategy.name_rule), *strategy.validate(req, obj)),
+        )
+        req.warnings.extend(strategy.warnings(req, obj))
+        pipe.admission.validate(req, Operation.CREATE, obj, None)
+        record = await _put_new(pipe, req, obj)
+        stored = not req.dry_run
+        return record
+    finally:
+        if settle is not None:
+            settle(stored)
+
+
+async def _put_new(pipe: Pipeline, req: Request, obj: Any) -> Record:
+    name = obj.metadata.name
+    key = req.kind.key(req.namespace, name)
+    if pipe.store.head(key) is not None:
+        raise AlreadyExists.of(req.kind, name)
+    if req.dry_run:
+        return rehearsed(key, obj)
+    try:
+        return await pipe.commit(Put(key, obj, 0))
+    except RevisionMismatch:
+        raise AlreadyExists.of(req.kind, name) from None
+
+
+def _no_unique_name(kind: Kind, name: str) -> AlreadyExists:
+    return AlreadyExists(
+        f"{kind.group_resource} {quote(name)} already exists, "
+        "the server was not able to generate a unique name for the object",
+        StatusDetails(name=name, group=kind.group, kind=kind.plural, retry_after_seconds=1),
+    )

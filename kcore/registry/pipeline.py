@@ -1,0 +1,59 @@
+"""What all verbs share: the strategies, the admission chain, and the way to the store."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from kcore.api.errors import InternalError, Invalid
+from kcore.api.field import FieldError
+from kcore.api.kind import Kind
+from kcore.api.timestamp import format_seconds
+from kcore.registry.admission import Chain, Plugin
+from kcore.registry.request import Request
+from kcore.registry.strategy import Environment, Strategy
+from kcore.store.store import Op, Record, StoreUnavailable
+
+__all__ = ["Pipeline"]
+
+_encode = msgspec.json.Encoder().encode
+
+
+class Pipeline:
+    def __init__(self, env: Environment, strategies: Iterable[type[Strategy]], plugins: Iterable[type[Plugin]]) -> None:
+        self.env = env
+        self.store = env.store
+        self.admission = Chain(plugin(env) for plugin in plugins)
+        self._particular = {s.type: s for s in strategies}
+        self._strategies: dict[Kind, Strategy] = {}
+
+    def strategy(self, kind: Kind) -> Strategy:
+        """The one strategy of a kind."""
+        found = self._strategies.get(kind)
+        if found is None or found.kind is not kind:
+            found = self._strategies[kind] = self._particular.get(kind.type, Strategy)(kind, self.env)
+        return found
+
+    def timestamp(self) -> str:
+        return format_seconds(self.env.clock.now())
+
+    async def commit(self, op: Op) -> Record:
+        """Store one change; durable when this returns. Raises RevisionMismatch."""
+        try:
+            return (await self.store.commit(op))[0]
+        except StoreUnavailable as e:
+            raise InternalError.because(str(e)) from e
+
+
+def rehearsed(key: str, obj: Any) -> Record:
+    """What a dry run answers: the object as it would be stored, at no revision."""
+    return Record(key, 0, obj, _encode(obj))
+
+
+def refuse(req: Request, name: str, errors: Iterable[FieldError]) -> None:
+    """Raise Invalid where there are errors."""
+    listed = list(errors)
+    if listed:
+        raise Invalid.of(req.kind, name, listed)

@@ -1,0 +1,187 @@
+"""The recipe of update; patch and the object-shaped subresources run it too."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from kcore.api.errors import ApiError, BadRequest, Conflict, Invalid, NotFound
+from kcore.api.field import Path, invalid
+from kcore.api.kind import Kind
+from kcore.api.meta_v1 import ObjectMeta
+from kcore.api.schema import fill
+from kcore.registry.admission import Operation
+from kcore.registry.creating import store_new
+from kcore.registry.metadata import METADATA, check_address, metadata_update_errors, settle_update
+from kcore.registry.pipeline import Pipeline, refuse, rehearsed
+from kcore.registry.request import Request
+from kcore.registry.strategy import Strategy
+from kcore.store.store import Delete, Put, Record, RevisionMismatch
+
+__all__ = ["Make", "store_update", "update"]
+
+Make = Callable[[Record | None], Any]
+"""Gives the new object, fresh each time, from the one that stands."""
+
+
+async def update(pipe: Pipeline, req: Request, obj: Any) -> Record:
+    """Replace the object (or, with `req.subresource`, that part of it) by `obj`, which belongs to the request."""
+    check_address(req, obj.metadata)
+    precondition = obj.metadata.uid
+    given_version = obj.metadata.resource_version
+    pipe.strategy(req.kind).default(obj)
+    tries = 0
+
+    def make(old: Record | None) -> Any:
+        nonlocal tries, obj
+        tries += 1
+        if tries > 1:  # the first try has filled it
+            obj = _again(obj, given_version)
+        return obj
+
+    return await store_update(pipe, req, make, uid=precondition)
+
+
+def _again(obj: Any, version: str) -> Any:
+    fresh = msgspec.json.decode(msgspec.json.encode(obj), type=type(obj))
+    fill(fresh.metadata, resource_version=version)
+    return fresh
+
+
+async def store_update(pipe: Pipeline, req: Request, make: Make, *, uid: str = "") -> Record:
+    """Make the new object from the standing one and store it; again where another writer came between.
+
+    `uid`: the object that is meant; another of the same name is a conflict.
+    """
+    strategy = pipe.strategy(req.kind)
+    key = req.kind.key(req.namespace, req.name)
+    while True:
+        old = pipe.store.head(key)
+        if uid and uid != (old.obj.metadata.uid if old else ""):
+            raise _other_object(req, uid, old)
+        if old is None:
+            return await _create_instead(pipe, strategy, req, make)
+        new = make(old)
+        try:
+            return await _store(pipe, strategy, req, new, old)
+        except RevisionMismatch:
+            continue
+
+
+async def _create_instead(pipe: Pipeline, strategy: Strategy, req: Request, make: Make) -> Record:
+    """An update of an absent object creates it, for the kinds where upstream allows that."""
+    if not strategy.create_on_update or req.subresource:
+        raise NotFound.of(req.kind, req.name)
+    obj = make(None)
+    pipe.admission.admit(req, Operation.CREATE, obj, None)
+    req.code = 201
+    return await store_new(pipe, strategy, req, obj)
+
+
+async def _store(pipe: Pipeline, strategy: Strategy, req: Request, new: Any, old: Record) -> Record:
+    standing = old.obj
+    metadata: ObjectMeta = new.metadata
+    pipe.admission.admit(req, Operation.UPDATE, new, standing)
+    _check_version(strategy, req, metadata.resource_version, old)
+    settle = None if req.subresource else strategy.begin(req, new, standing)
+    stored = False
+    try:
+        fill(metadata, generation=standing.metadata.generation)
+        if req.subresource:
+            strategy.prepare_for_status_update(req, new, standing)
+        else:
+            strategy.prepare_for_update(req, new, standing)
+        settle_update(metadata, standing.metadata)
+        _validate(strategy, req, new, standing)
+        req.warnings.extend(strategy.warnings(req, new, standing))
+        pipe.admission.validate(req, Operation.UPDATE, new, standing)
+        record = await _put(pipe, strategy, req, new, old)
+        stored = not req.dry_run
+        return record
+    finally:
+        if settle is not None:
+            settle(stored)
+
+
+def _validate(strategy: Strategy, req: Request, new: Any, old: Any) -> None:
+    # Upstream checks the metadata twice: once for every kind and once in each kind's own rules.
+    common = metadata_update_errors(new.metadata, old.metadata)
+    if req.subresource:
+        particular = strategy.validate_status_update(req, new, old)
+    else:
+        particular = strategy.validate_update(req, new, old)
+    if common or particular:
+        refuse(req, new.metadata.name, (*common, *common, *particular))
+
+
+async def _put(pipe: Pipeline, strategy: Strategy, req: Request, new: Any, old: Record) -> Record:
+    """Write what changed. An update that takes the last obstacle away completes a deletion."""
+    key = old.key
+    if _completes_deletion(strategy, new, old.obj):
+        if req.dry_run:
+            return rehearsed(key, new)
+        gone = await pipe.commit(Delete(key, new, old.revision))
+        strategy.deleted(gone.obj)
+        return gone
+    if req.dry_run:
+        return rehearsed(key, new)
+    if new == old.obj and pipe.store.get(key) is old:
+        return old
+    return await pipe.commit(Put(key, new, old.revision))
+
+
+def _completes_deletion(strategy: Strategy, new: Any, old: Any) -> bool:
+    metadata: ObjectMeta = old.metadata
+    return (
+        metadata.deletion_timestamp is not None
+        and not metadata.deletion_grace_period_seconds
+        and not new.metadata.finalizers
+        and not strategy.holds_deletion(new)
+    )
+
+
+def _check_version(strategy: Strategy, req: Request, version: str, old: Record) -> None:
+    """Optimistic concurrency: the version sent must be the one that stands."""
+    if version == old.obj.metadata.resource_version:
+        return
+    if version in ("", "0"):
+        if not strategy.unconditional_update:
+            raise _version_missing(req)
+        return
+    if not version.isdecimal():
+        raise BadRequest(f'strconv.ParseUint: parsing "{version}": invalid syntax')
+    raise Conflict.of(req.kind, req.name)
+
+
+def _version_missing(req: Request) -> ApiError:
+    path: Path = METADATA / "resourceVersion"
+    # Upstream puts the resource where the kind belongs, and prints Go's unsigned zero.
+    error = invalid(path, msgspec.Raw(b"0x0"), "must be specified for an update")
+    return Invalid.named(req.kind.group, req.kind.plural, req.name, [error])
+
+
+# Where upstream's storage path is not the plain resource name.
+_STORAGE_PATHS = {
+    "nodes": "minions",
+    "services": "services/specs",
+    "endpoints": "services/endpoints",
+    "ingresses.networking.k8s.io": "ingress",
+}
+
+
+def storage_path(kind: Kind, namespace: str, name: str) -> str:
+    """The key under which upstream would store an object: some messages name it."""
+    where = _STORAGE_PATHS.get(kind.group_resource, kind.plural)
+    return f"/registry/{where}/{namespace}/{name}" if kind.namespaced else f"/registry/{where}/{name}"
+
+
+def _other_object(req: Request, uid: str, old: Record | None) -> Conflict:
+    found = old.obj.metadata.uid if old else ""
+    why = (
+        f"StorageError: invalid object, Code: 4, Key: {storage_path(req.kind, req.namespace, req.name)}, "
+        f"ResourceVersion: 0, AdditionalErrorMsg: Precondition failed: UID in precondition: {uid}, "
+        f"UID in object meta: {found}"
+    )
+    return Conflict.of(req.kind, req.name, why)
