@@ -1,0 +1,79 @@
+"""Rules about the containers of a pod: which kinds there are, when one is started again, and how long that waits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from kcore.api.core_v1 import Container, Pod
+from kcore.node.runtime import AnyContainer, ContainerRecord, RuntimeState
+
+__all__ = [
+    "all_containers",
+    "back_off",
+    "duration",
+    "is_sidecar",
+    "next_crashes",
+    "restarts",
+    "workload_finished",
+]
+
+FIRST_BACK_OFF = 10.0
+LONGEST_BACK_OFF = 300.0
+CALM = 600.0
+"""A container that ran this long has its crashes forgiven (twice the longest back-off, as upstream)."""
+
+
+def all_containers(pod: Pod) -> Iterator[AnyContainer]:
+    """Every container of a pod, of all three lists."""
+    yield from pod.spec.init_containers
+    yield from pod.spec.containers
+    yield from pod.spec.ephemeral_containers
+
+
+def is_sidecar(container: Container) -> bool:
+    """Whether an init container keeps running beside the pod's containers (KEP-753)."""
+    return container.restart_policy == "Always"
+
+
+def restarts(pod: Pod, container: AnyContainer, exit_code: int) -> bool:
+    """Whether a container that ended with `exit_code` is started again: by its own rules (KEP-5307), its own
+    policy, or the pod's."""
+    for rule in container.restart_policy_rules:
+        codes = rule.exit_codes
+        if codes is not None and (exit_code in codes.values) == (codes.operator == "In"):
+            return rule.action == "Restart"
+    policy = container.restart_policy or pod.spec.restart_policy
+    return policy == "Always" or (policy == "OnFailure" and exit_code != 0)
+
+
+def back_off(crashes: int) -> float:
+    """Seconds between an exit and the next start: none at first, then 10, 20, 40, ... up to five minutes."""
+    if crashes == 0:
+        return 0.0
+    return min(FIRST_BACK_OFF * 2.0 ** min(crashes - 1, 10), LONGEST_BACK_OFF)
+
+
+def next_crashes(record: ContainerRecord) -> int:
+    """What the next attempt counts as crashes before it."""
+    calm = record.finished_at - record.started_at >= CALM
+    return 1 if calm else record.crashes + 1
+
+
+def workload_finished(pod: Pod, state: RuntimeState) -> bool:
+    """Whether all ordinary containers have ended for good, so that sidecars may go as well."""
+    for container in pod.spec.containers:
+        record = state.containers.get(container.name)
+        if record is None or not record.exited or restarts(pod, container, record.exit_code):
+            return False
+    return True
+
+
+def duration(seconds: float) -> str:
+    """A duration as Go writes it: `10s`, `1m20s`, `1.5s`, `250ms`."""
+    if seconds < 1:
+        return f"{round(seconds * 1000)}ms" if round(seconds * 1000) else "0s"
+    minutes, rest = divmod(seconds, 60)
+    text = f"{rest:.3f}".rstrip("0").rstrip(".")
+    if minutes < 60:
+        return f"{int(minutes)}m{text}s" if minutes else f"{text}s"
+    return f"{int(minutes // 60)}h{int(minutes % 60)}m{text}s"

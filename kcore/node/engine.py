@@ -1,0 +1,80 @@
+"""The kubelet of every node in the process: one engine, one informer on nodes and one on pods, a few workers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import anyio
+from anyio.abc import TaskStatus
+
+from kcore.api.core_v1 import Node, Pod
+from kcore.client.client import Client
+from kcore.client.events import EventBroadcaster
+from kcore.client.informer import Informers
+from kcore.kit.clock import Chance, Clock
+from kcore.node.addresses import AddressRange, NodeRanges
+from kcore.node.fake import FakeRuntime
+from kcore.node.nodes import NodeKeeper
+from kcore.node.pods import PodKeeper
+from kcore.node.registration import NodeShape
+from kcore.node.runtime import Runtime
+
+__all__ = ["KubeletEngine", "KubeletOptions"]
+
+
+@dataclass(frozen=True, slots=True)
+class KubeletOptions:
+    """How many nodes to register, what they are, and where their addresses come from."""
+
+    nodes: int = 3
+    name_prefix: str = "node-"
+    runtime: str = "fake"
+    shape: NodeShape = field(default_factory=NodeShape)
+    cluster_cidr: str = "10.244.0.0/16"
+    host_cidr: str = "172.18.0.0/16"
+    start_seconds: float = 0.05
+    """How long a fake container takes to start."""
+
+
+class KubeletEngine:
+    """Serves all nodes that it registers, and all that carry an annotation naming one of its runtimes."""
+
+    def __init__(
+        self,
+        client: Client,
+        informers: Informers,
+        events: EventBroadcaster,
+        clock: Clock,
+        chance: Chance,
+        options: KubeletOptions | None = None,
+        runtimes: Mapping[str, Runtime] | None = None,
+    ) -> None:
+        self._options = options = options or KubeletOptions()
+        self._runtimes = runtimes or {"fake": FakeRuntime(clock, chance, options.start_seconds)}
+        ranges = NodeRanges(options.cluster_cidr)
+        if options.nodes > ranges.capacity:
+            raise ValueError(
+                f"the cluster CIDR {options.cluster_cidr} has room for {ranges.capacity} nodes, not {options.nodes}"
+            )
+        self._node_informer = informers.of(Node)
+        self._pod_informer = informers.of(Pod)
+        hosts = AddressRange(options.host_cidr)
+        self.nodes = NodeKeeper(
+            client, self._node_informer, events, clock, self._runtimes, options.shape, ranges, hosts
+        )
+        self.pods = PodKeeper(client, self._pod_informer, events, clock, self.nodes)
+
+    async def run(self, *, task_status: TaskStatus[None]) -> None:
+        """Serve until cancelled. Started once its own nodes are registered."""
+        options = self._options
+        async with anyio.create_task_group() as tasks:
+            for runtime in self._runtimes.values():
+                await tasks.start(runtime.run, self.pods.runtime_changed)
+            await self._node_informer.wait_synced()
+            await self._pod_informer.wait_synced()
+            self.nodes.start(tasks, self.pods.node_served, self.pods.node_dropped)
+            self.pods.start(tasks)
+            names = [f"{options.name_prefix}{number}" for number in range(options.nodes)]
+            await self.nodes.register(names, options.runtime)
+            task_status.started()

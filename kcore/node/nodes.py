@@ -1,0 +1,253 @@
+"""The nodes that this process keeps alive: those it registers, and those that ask for it by annotation.
+
+All of them share one timer wheel and a few workers. A renewal is one write of a lease that was kept from the last
+one; the node itself is written every five minutes, and whenever somebody else changed what it says of its health.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+
+import anyio
+import structlog
+from anyio.abc import TaskGroup
+from msgspec.structs import replace
+
+from kcore.api.coordination_v1 import Lease
+from kcore.api.core_v1 import Node
+from kcore.api.errors import AlreadyExists, ApiError, Conflict, NotFound
+from kcore.api.timestamp import format_micro
+from kcore.client.client import Client
+from kcore.client.events import EventBroadcaster
+from kcore.client.informer import Informer
+from kcore.client.workqueue import WorkQueue
+from kcore.kit.clock import Clock
+from kcore.node.addresses import AddressRange, NodeRanges, RangeExhausted
+from kcore.node.registration import (
+    LEASE_NAMESPACE,
+    LEASE_SECONDS,
+    NodeShape,
+    internal_ip,
+    new_lease,
+    new_node,
+    node_status,
+    runtime_of,
+)
+from kcore.node.runtime import Runtime
+from kcore.node.timer_wheel import TimerWheel
+
+__all__ = ["NodeKeeper", "ServedNode"]
+
+RENEW_SECONDS = LEASE_SECONDS / 4
+STATUS_SECONDS = 300.0
+WORKERS = 16
+
+log = structlog.get_logger(__name__)
+
+
+class ServedNode:
+    """What the process knows of a node beyond its object."""
+
+    __slots__ = ("addresses", "cidr", "host_ip", "lease", "name", "runtime", "seen", "status_due", "uid")
+
+    def __init__(self, node: Node, runtime: Runtime, host_ip: str, cidr: str) -> None:
+        self.name = node.metadata.name
+        self.uid = node.metadata.uid
+        self.runtime = runtime
+        self.host_ip = host_ip
+        self.cidr = cidr
+        self.addresses = AddressRange(cidr) if cidr else None
+        self.lease: Lease | None = None
+        self.status_due = 0.0
+        self.seen: Node | None = None
+
+
+class NodeKeeper:
+    """Registers nodes, adopts those that ask for it, and keeps all of them Ready."""
+
+    def __init__(
+        self,
+        client: Client,
+        informer: Informer[Node],
+        events: EventBroadcaster,
+        clock: Clock,
+        runtimes: Mapping[str, Runtime],
+        shape: NodeShape,
+        ranges: NodeRanges,
+        host_range: AddressRange,
+    ) -> None:
+        self._client = client
+        self._informer = informer
+        self._recorder = events.recorder("kubelet")
+        self._clock = clock
+        self._runtimes = runtimes
+        self._shape = shape
+        self._ranges = ranges
+        self._hosts = host_range
+        self._served: dict[str, ServedNode] = {}
+        self._wheel: TimerWheel[str] = TimerWheel(RENEW_SECONDS)
+        self._leases: WorkQueue[str] = WorkQueue()
+        self._statuses: WorkQueue[str] = WorkQueue()
+        self._on_served: Callable[[ServedNode], None] = lambda node: None
+        self._on_dropped: Callable[[ServedNode], None] = lambda node: None
+
+    def __getitem__(self, name: str) -> ServedNode:
+        return self._served[name]
+
+    def get(self, name: str) -> ServedNode | None:
+        """The node called `name`, if it is one of ours."""
+        return self._served.get(name)
+
+    def start(
+        self, tasks: TaskGroup, on_served: Callable[[ServedNode], None], on_dropped: Callable[[ServedNode], None]
+    ) -> None:
+        """Begin to keep nodes alive; the callbacks learn which ones come and go."""
+        self._on_served, self._on_dropped = on_served, on_dropped
+        for node in self._informer.values():
+            self._occupy(node)
+        self._informer.add_handler(self._changed)
+        tasks.start_soon(self._wheel.run, self._beat, name="node heartbeats")
+        for _ in range(WORKERS):
+            tasks.start_soon(self._work, self._leases, self._renew)
+            tasks.start_soon(self._work, self._statuses, self._report)
+
+    async def register(self, names: Iterable[str], runtime: str) -> None:
+        """Create those nodes that do not exist, several at a time."""
+        limit = anyio.CapacityLimiter(WORKERS)
+        async with anyio.create_task_group() as tasks:
+            for name in names:
+                if self._informer.get(name) is None:
+                    node = new_node(name, runtime, self._shape, self._ranges.take())
+                    tasks.start_soon(self._register, node, limit)
+
+    async def _register(self, node: Node, limit: anyio.CapacityLimiter) -> None:
+        runtime = self._runtimes[runtime_of(node)]
+        host_ip = self._hosts.take()
+        status = node_status(node, self._shape, runtime.version, host_ip, self._clock.now())
+        async with limit:
+            try:
+                await self._client.create(replace(node, status=status))
+            except AlreadyExists:
+                self._ranges.release(node.spec.pod_cidr)
+                self._hosts.release(host_ip)
+
+    def _changed(self, old: Node | None, new: Node | None) -> None:
+        if new is None:
+            assert old is not None
+            self._drop(old)
+            return
+        served = self._served.get(new.metadata.name)
+        if served is not None and served.uid != new.metadata.uid:
+            self._drop(old or new)
+            served = None
+        self._occupy(new)
+        wanted = runtime_of(new) in self._runtimes
+        if wanted and served is None:
+            self._serve(new)
+        elif served is not None and not wanted:
+            self._drop(new)
+
+    def _occupy(self, node: Node) -> None:
+        for cidr in node.spec.pod_cidrs:
+            self._ranges.occupy(cidr)
+        if address := internal_ip(node):
+            self._hosts.occupy(address)
+
+    def _serve(self, node: Node) -> None:
+        name = node.metadata.name
+        host_ip = internal_ip(node) or self._hosts.take()
+        served = ServedNode(node, self._runtimes[runtime_of(node)], host_ip, node.spec.pod_cidr or self._take(node))
+        # A node that has just registered itself has said all there is to say.
+        current = node_status(node, self._shape, served.runtime.version, host_ip, self._clock.now(), heartbeat=False)
+        if current == node.status and node.spec.pod_cidr:
+            served.status_due, served.seen = self._clock.now() + STATUS_SECONDS, node
+        else:
+            self._statuses.add(name)
+        self._served[name] = served
+        self._wheel.add(name)
+        self._leases.add(name)
+        log.info("node served", node=name, runtime=runtime_of(node))
+        self._recorder.event(node, "Normal", "Starting", "Starting kubelet.")
+        self._on_served(served)
+
+    def _take(self, node: Node) -> str:
+        try:
+            return self._ranges.take()
+        except RangeExhausted as error:
+            log.warning("node has no pod range", node=node.metadata.name, why=str(error))
+            self._recorder.event(
+                node, "Normal", "CIDRNotAvailable", f"Node {node.metadata.name} status is now: CIDRNotAvailable"
+            )
+            return ""
+
+    def _drop(self, node: Node) -> None:
+        served = self._served.pop(node.metadata.name, None)
+        if served is None:
+            return
+        self._wheel.remove(served.name)
+        self._hosts.release(served.host_ip)
+        if served.cidr:
+            self._ranges.release(served.cidr)
+        log.info("node dropped", node=served.name)
+        self._on_dropped(served)
+
+    def _beat(self, names: Iterable[str]) -> None:
+        now = self._clock.now()
+        for name in names:
+            self._leases.add(name)
+            served = self._served[name]
+            node = self._informer.get(name)
+            if now >= served.status_due or node is not served.seen:
+                self._statuses.add(name)
+
+    async def _work(self, queue: WorkQueue[str], act: Callable[[ServedNode], Awaitable[None]]) -> None:
+        while True:
+            name = await queue.get()
+            served = self._served.get(name)
+            try:
+                if served is not None:
+                    await act(served)
+                queue.forget(name)
+            except ApiError as error:
+                log.debug("node write failed", node=name, why=error.message)
+                queue.add_rate_limited(name)
+            finally:
+                queue.done(name)
+
+    async def _renew(self, served: ServedNode) -> None:
+        """Write the lease: with one request, as long as nobody else touches it."""
+        node = self._informer.get(served.name)
+        if node is None:
+            return
+        now = self._clock.now()
+        if served.lease is None:
+            try:
+                served.lease = await self._client.create(new_lease(node, now))
+            except AlreadyExists:
+                served.lease = await self._client.get(Lease, served.name, LEASE_NAMESPACE)
+            else:
+                return
+        lease = served.lease
+        spec = replace(lease.spec, holder_identity=served.name, renew_time=format_micro(now))
+        try:
+            served.lease = await self._client.update(replace(lease, spec=spec))
+        except (Conflict, NotFound):
+            served.lease = None
+            raise
+
+    async def _report(self, served: ServedNode) -> None:
+        """Write the node's status if it is due or not what it should be, and its pod range if it has none."""
+        node = self._informer.get(served.name)
+        if node is None:
+            return
+        if served.cidr and not node.spec.pod_cidr:
+            cidr = {"spec": {"podCIDR": served.cidr, "podCIDRs": [served.cidr]}}
+            node = await self._client.patch(Node, served.name, cidr)
+        now = self._clock.now()
+        status = node_status(
+            node, self._shape, served.runtime.version, served.host_ip, now, heartbeat=now >= served.status_due
+        )
+        if status != node.status:
+            await self._client.update(replace(node, status=status), subresource="status")
+            served.status_due = now + STATUS_SECONDS
+        served.seen = self._informer.get(served.name)

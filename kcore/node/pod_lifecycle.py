@@ -1,0 +1,180 @@
+"""The life of a pod on its node, as a pure function of what is wanted and what the runtime reports.
+
+    Pending, nothing runs  --RunSandbox-->  sandbox with an address
+      --PullImage, StartContainer-->        init containers one after another, sidecars left running
+      --PullImage, StartContainer-->        all containers: Running; ended ones start again by the restart policy
+      every container ended for good:       Succeeded or Failed, for ever            --StopSandbox-->
+    deletionTimestamp at any point          --StopContainer..., StopSandbox, Delete--> gone
+
+`step` is called whenever the pod or its runtime state has changed, or at the time it asked for. It never remembers
+anything: doing what it says twice is harmless because the runtime reports what was done already.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from kcore.api.core_v1 import Pod, PodStatus
+from kcore.api.timestamp import parse
+from kcore.node.containers import back_off, is_sidecar, next_crashes, restarts, workload_finished
+from kcore.node.pod_status import pod_status
+from kcore.node.runtime import AnyContainer, ContainerRecord, RuntimeState
+
+__all__ = [
+    "Delete",
+    "Effect",
+    "PullImage",
+    "RunSandbox",
+    "StartContainer",
+    "Step",
+    "StopContainer",
+    "StopSandbox",
+    "step",
+]
+
+TERMINAL = ("Succeeded", "Failed")
+
+
+class RunSandbox(NamedTuple):
+    """Give the pod its sandbox and address."""
+
+
+class PullImage(NamedTuple):
+    container: AnyContainer
+
+
+class StartContainer(NamedTuple):
+    container: AnyContainer
+    restart_count: int = 0
+    crashes: int = 0
+
+
+class StopContainer(NamedTuple):
+    """Ask a container to end, and kill it at the time `by`."""
+
+    name: str
+    by: float
+
+
+class StopSandbox(NamedTuple):
+    """Nothing runs any more: take the sandbox down, give the address back."""
+
+
+class Delete(NamedTuple):
+    """The last thing a deleted pod waits for has ended: remove the object."""
+
+
+Effect = RunSandbox | PullImage | StartContainer | StopContainer | StopSandbox | Delete
+
+
+class Step(NamedTuple):
+    """What to tell the API and what to do; `wake_at`: look again then, even if nothing has changed."""
+
+    status: PodStatus
+    effects: tuple[Effect, ...] = ()
+    wake_at: float | None = None
+
+
+def step(pod: Pod, state: RuntimeState, now: float, host_ip: str) -> Step:
+    """What should happen next to `pod`."""
+    status = pod_status(pod, state, now, host_ip)
+    if pod.metadata.deletion_timestamp is not None:
+        by = parse(pod.metadata.deletion_timestamp)
+        return Step(status, _terminate(pod, state, by, deleted=True))
+    if status.phase in TERMINAL:
+        return Step(status, _terminate(pod, state, now + (pod.spec.termination_grace_period_seconds or 0)))
+    if state.sandbox is None:
+        return Step(status, (RunSandbox(),), _deadline(pod, status))
+    effects, wake_at = _advance(pod, state, now)
+    deadline = _deadline(pod, status)
+    return Step(status, tuple(effects), min(wake_at, deadline) if wake_at and deadline else wake_at or deadline)
+
+
+def _deadline(pod: Pod, status: PodStatus) -> float | None:
+    """When `activeDeadlineSeconds` ends the pod."""
+    if pod.spec.active_deadline_seconds is None or status.start_time is None:
+        return None
+    return parse(status.start_time) + pod.spec.active_deadline_seconds
+
+
+def _terminate(pod: Pod, state: RuntimeState, by: float, deleted: bool = False) -> tuple[Effect, ...]:
+    """Stop all containers, then the sandbox; then, for a deleted pod, remove the object."""
+    running = [record for record in state.containers.values() if not record.exited]
+    if running:
+        return tuple(StopContainer(r.name, by) for r in running if r.stop_by is None or r.stop_by > by)
+    effects: tuple[Effect, ...] = (StopSandbox(),) if state.sandbox is not None else ()
+    # A grace of 0 means that removal was asked for before; finalizers are what the object still waits for.
+    if deleted and pod.metadata.deletion_grace_period_seconds != 0:
+        effects += (Delete(),)
+    return effects
+
+
+def _advance(pod: Pod, state: RuntimeState, now: float) -> tuple[list[Effect], float | None]:
+    """Start what should run now, and say when the first back-off ends."""
+    effects: list[Effect] = []
+    wake_at: float | None = None
+    for container in _due(pod, state):
+        record = state.containers.get(container.name)
+        if record is None:
+            effect, at = _launch(container, state, now, StartContainer(container))
+        elif record.exited:
+            again = StartContainer(container, record.restart_count + 1, next_crashes(record))
+            ready_at = record.finished_at + back_off(record.crashes)
+            effect, at = (None, ready_at) if now < ready_at else _launch(container, state, now, again)
+        else:
+            continue
+        if effect is not None:
+            effects.append(effect)
+        if at is not None:
+            wake_at = at if wake_at is None else min(wake_at, at)
+    if workload_finished(pod, state):
+        by = now + (pod.spec.termination_grace_period_seconds or 0)
+        effects += [StopContainer(r.name, by) for r in _running_sidecars(pod, state) if r.stop_by is None]
+    return effects, wake_at
+
+
+def _due(pod: Pod, state: RuntimeState) -> list[AnyContainer]:
+    """The containers that should have been started by now and do not run, in their order."""
+    due: list[AnyContainer] = []
+    finished = workload_finished(pod, state)
+    begun = any(container.name in state.containers for container in pod.spec.containers)
+    for container in pod.spec.init_containers:
+        record = state.containers.get(container.name)
+        if is_sidecar(container):
+            if not finished and (record is None or record.exited):
+                due.append(container)
+            if not begun and (record is None or not record.started_at):
+                return due
+        elif begun:
+            continue
+        elif record is None or not record.exited:
+            return [*due, container] if record is None else due
+        elif record.exit_code != 0:
+            return [*due, container] if restarts(pod, container, record.exit_code) else due
+    for ordinary in pod.spec.containers:
+        record = state.containers.get(ordinary.name)
+        if record is None or (record.exited and restarts(pod, ordinary, record.exit_code)):
+            due.append(ordinary)
+    due.extend(c for c in pod.spec.ephemeral_containers if c.name not in state.containers)
+    return due
+
+
+def _launch(
+    container: AnyContainer, state: RuntimeState, now: float, start: StartContainer
+) -> tuple[Effect | None, float | None]:
+    """Start a container if its image is there; else have the image pulled, or wait for that."""
+    image = state.images.get(container.image)
+    if image is None:
+        return PullImage(container), None
+    if image.id:
+        return start, None
+    if not image.error:
+        return None, None
+    retry_at = image.finished_at + back_off(image.failures)
+    return (PullImage(container), None) if now >= retry_at else (None, retry_at)
+
+
+def _running_sidecars(pod: Pod, state: RuntimeState) -> list[ContainerRecord]:
+    """In the reverse of the order they were started in."""
+    names = [c.name for c in reversed(pod.spec.init_containers) if is_sidecar(c)]
+    return [r for name in names if (r := state.containers.get(name)) is not None and not r.exited]

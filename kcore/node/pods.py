@@ -1,0 +1,258 @@
+"""The pods of all served nodes: each change of a pod or of what its runtime reports leads to one look at it.
+
+A look lets the state machine and the runtime settle, then writes the status once. Looks at different pods run side by
+side, so that their writes share the store's commits.
+"""
+
+from __future__ import annotations
+
+import structlog
+from anyio.abc import TaskGroup
+from msgspec.structs import replace
+
+from kcore.api.core_v1 import Pod, PodStatus
+from kcore.api.errors import ApiError, Conflict, NotFound
+from kcore.api.meta_v1 import DeleteOptions, Preconditions
+from kcore.client.client import Client
+from kcore.client.events import EventBroadcaster, EventRecorder
+from kcore.client.informer import Informer, key_of
+from kcore.client.workqueue import WorkQueue
+from kcore.kit.clock import Clock
+from kcore.node.addresses import RangeExhausted
+from kcore.node.nodes import NodeKeeper, ServedNode
+from kcore.node.pod_events import back_off_events, events_between
+from kcore.node.pod_lifecycle import (
+    Delete,
+    Effect,
+    PullImage,
+    RunSandbox,
+    StartContainer,
+    Step,
+    StopContainer,
+    StopSandbox,
+    step,
+)
+from kcore.node.runtime import NOTHING, RuntimeState
+
+__all__ = ["BY_NODE", "PodKeeper"]
+
+BY_NODE = "node"
+WORKERS = 32
+MOST_STEPS = 100
+RETRY_SANDBOX_SECONDS = 10.0
+
+log = structlog.get_logger(__name__)
+
+
+class LocalPod:
+    """What the process knows of a pod beyond its object."""
+
+    __slots__ = ("key", "node", "reported", "stepping", "uid", "version", "wake_at")
+
+    def __init__(self, key: str, uid: str, node: ServedNode) -> None:
+        self.key = key
+        self.uid = uid
+        self.node = node
+        self.reported: RuntimeState = NOTHING
+        """The runtime state of which events have been told."""
+        self.version = ""
+        """The resourceVersion at which there was nothing left to do."""
+        self.wake_at: float | None = None
+        self.stepping = False
+
+
+class PodKeeper:
+    """Runs pods on the nodes that `nodes` serves."""
+
+    def __init__(
+        self, client: Client, informer: Informer[Pod], events: EventBroadcaster, clock: Clock, nodes: NodeKeeper
+    ) -> None:
+        self._client = client
+        self._informer = informer
+        self._events = events
+        self._clock = clock
+        self._nodes = nodes
+        self._queue: WorkQueue[str] = WorkQueue()
+        self._pods: dict[str, LocalPod] = {}
+        self._recorders: dict[str, EventRecorder] = {}
+        informer.add_index(BY_NODE, _node_of)
+
+    def start(self, tasks: TaskGroup) -> None:
+        """Begin to follow pods."""
+        self._informer.add_handler(self._changed)
+        for _ in range(WORKERS):
+            tasks.start_soon(self._work)
+
+    def node_served(self, node: ServedNode) -> None:
+        for pod in self._informer.by_index(BY_NODE, node.name):
+            self._queue.add(key_of(pod))
+
+    def node_dropped(self, node: ServedNode) -> None:
+        self._recorders.pop(node.name, None)
+        for uid in [uid for uid, local in self._pods.items() if local.node is node]:
+            self._forget(uid)
+
+    def runtime_changed(self, uid: str) -> None:
+        """A runtime reports something new of a pod."""
+        local = self._pods.get(uid)
+        if local is not None and not local.stepping:
+            self._queue.add(local.key)
+
+    def _changed(self, old: Pod | None, new: Pod | None) -> None:
+        if old is not None and (new is None or new.metadata.uid != old.metadata.uid):
+            self._forget(old.metadata.uid)
+        if new is not None and self._nodes.get(new.spec.node_name) is not None:
+            self._queue.add(key_of(new))
+
+    def _forget(self, uid: str) -> None:
+        local = self._pods.pop(uid, None)
+        if local is None:
+            return
+        self._release(local)
+        local.node.runtime.forget(uid)
+
+    async def _work(self) -> None:
+        queue = self._queue
+        while True:
+            key = await queue.get()
+            try:
+                await self._look(key)
+                queue.forget(key)
+            except NotFound:
+                queue.forget(key)  # it is gone, as the informer will soon say
+            except Conflict:
+                # Its newer version is on its way to the informer and brings us back; the delay is for lost ways.
+                queue.add_after(key, 1.0)
+            except ApiError as error:
+                log.warning("pod status not written", pod=key, why=error.message)
+                queue.add_rate_limited(key)
+            except Exception:
+                log.exception("pod failed", pod=key)
+                queue.add_rate_limited(key)
+            finally:
+                queue.done(key)
+
+    async def _look(self, key: str) -> None:
+        pod = self._informer.get(key)
+        if pod is None:
+            return
+        node = self._nodes.get(pod.spec.node_name)
+        if node is None:
+            return
+        local = self._pods.get(pod.metadata.uid) or self._meet(key, pod, node)
+        if self._nothing_new(pod, local):
+            return
+        result = self._settle(pod, local)
+        self._tell(pod, local, result.status)
+        local.wake_at = result.wake_at
+        if result.wake_at is not None:
+            self._queue.add_after(key, max(0.01, result.wake_at - self._clock.now()))
+        state = node.runtime.state(local.uid)
+        gone = any(isinstance(effect, Delete) for effect in result.effects)
+        if gone and not pod.metadata.finalizers:
+            # Nobody could read a last status: the object goes now.
+            await self._delete(pod)
+        elif result.status != pod.status:
+            pod = await self._client.update(replace(pod, status=result.status), subresource="status")
+        elif gone:
+            await self._delete(pod)
+        if node.runtime.state(local.uid) is state:
+            local.version = pod.metadata.resource_version
+
+    def _nothing_new(self, pod: Pod, local: LocalPod) -> bool:
+        """Whether this is only the echo of what we wrote ourselves."""
+        return (
+            pod.metadata.resource_version == local.version
+            and local.node.runtime.state(local.uid) is local.reported
+            and (local.wake_at is None or self._clock.now() < local.wake_at)
+        )
+
+    def _meet(self, key: str, pod: Pod, node: ServedNode) -> LocalPod:
+        """See a pod for the first time: a new one, or one that an earlier process has started."""
+        uid, status = pod.metadata.uid, pod.status
+        local = self._pods[uid] = LocalPod(key, uid, node)
+        if (status.pod_ip or status.container_statuses) and status.phase not in ("Succeeded", "Failed"):
+            node.runtime.recover(pod)
+            local.reported = node.runtime.state(uid)
+            if status.pod_ip and not pod.spec.host_network and node.addresses is not None:
+                node.addresses.occupy(status.pod_ip)
+        return local
+
+    def _settle(self, pod: Pod, local: LocalPod) -> Step:
+        """Step and act until the runtime has nothing new to report for the moment."""
+        runtime = local.node.runtime
+        local.stepping = True
+        try:
+            for _ in range(MOST_STEPS):
+                before = runtime.state(local.uid)
+                result = step(pod, before, self._clock.now(), local.node.host_ip)
+                for effect in result.effects:
+                    self._perform(effect, pod, local)
+                if runtime.state(local.uid) is before:
+                    return result
+        finally:
+            local.stepping = False
+        raise RuntimeError(f"pod {local.key} does not settle")
+
+    def _perform(self, effect: Effect, pod: Pod, local: LocalPod) -> None:
+        runtime = local.node.runtime
+        match effect:
+            case RunSandbox():
+                self._run_sandbox(pod, local)
+            case PullImage(container):
+                runtime.pull_image(pod, container)
+            case StartContainer(container, restart_count, crashes):
+                runtime.start_container(pod, container, restart_count, crashes)
+            case StopContainer(name, by):
+                runtime.stop_container(local.uid, name, by)
+            case StopSandbox():
+                self._release(local)
+                runtime.stop_sandbox(local.uid)
+            case Delete():
+                pass  # the caller does that last
+
+    def _run_sandbox(self, pod: Pod, local: LocalPod) -> None:
+        node = local.node
+        if pod.spec.host_network:
+            node.runtime.run_sandbox(pod, node.host_ip)
+            return
+        try:
+            if node.addresses is None:
+                raise RangeExhausted("the node has no pod range")
+            node.runtime.run_sandbox(pod, node.addresses.take())
+        except RangeExhausted as error:
+            message = f"Failed to create pod sandbox: {error}"
+            self._recorder(node).event(pod, "Warning", "FailedCreatePodSandBox", message)
+            self._queue.add_after(local.key, RETRY_SANDBOX_SECONDS)
+
+    def _release(self, local: LocalPod) -> None:
+        """Give the address of a pod's sandbox back to its node."""
+        sandbox = local.node.runtime.state(local.uid).sandbox
+        if sandbox is not None and local.node.addresses is not None and sandbox.ip != local.node.host_ip:
+            local.node.addresses.release(sandbox.ip)
+
+    def _tell(self, pod: Pod, local: LocalPod, status: PodStatus) -> None:
+        """Record the events of what has happened since the last look."""
+        state = local.node.runtime.state(local.uid)
+        recorder = self._recorder(local.node)
+        for event in events_between(pod, local.reported, state):
+            recorder.event(pod, event.type, event.reason, event.message, field_path=event.field_path)
+        for event in back_off_events(pod, status):
+            recorder.event(pod, event.type, event.reason, event.message, field_path=event.field_path)
+        local.reported = state
+
+    def _recorder(self, node: ServedNode) -> EventRecorder:
+        recorder = self._recorders.get(node.name)
+        if recorder is None:
+            recorder = self._recorders[node.name] = self._events.recorder("kubelet", node.name)
+        return recorder
+
+    async def _delete(self, pod: Pod) -> None:
+        """Remove the object of a pod that has ended on its node."""
+        metadata = pod.metadata
+        options = DeleteOptions(grace_period_seconds=0, preconditions=Preconditions(uid=metadata.uid))
+        await self._client.delete(Pod, metadata.name, metadata.namespace, options)
+
+
+def _node_of(pod: Pod) -> tuple[str, ...]:
+    return (pod.spec.node_name,) if pod.spec.node_name else ()
