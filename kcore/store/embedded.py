@@ -54,7 +54,11 @@ class EmbeddedStore:
         self._oldest = FIRST_REVISION
         self._pending: dict[str, Event] = {}
         self._group = GroupCommit(log, self._apply, self._pending.clear) if log.durable else None
-        self._recover(log)
+        try:
+            self._recover(log)
+        except BaseException:
+            log.close()
+            raise
         self._assigned = self._progress.revision
 
     @property

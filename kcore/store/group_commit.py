@@ -153,15 +153,20 @@ class GroupCommit:
             if isinstance(work, Forget):
                 self._forget(work)
                 continue
-            error = None
-            try:
-                self._log.write([event for events, _ in work for event in events])
-            except StoreUnavailable as unavailable:
-                error = unavailable
-            loop.call_soon_threadsafe(self._flushed, work, error)
+            loop.call_soon_threadsafe(self._flushed, work, self._write_batch(work))
         self._log.close()
         with suppress(RuntimeError):  # the loop may have been closed by force
             loop.call_soon_threadsafe(closed.set)
+
+    def _write_batch(self, batch: Batch) -> StoreUnavailable | None:
+        try:
+            self._log.write([event for events, _ in batch for event in events])
+        except StoreUnavailable as unavailable:
+            return unavailable
+        except Exception as error:  # whatever it is, the callers must hear of it and the writer must live on
+            log.exception("store_write_crashed")
+            return StoreUnavailable(f"the log can not be written: {error!r}")
+        return None
 
     def _forget(self, work: Forget) -> None:
         try:
