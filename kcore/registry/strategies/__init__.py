@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from kcore.registry.strategies import services
 from kcore.registry.strategy import Strategy
 
 __all__ = ["STRATEGIES"]
 
-STRATEGIES: tuple[type[Strategy], ...] = ()
+STRATEGIES: tuple[type[Strategy], ...] = (*services.STRATEGIES,)
