@@ -32,7 +32,7 @@ from kcore.kit.clock import Clock
 __all__ = ["Counts", "Failure", "ReplicaManager", "failure_conditions"]
 
 S = TypeVar("S", bound=Object)
-C = TypeVar("C", ReplicaSetCondition, ReplicationControllerCondition)
+C = TypeVar("C", bound=ReplicaSetCondition | ReplicationControllerCondition)
 
 FAILURE = "ReplicaFailure"
 
