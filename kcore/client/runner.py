@@ -7,7 +7,7 @@ happened; it compares what is with what should be, and does the difference.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any, ClassVar, NamedTuple
 
 import anyio
@@ -20,7 +20,7 @@ from kcore.api.object import Object
 from kcore.client.informer import Informers, key_of
 from kcore.client.workqueue import WorkQueue
 
-__all__ = ["Controller", "MapFunction", "Result", "Runner", "controller_of"]
+__all__ = ["Controller", "MapFunction", "Result", "Runner", "controller_of", "work"]
 
 MapFunction = Callable[[Any, Any], Iterable[str]]
 """Takes a change as (old, new), as informer handlers do, and gives the keys of root objects to look at."""
@@ -123,24 +123,28 @@ class Runner:
         return on_change
 
     async def _work(self) -> None:
-        queue = self._controller.queue
-        while True:
-            key = await queue.get()
-            try:
-                result = await self._controller.reconcile(key)
-            except (Conflict, AlreadyExists) as error:
-                # Somebody was faster, and the caches will soon show it: everyday life of a controller.
-                log.debug("reconcile again", controller=self._controller.name, key=key, why=error.message)
-                queue.add_rate_limited(key)
-            except ApiError as error:
-                log.warning("reconcile failed", controller=self._controller.name, key=key, why=error.message)
-                queue.add_rate_limited(key)
-            except Exception:
-                log.exception("reconcile failed", controller=self._controller.name, key=key)
-                queue.add_rate_limited(key)
-            else:
-                queue.forget(key)
-                if result is not None:
-                    queue.add_after(key, result.after)
-            finally:
-                queue.done(key)
+        await work(self._controller.name, self._controller.queue, self._controller.reconcile)
+
+
+async def work(name: str, queue: WorkQueue[str], reconcile: Callable[[str], Awaitable[Result | None]]) -> None:
+    """Take keys from `queue` until cancelled. One worker of a controller; several may share a queue."""
+    while True:
+        key = await queue.get()
+        try:
+            result = await reconcile(key)
+        except (Conflict, AlreadyExists) as error:
+            # Somebody was faster, and the caches will soon show it: everyday life of a controller.
+            log.debug("reconcile again", controller=name, key=key, why=error.message)
+            queue.add_rate_limited(key)
+        except ApiError as error:
+            log.warning("reconcile failed", controller=name, key=key, why=error.message)
+            queue.add_rate_limited(key)
+        except Exception:
+            log.exception("reconcile failed", controller=name, key=key)
+            queue.add_rate_limited(key)
+        else:
+            queue.forget(key)
+            if result is not None:
+                queue.add_after(key, result.after)
+        finally:
+            queue.done(key)

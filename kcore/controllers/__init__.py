@@ -1,5 +1,30 @@
-"""The controller manager: one controller, one module.
+"""What keeps the cluster as its objects say it should be. One controller, one module; `CONTROLLERS` lists them all.
 
-May import `kcore.client` and what lies beneath it, never the server, the scheduler, the node or the proxy.
-Anything two controllers share that is not about controllers belongs in `kcore.client` or `kcore.api`.
+May import `kcore.client` and below; never server, scheduler, node or proxy. Controllers talk to the cluster through the
+client only, and do not know of each other.
 """
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from kcore.client.runner import Controller
+from kcore.controllers.context import Context
+from kcore.controllers.deployment import DeploymentController
+from kcore.controllers.namespace import NamespaceController
+from kcore.controllers.replicaset import ReplicaSetController
+from kcore.controllers.replicationcontroller import ReplicationControllerController
+from kcore.controllers.rootca import RootCAPublisher
+from kcore.controllers.serviceaccount import ServiceAccountController
+
+__all__ = ["CONTROLLERS"]
+
+CONTROLLERS: tuple[Callable[[Context], Controller], ...] = (
+    NamespaceController,
+    ServiceAccountController,
+    RootCAPublisher,
+    ReplicationControllerController,
+    ReplicaSetController,
+    DeploymentController,
+)
+"""The garbage collector, which is about all kinds, runs beside."""

@@ -17,11 +17,10 @@ from kcore.api.errors import AlreadyExists, ApiError, Conflict, NotFound
 from kcore.api.meta_v1 import LabelSelector, ObjectMeta
 from kcore.api.object import Object
 from kcore.api.selectors import Selector, selector_from_struct
-from kcore.client.client import Client
-from kcore.client.events import EventRecorder
-from kcore.client.informer import Informers, key_of
+from kcore.client.informer import key_of
 from kcore.client.runner import Controller, MapFunction, Result, controller_of
 from kcore.controllers.adoption import Claimant, controller_reference, index_by_controller, owned_or_orphaned
+from kcore.controllers.context import Context
 from kcore.controllers.pods import is_finished
 from kcore.controllers.progress import (
     has_deadline,
@@ -50,7 +49,6 @@ from kcore.controllers.rollout import (
     wanted,
 )
 from kcore.controllers.templates import HASH_LABEL, same_template, template_hash, with_labels
-from kcore.kit.clock import Clock
 
 __all__ = ["DeploymentController"]
 
@@ -91,12 +89,13 @@ class DeploymentController(Controller):
     name = "deployment-controller"
     root = Deployment
 
-    def __init__(self, client: Client, informers: Informers, recorder: EventRecorder, clock: Clock) -> None:
+    def __init__(self, context: Context) -> None:
         super().__init__()
-        self._client = client
-        self._recorder = recorder
-        self._clock = clock
-        self._kind = client.scheme.of(Deployment)
+        informers = context.informers
+        self._client = context.client
+        self._recorder = context.events.recorder(self.name)
+        self._clock = context.clock
+        self._kind = self._client.scheme.of(Deployment)
         self._deployments = informers.of(Deployment)
         self._deployments.add_index("namespace", lambda obj: (obj.metadata.namespace,))
         self._replica_sets = informers.of(ReplicaSet)

@@ -19,15 +19,13 @@ from kcore.api.meta_v1 import DeleteOptions, ObjectMeta, Preconditions
 from kcore.api.object import Object
 from kcore.api.selectors import Selector
 from kcore.api.timestamp import format_seconds
-from kcore.client.client import Client
-from kcore.client.events import EventRecorder
-from kcore.client.informer import Informer, Informers, key_of
+from kcore.client.informer import Informer, key_of
 from kcore.client.runner import Controller, MapFunction, Result, controller_of
 from kcore.controllers.adoption import Claimant, controller_reference, index_by_controller, owned_or_orphaned
 from kcore.controllers.batches import slow_start
+from kcore.controllers.context import Context
 from kcore.controllers.expectations import Expectations
 from kcore.controllers.pods import available_in, is_active, is_terminating, rank_for_deletion
-from kcore.kit.clock import Clock
 
 __all__ = ["Counts", "Failure", "ReplicaManager", "failure_conditions"]
 
@@ -80,18 +78,19 @@ def failure_conditions(standing: tuple[C, ...], failure: Failure | None, now: fl
 class ReplicaManager(Controller, Generic[S]):
     """The controller of a kind `S` that has `spec.replicas` and a pod template."""
 
-    def __init__(self, client: Client, informers: Informers, recorder: EventRecorder, clock: Clock) -> None:
+    def __init__(self, context: Context) -> None:
         super().__init__()
-        self._client = client
-        self._recorder = recorder
-        self._clock = clock
-        self._kind = client.scheme.of(self.root)
+        informers = context.informers
+        self._client = context.client
+        self._recorder = context.events.recorder(self.name)
+        self._clock = context.clock
+        self._kind = self._client.scheme.of(self.root)
         self._owners: Informer[S] = informers.of(self._kind)
         self._owners.add_index("namespace", lambda obj: (obj.metadata.namespace,))
         index_by_controller(self._owners)
         self._pods = informers.of(Pod)
         index_by_controller(self._pods)
-        self._expectations = Expectations(clock)
+        self._expectations = Expectations(self._clock)
 
     # What differs between the kinds.
 
