@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import NamedTuple, TypeAlias
@@ -73,7 +73,7 @@ class ListOptions(NamedTuple):
 class ListPage(NamedTuple):
     """One page of a list: `metadata` is (resource_version, continue_, remaining_item_count)."""
 
-    records: tuple[Record, ...] | list[Record]
+    records: Sequence[Record]
     resource_version: str
     continue_: str = ""
     remaining_item_count: int | None = None

@@ -5,16 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from kcore.api.errors import NotFound
+from kcore.api.errors import ApiError, NotFound, NotImplementedByServer
 from kcore.api.kind import Kind
 from kcore.api.meta_v1 import DeleteOptions
 from kcore.api.scheme import Scheme
 from kcore.kit.clock import Chance, Clock, SystemClock
 from kcore.registry.access import Authorizer, BuiltInAccess
+from kcore.registry.admission import PLUGINS, Plugin
+from kcore.registry.creating import create
+from kcore.registry.deleting import delete, delete_collection
+from kcore.registry.listing import list_records
+from kcore.registry.patches import patch
+from kcore.registry.pipeline import Pipeline
 from kcore.registry.request import Answer, ListOptions, ListPage, PatchType, Request
 from kcore.registry.strategies import STRATEGIES
 from kcore.registry.strategy import Environment, Strategy
-from kcore.registry.watching import Watch
+from kcore.registry.subresources import CREATIONS, get_scale, update_scale
+from kcore.registry.updating import update
+from kcore.registry.versions import parse_version, too_large
+from kcore.registry.watching import Watch, watch
 from kcore.store.store import Store
 
 __all__ = ["Registry"]
@@ -35,50 +44,62 @@ class Registry:
         chance: Chance | None = None,
         *,
         authorizer: Authorizer | None = None,
+        plugins: Iterable[type[Plugin]] = PLUGINS,
         service_cidr: str = "10.96.0.0/16",
     ) -> None:
         self.store = store
         self.scheme = scheme
         self.authorizer: Authorizer = authorizer or BuiltInAccess()
         self.env = Environment(store, scheme, clock or SystemClock(), chance or Chance(), service_cidr)
-        self._particular = {s.type: s for s in strategies}
-        self._strategies: dict[Kind, Strategy] = {}
+        self._pipe = Pipeline(self.env, strategies, plugins)
 
     def strategy(self, kind: Kind) -> Strategy:
         """The one strategy of a kind."""
-        found = self._strategies.get(kind)
-        if found is None:
-            found = self._strategies[kind] = self._particular.get(kind.type, Strategy)(kind, self.env)
-        return found
+        return self._pipe.strategy(kind)
 
-    def get(self, req: Request) -> Answer:
+    def get(self, req: Request, resource_version: str = "") -> Answer:
+        if resource_version and (version := parse_version(resource_version)) > self.store.revision:
+            raise too_large(version, self.store.revision)
+        if req.subresource == "scale":
+            return get_scale(self._pipe, req)
         record = self.store.get(req.kind.key(req.namespace, req.name))
         if record is None:
             raise NotFound.of(req.kind, req.name)
         return record
 
     def list(self, req: Request, options: ListOptions) -> ListPage:
-        raise NotImplementedError
+        return list_records(self._pipe, req, options)
 
     def watch(self, req: Request, options: ListOptions) -> Watch:
-        raise NotImplementedError
+        return watch(self._pipe, req, options)
 
     async def create(self, req: Request, obj: Any) -> Answer:
         """Store a new object; or, with `req.subresource`, do what its body (Binding, Eviction, ...) asks for."""
-        raise NotImplementedError
+        if not req.subresource:
+            return await create(self._pipe, req, obj)
+        action = CREATIONS.get((req.kind.group_resource, req.subresource))
+        if action is None:
+            raise _absent(req)
+        return await action(self._pipe, req, obj)
 
     async def update(self, req: Request, obj: Any) -> Answer:
-        raise NotImplementedError
+        if req.subresource == "scale":
+            return await update_scale(self._pipe, req, obj)
+        return await update(self._pipe, req, obj)
 
     async def patch(self, req: Request, patch_type: PatchType, body: bytes) -> Answer:
         """`body` is the patch document as it came."""
-        raise NotImplementedError
+        return await patch(self._pipe, req, patch_type, body)
 
     async def delete(self, req: Request, options: DeleteOptions) -> Answer:
-        raise NotImplementedError
+        return await delete(self._pipe, req, options)
 
     async def delete_collection(
         self, req: Request, delete_options: DeleteOptions, list_options: ListOptions
     ) -> ListPage:
         """Delete all objects that the list selects; answers them as they were."""
-        raise NotImplementedError
+        return await delete_collection(self._pipe, req, delete_options, list_options)
+
+
+def _absent(req: Request) -> ApiError:
+    return NotImplementedByServer(f"{req.kind.group_resource}/{req.subresource} is not implemented by this server")
