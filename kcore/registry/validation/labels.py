@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from kcore.api.core_v1 import NodeSelector, NodeSelectorRequirement
+from kcore.api.core_v1 import NodeSelector, NodeSelectorRequirement, NodeSelectorTerm
 from kcore.api.field import FieldError, Path, forbidden, invalid, required
 from kcore.api.meta_v1 import LabelSelector, LabelSelectorRequirement
-from kcore.api.names import label_key, label_value
+from kcore.api.names import dns1123_subdomain, label_key, label_value
 from kcore.registry.validation.values import check
 
-__all__ = ["validate_label_selector", "validate_labels", "validate_node_selector"]
+__all__ = ["validate_label_selector", "validate_labels", "validate_node_selector", "validate_node_term"]
 
 
 def validate_labels(labels: Mapping[str, str], path: Path) -> Iterator[FieldError]:
@@ -47,13 +47,20 @@ def validate_node_selector(selector: NodeSelector, path: Path) -> Iterator[Field
     if not selector.node_selector_terms:
         yield required(terms, "must have at least one node selector term")
     for i, term in enumerate(selector.node_selector_terms):
-        for j, expression in enumerate(term.match_expressions):
-            yield from _validate_node_expression(expression, terms @ i / "matchExpressions" @ j)
-        for j, field in enumerate(term.match_fields):
-            yield from _validate_node_field(field, terms @ i / "matchFields" @ j)
+        yield from validate_node_term(term, terms @ i)
 
 
-def _validate_node_expression(requirement: NodeSelectorRequirement, path: Path) -> Iterator[FieldError]:
+def validate_node_term(term: NodeSelectorTerm, path: Path, *, any_value: bool = False) -> Iterator[FieldError]:
+    """`any_value`: values need not be label values, because the term is only a preference."""
+    for i, expression in enumerate(term.match_expressions):
+        yield from _validate_node_expression(expression, path / "matchExpressions" @ i, any_value)
+    for i, field in enumerate(term.match_fields):
+        yield from _validate_node_field(field, path / "matchFields" @ i)
+
+
+def _validate_node_expression(
+    requirement: NodeSelectorRequirement, path: Path, any_value: bool
+) -> Iterator[FieldError]:
     operator, values = requirement.operator, requirement.values
     if operator in ("In", "NotIn"):
         if not values:
@@ -67,8 +74,9 @@ def _validate_node_expression(requirement: NodeSelectorRequirement, path: Path) 
     else:
         yield invalid(path / "operator", operator, "not a valid selector operator")
     yield from check(path / "key", requirement.key, label_key)
-    for i, value in enumerate(values):
-        yield from check(path / "values" @ i, value, label_value)
+    if not any_value:
+        for i, value in enumerate(values):
+            yield from check(path / "values" @ i, value, label_value)
 
 
 def _validate_node_field(requirement: NodeSelectorRequirement, path: Path) -> Iterator[FieldError]:
@@ -81,3 +89,6 @@ def _validate_node_field(requirement: NodeSelectorRequirement, path: Path) -> It
         yield invalid(path / "operator", requirement.operator, "not a valid selector operator")
     if requirement.key != "metadata.name":
         yield invalid(path / "key", requirement.key, "not a valid field selector key")
+    else:
+        for i, value in enumerate(requirement.values):
+            yield from check(path / "values" @ i, value, dns1123_subdomain)
