@@ -269,11 +269,11 @@ def port_name(value: str) -> list[str]:
 
 
 def user_id(value: int) -> list[str]:
-    return _between(value, 0, 0xFFFFFFFF)
+    return _between(value, 0, 2**31 - 1)
 
 
 def group_id(value: int) -> list[str]:
-    return _between(value, 0, 0xFFFFFFFF)
+    return _between(value, 0, 2**31 - 1)
 
 
 def percent(value: str) -> list[str]:

@@ -34,12 +34,13 @@ def _class_of(requirements: Iterable[ResourceRequirements]) -> str:
         guaranteed = _add(limits, required.limits) and guaranteed
     if not requests and not limits:
         return "BestEffort"
-    if guaranteed and requests.keys() == limits.keys():
-        if all(
-            requests[name] == limits[name] or quantity.compare(requests[name], limits[name]) == 0 for name in requests
-        ):
-            return "Guaranteed"
+    if guaranteed and all(_equal(requests.get(name, "0"), limit) for name, limit in limits.items()):
+        return "Guaranteed"
     return "Burstable"
+
+
+def _equal(a: str, b: str) -> bool:
+    return a == b or quantity.compare(a, b) == 0
 
 
 def _add(total: dict[str, str], amounts: Mapping[str, str]) -> bool:
