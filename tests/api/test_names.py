@@ -54,7 +54,7 @@ def test_two_examples_are_joined_as_upstream_joins_them() -> None:
 
 def test_ports_and_ids_have_ranges() -> None:
     assert names.port_number(0) == ["must be between 1 and 65535, inclusive"]
-    assert names.user_id(-1) == ["must be between 0 and 4294967295, inclusive"]
+    assert names.user_id(-1) == ["must be between 0 and 2147483647, inclusive"]
     assert names.group_id(0) == []
 
 
