@@ -1,0 +1,155 @@
+"""What is served here: the documents under `/api` and `/apis`, in their single and aggregated forms.
+
+Rendered when first asked for and kept until the scheme changes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from kcore.api.kind import GroupVersion, Kind
+from kcore.api.scheme import Scheme
+
+__all__ = ["Discovery"]
+
+
+class Discovery:
+    """The documents of one scheme, as JSON bytes by path. `address` is where clients reach the server."""
+
+    def __init__(self, scheme: Scheme, address: str) -> None:
+        self._scheme = scheme
+        self._address = address
+        self._generation = -1
+        self._documents: dict[str, bytes] = {}
+        self._aggregated: dict[str, tuple[bytes, str]] = {}
+
+    def document(self, path: str) -> bytes | None:
+        """The document at `/api`, `/apis`, `/apis/GROUP` or `/apis/GROUP/VERSION`; None: nothing is served there."""
+        self._refresh()
+        return self._documents.get(path)
+
+    def aggregated(self, path: str) -> tuple[bytes, str] | None:
+        """The APIGroupDiscoveryList at `/api` or `/apis`, and its ETag."""
+        self._refresh()
+        found = self._aggregated.get(path)
+        if found is None and path in ("/api", "/apis"):
+            body = msgspec.json.encode(aggregate(self._scheme, core=path == "/api"))
+            found = self._aggregated[path] = body, f'"{hashlib.sha512(body).hexdigest().upper()}"'
+        return found
+
+    def serves_group(self, group: str) -> bool:
+        self._refresh()
+        return f"/apis/{group}" in self._documents
+
+    def _refresh(self) -> None:
+        if self._generation == self._scheme.generation:
+            return
+        self._generation = self._scheme.generation
+        self._aggregated.clear()
+        self._documents = {
+            path: msgspec.json.encode(document) for path, document in documents(self._scheme, self._address).items()
+        }
+
+
+def documents(scheme: Scheme, address: str) -> dict[str, dict[str, Any]]:
+    """Every unaggregated document by its path."""
+    cidrs = [{"clientCIDR": "0.0.0.0/0", "serverAddress": address}]
+    found: dict[str, dict[str, Any]] = {
+        "/api": {"kind": "APIVersions", "versions": ["v1"], "serverAddressByClientCIDRs": cidrs}
+    }
+    groups = []
+    for name, versions in groups_of(scheme):
+        for version in versions:
+            resources = [resource for kind in kinds_of(scheme, version) for resource in api_resources(kind)]
+            document: dict[str, Any] = {"kind": "APIResourceList"}
+            if name:
+                document["apiVersion"] = "v1"  # upstream leaves it out for the core group
+            document |= {"groupVersion": str(version), "resources": resources}
+            found[f"/apis/{version}" if name else f"/api/{version}"] = document
+        if name:
+            offered = [{"groupVersion": str(version), "version": version.version} for version in versions]
+            group = {"name": name, "versions": offered, "preferredVersion": offered[0]}
+            groups.append(group)
+            found[f"/apis/{name}"] = {"kind": "APIGroup", "apiVersion": "v1", **group}
+    found["/apis"] = {"kind": "APIGroupList", "apiVersion": "v1", "groups": groups}
+    return found
+
+
+def groups_of(scheme: Scheme) -> list[tuple[str, list[GroupVersion]]]:
+    """Groups and their versions, the preferred one first, in the scheme's order."""
+    groups: dict[str, list[GroupVersion]] = {}
+    for version in scheme.group_versions():
+        groups.setdefault(version.group, []).append(version)
+    return list(groups.items())
+
+
+def kinds_of(scheme: Scheme, version: GroupVersion) -> Sequence[Kind]:
+    """The resources of a group and version, by path."""
+    return sorted((kind for kind in scheme if kind.group_version == version), key=lambda kind: kind.plural)
+
+
+def api_resources(kind: Kind) -> list[dict[str, Any]]:
+    """A resource and its subresources, as rows of an APIResourceList."""
+    row: dict[str, Any] = {
+        "name": kind.plural,
+        "singularName": kind.singular,
+        "namespaced": kind.namespaced,
+        "kind": kind.name,
+        "verbs": kind.verbs,
+    }
+    if kind.short_names:
+        row["shortNames"] = kind.short_names
+    if kind.categories:
+        row["categories"] = kind.categories
+    if set(kind.verbs) >= {"create", "list"}:
+        row["storageVersionHash"] = kind.storage_version_hash
+    rows = [row]
+    for subresource in sorted(kind.subresources, key=lambda s: s.name):
+        below = {"name": f"{kind.plural}/{subresource.name}", "singularName": "", "namespaced": kind.namespaced}
+        if subresource.version:
+            below |= {"group": subresource.group, "version": subresource.version}
+        rows.append({**below, "kind": subresource.kind, "verbs": subresource.verbs})
+    return rows
+
+
+def aggregate(scheme: Scheme, *, core: bool) -> dict[str, Any]:
+    """The APIGroupDiscoveryList of the core group or of all others (KEP-3352)."""
+    items = []
+    for name, versions in groups_of(scheme):
+        if (not name) != core:
+            continue
+        offered = []
+        for version in versions:
+            resources = [api_resource_discovery(kind) for kind in kinds_of(scheme, version)]
+            offered.append({"version": version.version, "resources": resources, "freshness": "Current"})
+        items.append({"metadata": {"name": name} if name else {}, "versions": offered})
+    return {"kind": "APIGroupDiscoveryList", "apiVersion": "apidiscovery.k8s.io/v2", "metadata": {}, "items": items}
+
+
+def api_resource_discovery(kind: Kind) -> dict[str, Any]:
+    row: dict[str, Any] = {
+        "resource": kind.plural,
+        "responseKind": {"group": "", "version": "", "kind": kind.name},
+        "scope": "Namespaced" if kind.namespaced else "Cluster",
+        "singularResource": kind.singular,
+        "verbs": kind.verbs,
+    }
+    if kind.short_names:
+        row["shortNames"] = kind.short_names
+    if kind.categories:
+        row["categories"] = kind.categories
+    below = [
+        {
+            "subresource": subresource.name,
+            "responseKind": {"group": subresource.group, "version": subresource.version, "kind": subresource.kind},
+            "verbs": subresource.verbs,
+        }
+        for subresource in sorted(kind.subresources, key=lambda s: s.name)
+    ]
+    if below:
+        row["subresources"] = below
+    return row

@@ -1,0 +1,107 @@
+"""From a request to its answer: who asks, what for, may they; then the resource or the document.
+
+The order is upstream's handler chain: authentication, request info, authorization, routing, negotiation.
+"""
+
+from __future__ import annotations
+
+from typing import cast
+
+from aiohttp import web
+
+from kcore.api.errors import NotFound
+from kcore.kit.clock import Chance
+from kcore.registry.request import User
+from kcore.registry.verbs import Registry
+from kcore.server.address import parse_path, verb_of
+from kcore.server.authentication import Authenticator
+from kcore.server.authorization import authorize_path, authorize_resource
+from kcore.server.connection import Connection
+from kcore.server.discovery import Discovery
+from kcore.server.errors import error_reply, method_not_allowed, page_not_found
+from kcore.server.health import Health
+from kcore.server.negotiation import negotiate_discovery
+from kcore.server.query import Query, parse_query
+from kcore.server.resources import Call, Resources
+from kcore.server.response import Reply, header
+from kcore.server.version import version_document
+from kcore.server.views import encode
+
+__all__ = ["Door"]
+
+_AGGREGATED_TYPE = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
+_VARY = header("Vary", "Accept")
+
+
+class Door:
+    """Every request enters here."""
+
+    def __init__(
+        self, registry: Registry, authenticator: Authenticator, discovery: Discovery, health: Health, chance: Chance
+    ) -> None:
+        self._authorizer = registry.authorizer
+        self._authenticator = authenticator
+        self._discovery = discovery
+        self._health = health
+        self._resources = Resources(registry, chance)
+        self._version = version_document()
+
+    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        try:
+            return await self._answer(request)
+        except Exception as error:
+            return error_reply(error)
+
+    async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        path, _, query_text = request.raw_path.partition("?")
+        query = parse_query(query_text)
+        user = cast(Connection, request.protocol).certified
+        if user is None or "Authorization" in request.headers:
+            user = await self._authenticator.user(request, user)
+        address = parse_path(path)
+        if address is None:
+            return await self._document(request, user, path, query)
+        verb = verb_of(request.method, address, query)
+        authorize_resource(self._authorizer, user, verb, address)
+        if address.group and not self._discovery.serves_group(address.group):
+            return page_not_found()
+        if not verb or request.method == "HEAD":
+            raise method_not_allowed()
+        return await self._resources.answer(Call(request, user, verb, address, query))
+
+    async def _document(self, request: web.BaseRequest, user: User, path: str, query: Query) -> Reply:
+        """Discovery, health, version."""
+        path = "/" + path.strip("/")
+        authorize_path(self._authorizer, user, _path_verb(request.method), path)
+        root = path.split("/", 2)[1]
+        if root in ("healthz", "livez", "readyz"):
+            return self._health.answer(path, query)
+        if root in ("api", "apis"):
+            return self._discover(request, path)
+        if path == "/version":
+            return Reply(200, self._version)
+        return page_not_found()
+
+    def _discover(self, request: web.BaseRequest, path: str) -> Reply:
+        document = self._discovery.document(path)
+        if document is None:
+            group = path.split("/")[2]
+            if path.startswith("/api/") or self._discovery.serves_group(group):
+                raise NotFound.path()
+            return page_not_found()
+        if request.method != "GET":
+            raise method_not_allowed()
+        aggregated = self._discovery.aggregated(path)
+        representation = negotiate_discovery(request.headers.get("Accept", ""), aggregated is not None)
+        if not representation.form or aggregated is None:
+            return Reply(200, encode(document, representation), representation.media_type, _VARY)
+        body, etag = aggregated
+        headers = _VARY + header("ETag", etag)
+        if request.headers.get("If-None-Match") == etag:
+            return Reply(304, b"", "", headers)
+        return Reply(200, body, _AGGREGATED_TYPE, headers)
+
+
+def _path_verb(method: str) -> str:
+    """Of a path that is no resource, the verb is the method; but HEAD is a get."""
+    return "get" if method in ("GET", "HEAD") else method.lower()

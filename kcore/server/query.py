@@ -1,0 +1,137 @@
+"""The query of a request, and the options of each verb that it spells."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from urllib.parse import parse_qsl
+
+from kcore.api.errors import BadRequest, Invalid
+from kcore.api.field import FieldError, Path, forbidden, invalid, not_supported, quote, required, too_long
+from kcore.api.meta_v1 import DeleteOptions
+from kcore.registry.request import ListOptions
+
+__all__ = ["Query", "WriteOptions", "delete_options", "list_options", "parse_query", "write_options"]
+
+_FIELD_VALIDATIONS = ("", "Ignore", "Strict", "Warn")
+
+
+class Query:
+    """Parameters by name; immutable, so that parsed queries can be shared."""
+
+    __slots__ = ("_values",)
+
+    def __init__(self, values: dict[str, tuple[str, ...]]) -> None:
+        self._values = values
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._values
+
+    def all(self, name: str) -> Sequence[str]:
+        return self._values.get(name, ())
+
+    def get(self, name: str) -> str:
+        """The first value; "" where there is none."""
+        return self._values[name][0] if name in self._values else ""
+
+    def flag(self, name: str) -> bool:
+        """Only absence, `false` and `0` are a no: any other value is a yes, even the empty one."""
+        return name in self._values and self._values[name][0].lower() not in ("false", "0")
+
+    def number(self, name: str) -> int | None:
+        """Raises BadRequest where the value is no integer of 64 bits."""
+        text = self.get(name)
+        if not text:
+            return None
+        digits = text[1:] if text[0] in "+-" else text
+        if not (digits.isascii() and digits.isdigit()):
+            raise BadRequest(f"strconv.ParseInt: parsing {quote(text)}: invalid syntax")
+        value = int(text)
+        if not -(2**63) <= value < 2**63:
+            raise BadRequest(f"strconv.ParseInt: parsing {quote(text)}: value out of range")
+        return value
+
+
+@lru_cache(4096)
+def parse_query(text: str) -> Query:
+    """Cached: clients repeat themselves, and the parser is slow."""
+    values: dict[str, tuple[str, ...]] = {}
+    for name, value in parse_qsl(text, keep_blank_values=True):
+        values[name] = (*values.get(name, ()), value)
+    return Query(values)
+
+
+@lru_cache(1024)
+def list_options(query: Query) -> ListOptions:
+    """What a list, watch or deletecollection selects."""
+    return ListOptions(
+        label_selector=query.get("labelSelector"),
+        field_selector=query.get("fieldSelector"),
+        resource_version=query.get("resourceVersion"),
+        resource_version_match=query.get("resourceVersionMatch"),
+        limit=query.number("limit") or 0,
+        continue_=query.get("continue"),
+        allow_watch_bookmarks=query.flag("allowWatchBookmarks"),
+        send_initial_events=query.flag("sendInitialEvents") if "sendInitialEvents" in query else None,
+        timeout_seconds=query.number("timeoutSeconds"),
+    )
+
+
+class WriteOptions:
+    """CreateOptions, UpdateOptions, PatchOptions: what they have in common."""
+
+    __slots__ = ("dry_run", "field_manager", "field_validation", "force")
+
+    def __init__(self, query: Query) -> None:
+        self.dry_run = "dryRun" in query
+        self.field_manager = query.get("fieldManager")
+        self.field_validation = query.get("fieldValidation") or "Warn"
+        self.force = query.flag("force") if "force" in query else None
+
+
+_OPTIONS_KINDS = {"create": "CreateOptions", "update": "UpdateOptions", "patch": "PatchOptions"}
+
+
+@lru_cache(1024)
+def write_options(query: Query, verb: str, apply: bool = False) -> WriteOptions:
+    """Raises Invalid, naming the options kind, where a value is not allowed."""
+    errors = list(_errors(query, verb, apply))
+    if errors:
+        raise Invalid.named("meta.k8s.io", _OPTIONS_KINDS[verb], "", errors)
+    return WriteOptions(query)
+
+
+def _errors(query: Query, verb: str, apply: bool) -> Iterator[FieldError]:
+    if verb == "patch":
+        if apply and not query.get("fieldManager"):
+            yield required(Path("fieldManager"), "is required for apply patch")
+        elif not apply and "force" in query:
+            yield forbidden(Path("force"), "may not be specified for non-apply patch")
+    yield from dry_run_errors(query.all("dryRun"))
+    yield from _field_manager_errors(query.get("fieldManager"))
+    if query.get("fieldValidation") not in _FIELD_VALIDATIONS:
+        yield not_supported(Path("fieldValidation"), query.get("fieldValidation"), _FIELD_VALIDATIONS)
+
+
+def dry_run_errors(values: Sequence[str]) -> Iterator[FieldError]:
+    if any(value != "All" for value in values):
+        yield not_supported(Path("dryRun"), list(values), ("All",))
+
+
+def _field_manager_errors(manager: str) -> Iterator[FieldError]:
+    path = Path("fieldManager")
+    if len(manager.encode()) > 128:
+        yield too_long(path, 128)
+    for position, character in enumerate(manager):
+        if not character.isprintable():
+            yield invalid(path, manager, f"invalid character U+{ord(character):04X} (at position {position})")
+
+
+def delete_options(query: Query) -> DeleteOptions:
+    """The options of a DELETE without a body."""
+    return DeleteOptions(
+        dry_run=tuple(query.all("dryRun")),
+        grace_period_seconds=query.number("gracePeriodSeconds"),
+        orphan_dependents=query.flag("orphanDependents") if "orphanDependents" in query else None,
+        propagation_policy=query.get("propagationPolicy") or None,
+    )

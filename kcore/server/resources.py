@@ -1,0 +1,214 @@
+"""Requests for resources: one recipe per verb, from the address to the registry and back."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from aiohttp import web
+
+from kcore.api.documents import Expected, decode_document
+from kcore.api.errors import Invalid, NotFound, NotImplementedByServer
+from kcore.api.kind import Kind
+from kcore.api.meta_v1 import DeleteOptions
+from kcore.kit.clock import Chance
+from kcore.registry.request import ListOptions, PatchType, Request, User
+from kcore.registry.verbs import Registry
+from kcore.server.address import Address
+from kcore.server.body import expected_body, media_type, object_media_type, read_body
+from kcore.server.errors import method_not_allowed, unsupported_patch
+from kcore.server.negotiation import PLAIN, Representation, negotiate, negotiate_watch
+from kcore.server.query import Query, delete_options, dry_run_errors, list_options, write_options
+from kcore.server.response import YAML_TYPE, Reply, warning
+from kcore.server.stream import EventStream, Lines, cached_lines
+from kcore.server.views import encode_answer, encode_list, event_line
+
+__all__ = ["Call", "Resources"]
+
+# These hold a connection to a node open; they need a kubelet's own server.
+_STREAMED = frozenset(("attach", "exec", "log", "portforward", "proxy"))
+
+_PATCH_TYPES = {patch_type.value: patch_type for patch_type in PatchType}
+
+
+class Call(NamedTuple):
+    """A request that has been understood and allowed."""
+
+    request: web.BaseRequest
+    user: User
+    verb: str
+    address: Address
+    query: Query
+
+
+class Resources:
+    """Answers for every resource of the registry's scheme."""
+
+    def __init__(self, registry: Registry, chance: Chance) -> None:
+        self._registry = registry
+        self._chance = chance
+        self._lines: dict[tuple[Kind, Representation], Lines] = {}
+
+    async def answer(self, call: Call) -> web.StreamResponse:
+        """Raises ApiError."""
+        kind = self._kind(call)
+        verb = call.verb
+        if verb == "get":
+            return self._get(kind, call)
+        if verb == "list":
+            return self._list(kind, call)
+        if verb == "watch":
+            return self._watch(kind, call)
+        if verb == "patch":
+            return await self._patch(kind, call)
+        if verb == "delete":
+            return await self._delete(kind, call)
+        if verb == "deletecollection":
+            return await self._delete_collection(kind, call)
+        return await self._write(kind, call)
+
+    def _kind(self, call: Call) -> Kind:
+        """The kind served at the address. Raises NotFound or MethodNotAllowed as the routes upstream would."""
+        address = call.address
+        kind = self._registry.scheme.find(address.group, address.version, address.resource)
+        if kind is None or (address.namespace and not kind.namespaced):
+            raise NotFound.path()
+        if kind.namespaced and not address.namespace:
+            return _across_namespaces(kind, call)
+        if address.subresource:
+            subresource = kind.subresource(address.subresource)
+            if subresource is None or (address.rest and address.subresource != "proxy"):
+                raise NotFound.path()
+            if call.verb not in subresource.verbs:
+                raise method_not_allowed()
+            if address.subresource in _STREAMED:
+                raise NotImplementedByServer(f"{kind.plural}/{address.subresource} is not served yet")
+        elif call.verb not in kind.verbs or (address.name and call.verb == "create"):
+            raise method_not_allowed()
+        return kind
+
+    def _get(self, kind: Kind, call: Call) -> Reply:
+        representation = self._representation(call)
+        req = self._request(kind, call)
+        record = self._registry.get(req, call.query.get("resourceVersion"))
+        return _reply(req, encode_answer(kind, record, representation), representation)
+
+    def _list(self, kind: Kind, call: Call) -> Reply:
+        representation = negotiate(call.request.headers.get("Accept", ""), "watch" in kind.verbs)
+        req = self._request(kind, call)
+        page = self._registry.list(req, list_options(call.query))
+        return _reply(req, encode_list(kind, page, representation), representation)
+
+    def _watch(self, kind: Kind, call: Call) -> EventStream:
+        representation = negotiate_watch(call.request.headers.get("Accept", ""))
+        req = self._request(kind, call)
+        options = list_options(call.query)
+        if call.address.name:
+            options = _of_one_name(options, call.address.name)
+        watch = self._registry.watch(req, options)
+        # Upstream's default: between 30 and 60 minutes, at random so that clients do not come back all at once.
+        timeout = watch.timeout_seconds or self._chance.jitter(1800, 1)
+        return EventStream(watch, self._lines_of(kind, representation), timeout, headers=_warnings(req))
+
+    def _lines_of(self, kind: Kind, representation: Representation) -> Lines:
+        lines = self._lines.get((kind, representation))
+        if lines is None:
+            lines = self._lines[kind, representation] = cached_lines(event_line(kind, representation))
+        return lines
+
+    async def _write(self, kind: Kind, call: Call) -> Reply:
+        """Create or update."""
+        representation = self._representation(call)
+        options = write_options(call.query, call.verb)
+        encoding = object_media_type(call.request.headers.get("Content-Type", ""))
+        req = self._request(kind, call)
+        req.dry_run, req.field_manager = options.dry_run, options.field_manager
+        req.field_validation = options.field_validation
+        obj = decode_document(
+            await read_body(call.request),
+            expected_body(kind, call.address.subresource),
+            self._registry.scheme,
+            yaml=encoding == YAML_TYPE,
+            field_validation=options.field_validation,
+            warnings=req.warnings,
+        )
+        verb = self._registry.create if call.verb == "create" else self._registry.update
+        answer = await verb(req, obj)
+        return _reply(req, encode_answer(kind, answer, representation), representation)
+
+    async def _patch(self, kind: Kind, call: Call) -> Reply:
+        patch_type = _PATCH_TYPES.get(media_type(call.request.headers.get("Content-Type", "")))
+        if patch_type is None:
+            raise unsupported_patch()
+        representation = self._representation(call)
+        options = write_options(call.query, "patch", patch_type is PatchType.APPLY)
+        req = self._request(kind, call)
+        req.dry_run, req.field_manager = options.dry_run, options.field_manager
+        req.field_validation = options.field_validation
+        answer = await self._registry.patch(req, patch_type, await read_body(call.request))
+        return _reply(req, encode_answer(kind, answer, representation), representation)
+
+    async def _delete(self, kind: Kind, call: Call) -> Reply:
+        representation = self._representation(call)
+        req = self._request(kind, call)
+        options = await self._delete_options(req, call)
+        answer = await self._registry.delete(req, options)
+        return _reply(req, encode_answer(kind, answer, representation), representation)
+
+    async def _delete_collection(self, kind: Kind, call: Call) -> Reply:
+        representation = self._representation(call)
+        req = self._request(kind, call)
+        options = await self._delete_options(req, call)
+        page = await self._registry.delete_collection(req, options, list_options(call.query))
+        return _reply(req, encode_list(kind, page, representation), representation)
+
+    async def _delete_options(self, req: Request, call: Call) -> DeleteOptions:
+        """From the body, or, where there is none, from the query."""
+        body = await read_body(call.request)
+        if body:
+            encoding = object_media_type(call.request.headers.get("Content-Type", ""))
+            expected = Expected(DeleteOptions, "meta.k8s.io", "v1")
+            options: DeleteOptions = decode_document(body, expected, self._registry.scheme, yaml=encoding == YAML_TYPE)
+        else:
+            options = delete_options(call.query)
+        errors = list(dry_run_errors(options.dry_run))
+        if errors:
+            raise Invalid.named("meta.k8s.io", "DeleteOptions", "", errors)
+        req.dry_run = bool(options.dry_run)
+        return options
+
+    @staticmethod
+    def _representation(call: Call) -> Representation:
+        accept = call.request.headers.get("Accept")
+        return PLAIN if accept is None else negotiate(accept)
+
+    @staticmethod
+    def _request(kind: Kind, call: Call) -> Request:
+        address = call.address
+        return Request(call.verb, kind, address.namespace, address.name, call.user, address.subresource)
+
+
+def _across_namespaces(kind: Kind, call: Call) -> Kind:
+    """A namespaced kind without a namespace: it can be listed and watched there, if at all."""
+    if call.address.name and not (call.address.watch and not call.address.subresource):
+        raise NotFound.path()
+    if "list" not in kind.verbs:
+        raise NotFound.path()
+    if call.verb not in ("list", "watch") or call.verb not in kind.verbs:
+        raise method_not_allowed()
+    return kind
+
+
+def _of_one_name(options: ListOptions, name: str) -> ListOptions:
+    """The legacy path `/watch/.../NAME` means a field selector."""
+    selector = f"metadata.name={name}"
+    return options._replace(
+        field_selector=f"{options.field_selector},{selector}" if options.field_selector else selector
+    )
+
+
+def _warnings(req: Request) -> bytes:
+    return b"".join([warning(text) for text in dict.fromkeys(req.warnings)]) if req.warnings else b""
+
+
+def _reply(req: Request, body: bytes, representation: Representation) -> Reply:
+    return Reply(req.code, body, representation.media_type, _warnings(req))

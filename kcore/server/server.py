@@ -1,0 +1,105 @@
+"""The API server as a service: it listens, and on cancel it drains what it has begun."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Iterable
+
+import anyio
+import structlog
+from anyio.abc import TaskStatus
+
+from kcore.kit.clock import Chance, Clock
+from kcore.registry.verbs import Registry
+from kcore.server.authentication import ADMIN, Authenticator, TokenAuthenticator
+from kcore.server.connection import Connections
+from kcore.server.discovery import Discovery
+from kcore.server.door import Door
+from kcore.server.health import Health
+from kcore.server.response import Heads
+
+__all__ = ["ApiServer", "PortInUse"]
+
+log = structlog.get_logger(__name__)
+
+DRAIN_SECONDS = 10.0
+_BACKLOG = 4096
+
+
+class PortInUse(Exception):
+    """Somebody else listens there; the message is one sentence for the user."""
+
+
+class ApiServer:
+    """Serves a registry over HTTPS, and over plain HTTP to loopback where `insecure_port` is given.
+
+    With `ssl_context` None the main port is plain too (for tests and measurements); requests then need a token.
+    """
+
+    def __init__(
+        self,
+        registry: Registry,
+        clock: Clock,
+        chance: Chance,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 6443,
+        ssl_context: ssl.SSLContext | None = None,
+        insecure_port: int = 0,
+        tokens: Iterable[TokenAuthenticator] = (),
+    ) -> None:
+        self.host = host
+        self.port = port
+        self.insecure_port = insecure_port
+        self.health = Health()
+        self._ssl_context = ssl_context
+        discovery = Discovery(registry.scheme, f"{host}:{port}")
+        self._door = Door(registry, Authenticator(tokens), discovery, self.health, chance)
+        self._heads = Heads(clock, chance)
+
+    @property
+    def url(self) -> str:
+        """Where clients on this machine find it."""
+        scheme = "https" if self._ssl_context else "http"
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)
+        return f"{scheme}://[{host}]:{self.port}" if ":" in host else f"{scheme}://{host}:{self.port}"
+
+    async def run(self, *, task_status: TaskStatus[None]) -> None:
+        """Listen until cancelled; then stop accepting, end the watches, and let running requests finish."""
+        connections = Connections(self._door.handle, self._heads)
+        listeners = [await self._listen(connections, self.host, self.port, self._ssl_context)]
+        self.port = listeners[0].sockets[0].getsockname()[1]
+        doors = [connections]
+        try:
+            if self.insecure_port:
+                trusting = Connections(self._door.handle, self._heads, everyone=ADMIN)
+                doors.append(trusting)
+                listeners.append(await self._listen(trusting, "127.0.0.1", self.insecure_port, None))
+            task_status.started()
+            await anyio.sleep_forever()
+        finally:
+            with anyio.CancelScope(shield=True):
+                await _drain(listeners, doors)
+
+    @staticmethod
+    async def _listen(
+        connections: Connections, host: str, port: int, ssl_context: ssl.SSLContext | None
+    ) -> asyncio.Server:
+        loop = asyncio.get_running_loop()
+        try:
+            return await loop.create_server(connections, host, port, ssl=ssl_context, backlog=_BACKLOG)
+        except OSError as error:
+            raise PortInUse(f"can not listen on {host}:{port}: {error.strerror or error}") from error
+
+
+async def _drain(listeners: list[asyncio.Server], doors: list[Connections]) -> None:
+    for listener in listeners:
+        listener.close()
+    for connections in doors:
+        for stream in tuple(connections.streams):
+            stream.end()
+        connections.pre_shutdown()
+    with anyio.move_on_after(DRAIN_SECONDS):
+        for connections in doors:
+            await connections.shutdown(DRAIN_SECONDS)
