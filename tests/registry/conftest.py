@@ -8,9 +8,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from kcore.api.core_v1 import Namespace
 from kcore.api.kind import Kind
-from kcore.api.meta_v1 import DeleteOptions, ObjectMeta
+from kcore.api.meta_v1 import DeleteOptions
 from kcore.api.schema import TypeMeta
 from kcore.api.scheme import Scheme
 from kcore.kit.clock import Chance
@@ -20,6 +19,7 @@ from kcore.registry.strategies import STRATEGIES
 from kcore.registry.verbs import Registry
 from kcore.registry.watching import Watch
 from kcore.store.embedded import EmbeddedStore
+from kcore.store.history import WINDOW, Window
 from kcore.store.log import MemoryLog
 from kcore.store.store import Record
 
@@ -106,12 +106,21 @@ def clock() -> HandClock:
     return HandClock()
 
 
-@pytest.fixture
-async def api(clock: HandClock) -> Api:
+async def new_api(clock: HandClock, history: Window = WINDOW) -> Api:
     """A registry with the namespace `ns`."""
     scheme = Scheme()
-    store = EmbeddedStore(ObjectCodec(scheme, STRATEGIES), MemoryLog())
-    registry = Registry(store, scheme, STRATEGIES, clock, Chance(7))
-    api = Api(registry, clock)
-    await registry.create(api.request("create", "namespaces"), Namespace(metadata=ObjectMeta(name="ns")))
+    store = EmbeddedStore(ObjectCodec(scheme, STRATEGIES), MemoryLog(), history=history)
+    api = Api(Registry(store, scheme, STRATEGIES, clock, Chance(7)), clock)
+    await api.create("namespaces", {"metadata": {"name": "ns"}})
     return api
+
+
+@pytest.fixture
+async def api(clock: HandClock) -> Api:
+    return await new_api(clock)
+
+
+@pytest.fixture
+async def forgetful(clock: HandClock) -> Api:
+    """A registry whose store remembers one event of each kind."""
+    return await new_api(clock, Window(events=1))
