@@ -873,7 +873,7 @@ class LimitRangeItem(Struct):
 
 
 class LimitRangeSpec(Struct):
-    limits: Annotated[tuple[LimitRangeItem, ...], LIST_ATOMIC] = field(default_factory=empty_tuple)
+    limits: Annotated[tuple[LimitRangeItem, ...] | None, LIST_ATOMIC] = field(default_factory=null)
 
 
 class LimitRange(Object):

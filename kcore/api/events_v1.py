@@ -22,7 +22,7 @@ class Event(Object):
     event_time: MicroTime | None = field(default_factory=null)
     note: str = ""
     reason: str = ""
-    regarding: ObjectReference | None = None
+    regarding: ObjectReference = field(default_factory=ObjectReference)
     related: ObjectReference | None = None
     reporting_controller: str = ""
     reporting_instance: str = ""

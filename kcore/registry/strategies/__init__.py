@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from kcore.registry.strategies import services
+from kcore.registry.strategies import core_v1, services
 from kcore.registry.strategy import Strategy
 
 __all__ = ["STRATEGIES"]
 
-STRATEGIES: tuple[type[Strategy], ...] = (*services.STRATEGIES,)
+STRATEGIES: tuple[type[Strategy], ...] = (
+    *core_v1.STRATEGIES,
+    *services.STRATEGIES,
+)

@@ -1,0 +1,104 @@
+"""Rules of Nodes and Namespaces."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from kcore.api.core_v1 import Namespace, Node, Taint
+from kcore.api.field import FieldError, Path, duplicate, forbidden, invalid, not_supported, required
+from kcore.api.names import label_key, label_value
+from kcore.registry.validation.addresses import family_of, validate_cidr
+from kcore.registry.validation.resources import validate_resource_quantity
+from kcore.registry.validation.values import check
+
+__all__ = [
+    "validate_namespace",
+    "validate_namespace_status",
+    "validate_node",
+    "validate_node_status",
+    "validate_node_update",
+]
+
+_SPEC = Path("spec")
+_STATUS = Path("status")
+_TAINTS = Path("metadata") / "taints"
+_EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
+_STANDARD_FINALIZERS = ("kubernetes", "orphan", "foregroundDeletion")
+
+
+def validate_node(node: Node) -> Iterator[FieldError]:
+    yield from _validate_taints(node.spec.taints)
+    yield from _validate_resources(node)
+    yield from _validate_pod_cidrs(node.spec.pod_cidrs)
+
+
+def _validate_taints(taints: tuple[Taint, ...]) -> Iterator[FieldError]:
+    """The path names the annotation that taints once lived in."""
+    for i, taint in enumerate(taints):
+        path = _TAINTS @ i
+        yield from check(path / "key", taint.key, label_key)
+        messages = label_value(taint.value)
+        if messages:
+            yield invalid(path / "value", taint.value, ";".join(messages))
+        if not taint.effect:
+            yield required(path / "effect")
+        elif taint.effect not in _EFFECTS:
+            yield not_supported(path / "effect", taint.effect, _EFFECTS)
+        if any((t.key, t.effect) == (taint.key, taint.effect) for t in taints[:i]):
+            yield duplicate(path, taint)._replace(detail="taints must be unique by key and effect pair")
+
+
+def _validate_resources(node: Node) -> Iterator[FieldError]:
+    for field, resources in (("capacity", node.status.capacity), ("allocatable", node.status.allocatable)):
+        for name, value in sorted(resources.items()):
+            yield from validate_resource_quantity(name, (_STATUS / field).key(name), value)
+
+
+def _validate_pod_cidrs(cidrs: tuple[str, ...]) -> Iterator[FieldError]:
+    path = _SPEC / "podCIDRs"
+    for i, cidr in enumerate(cidrs):
+        yield from validate_cidr(cidr, path @ i)
+    if len(cidrs) > 1:
+        families = {family_of(cidr.partition("/")[0]) for cidr in cidrs}
+        if len(cidrs) > 2 or len(families) < 2:
+            yield invalid(path, cidrs, "may specify no more than one CIDR for each IP family")
+        for i, cidr in enumerate(cidrs):
+            if cidr in cidrs[:i]:
+                yield duplicate(path @ i, cidr)
+
+
+def validate_node_update(new: Node, old: Node) -> Iterator[FieldError]:
+    yield from validate_node_status(new, old)
+    if old.spec.pod_cidrs and new.spec.pod_cidrs != old.spec.pod_cidrs:
+        yield forbidden(_SPEC / "podCIDRs", 'node updates may not change podCIDR except from "" to valid')
+    if old.spec.provider_id and new.spec.provider_id != old.spec.provider_id:
+        yield forbidden(_SPEC / "providerID", 'node updates may not change providerID except from "" to valid')
+    yield from _validate_taints(new.spec.taints)
+    if new.spec.external_id != old.spec.external_id:
+        yield forbidden(_SPEC / "externalID", "may not be updated")
+
+
+def validate_node_status(new: Node, old: Node) -> Iterator[FieldError]:
+    yield from _validate_resources(new)
+    addresses = new.status.addresses
+    for i, address in enumerate(addresses):
+        if address in addresses[:i]:
+            yield duplicate(_STATUS / "addresses" @ i, address)
+
+
+def validate_namespace(namespace: Namespace) -> Iterator[FieldError]:
+    path = _SPEC / "finalizers"
+    for finalizer in namespace.spec.finalizers:
+        errors = list(check(path, finalizer, label_key))
+        yield from errors
+        if not errors and "/" not in finalizer and finalizer not in _STANDARD_FINALIZERS:
+            yield invalid(path, finalizer, "name is neither a standard finalizer name nor is it fully qualified")
+
+
+def validate_namespace_status(new: Namespace, old: Namespace) -> Iterator[FieldError]:
+    path = _STATUS / "phase"
+    if new.metadata.deletion_timestamp is None:
+        if new.status.phase != "Active":
+            yield invalid(path, new.status.phase, "may only be 'Active' if `deletionTimestamp` is empty")
+    elif new.status.phase != "Terminating":
+        yield invalid(path, new.status.phase, "may only be 'Terminating' if `deletionTimestamp` is not empty")
