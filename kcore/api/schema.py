@@ -137,7 +137,7 @@ Base64 = Annotated[
         extra={"format": "byte"},
     ),
 ]
-IntOrString: TypeAlias = int | str
+IntOrString: TypeAlias = Int32 | str
 JSON: TypeAlias = Any
 RawExtension: TypeAlias = Any
 """An embedded object of any kind, kept as the JSON tree it came as."""

@@ -1,0 +1,424 @@
+"""Documents to objects, as sigs.k8s.io/json decodes them in a real API server.
+
+The fast path is msgspec's typed decoder: its types accept only what is already canonical (see `schema`), in C. Where
+it refuses, the document is read again by the slow path, which walks a JSON tree with the shapes of the type: null
+leaves a field as it was, times, quantities and base64 are written canonically, unknown and repeated fields are
+collected, and what does not fit is said in Go's words.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections.abc import Callable, Mapping
+from functools import cache
+from typing import Any, NamedTuple, NoReturn, TypeVar
+
+import msgspec
+
+from kcore.api import quantity, timestamp
+from kcore.api.json_syntax import JSONSyntaxError, NumberText, RepeatedKeys, parse_json, plain
+from kcore.api.schema import Struct
+from kcore.api.shape import Field, Form, Shape, shape_of
+
+__all__ = ["DecodeError", "Decoded", "decode_json", "decode_tree", "decoder", "json_type"]
+
+T = TypeVar("T", bound=Struct)
+_STRICT_ERRORS_MAX = 100
+
+
+class DecodeError(ValueError):
+    """A document that is no object of its type; the message is Go's."""
+
+
+class Decoded(NamedTuple):
+    """`findings` are what strict field validation objects to: unknown and repeated fields."""
+
+    obj: Any
+    findings: tuple[str, ...] = ()
+
+
+def decode_json(type_: type[Struct], body: bytes, *, strict: bool = True) -> Decoded:
+    """Decode a client's document. Raises DecodeError. Without `strict` nobody asks for findings."""
+    try:
+        if not strict:
+            return Decoded(_fast(type_)(body))
+        tree = _any(body)
+        if not _may_repeat_keys(body, tree):
+            return Decoded(msgspec.convert(tree, type_))
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        pass
+    try:
+        tree = parse_json(body)
+    except JSONSyntaxError as e:
+        raise DecodeError(str(e)) from None
+    return _walk(type_, tree)
+
+
+def decode_tree(type_: type[Struct], tree: Any) -> Decoded:
+    """Decode a JSON tree: what a patch made, or YAML. Raises DecodeError."""
+    try:
+        return Decoded(msgspec.convert(tree, type_))
+    except (msgspec.ValidationError, RecursionError):
+        return _walk(type_, tree)
+
+
+@cache
+def decoder(type_: type[T]) -> Callable[[bytes], T]:
+    """How documents that the API itself has written become objects again."""
+    fast = _fast(type_)
+
+    def decode(data: bytes) -> T:
+        try:
+            obj: T = fast(data)
+        except msgspec.ValidationError:  # a canonical quantity that the pattern cannot tell
+            obj = _walk(type_, parse_json(data)).obj
+        return obj
+
+    return decode
+
+
+@cache
+def _fast(type_: type[Struct]) -> Callable[[bytes], Any]:
+    return msgspec.json.Decoder(type_).decode
+
+
+# --- repeated keys ---
+
+_any = msgspec.json.Decoder().decode
+_encode = msgspec.json.Encoder().encode
+_ESCAPED_QUOTE_OR_COLON = re.compile(rb"\\u00(?:22|3[aA])")
+_SPACED_COLON = re.compile(rb'"[ \t\r\n]+:')
+
+
+def _may_repeat_keys(body: bytes, tree: Any) -> bool:
+    """Whether a valid document, read as `tree`, may hold a key twice.
+
+    Read into dicts and written again, it has lost its repeated keys and nothing else, so it has fewer `":`.
+    Only other spellings of these two characters could hide that; they are rare enough to be looked at closely.
+    """
+    if _SPACED_COLON.search(body) or (b"\\u" in body and _ESCAPED_QUOTE_OR_COLON.search(body)):
+        return True
+    return _encode(tree).count(b'":') != body.count(b'":')
+
+
+# --- the slow path ---
+
+
+class _Abort(Exception):
+    """An error of a type's own UnmarshalJSON: Go stops there, and it wins over what was found before."""
+
+
+class _Misfit(Exception):
+    """A value of the wrong JSON type: Go notes the first one and goes on."""
+
+
+def _walk(type_: type[Struct], tree: Any) -> Decoded:
+    if tree is None:
+        return Decoded(type_())
+    walker = _Walker()
+    try:
+        obj = walker.value(shape_of(type_), tree)
+    except _Abort as e:
+        raise DecodeError(str(e)) from None
+    except _Misfit as e:
+        raise DecodeError(str(e)) from None
+    except RecursionError:
+        raise DecodeError("exceeded max depth") from None
+    if walker.error:
+        raise DecodeError(walker.error)
+    return Decoded(obj, tuple(walker.findings))
+
+
+class _Walker:
+    """One walk over one document."""
+
+    def __init__(self) -> None:
+        self.findings: dict[str, None] = {}
+        self.error = ""
+        self._path: list[str] = []
+        """Where the walk is, as findings spell it."""
+        self._fields: list[str] = []
+        """The struct fields on the way, as type errors spell it: without list indexes and map keys."""
+        self._struct = ""
+
+    def value(self, shape: Shape, value: Any) -> Any:
+        """The value in its final form. Raises _Misfit where the JSON type is wrong."""
+        return _READERS[shape.form](self, shape, value)
+
+    def struct(self, shape: Shape, value: Any) -> Any:
+        if not isinstance(value, dict):
+            raise self.misfit(value, shape.go_name)
+        assert shape.type is not None
+        return shape.type(**self._members(shape, value))
+
+    def _members(self, shape: Shape, value: dict[str, Any]) -> dict[str, Any]:
+        assert shape.type is not None
+        fields, outer = shape.fields, self._struct
+        found: dict[str, Any] = {}
+        seen: set[str] = set()
+        for wire, item in _pairs(value):
+            self._path.append(f".{wire}")
+            if wire not in fields:
+                self.find("unknown")
+            else:
+                if wire in seen:
+                    self.find("duplicate")
+                seen.add(wire)
+                self._struct = shape.type.__name__
+                self._fields.append(wire)
+                self._member(fields[wire], item, found)
+                self._fields.pop()
+            self._path.pop()
+        self._struct = outer
+        return found
+
+    def _member(self, field: Field, item: Any, found: dict[str, Any]) -> None:
+        if item is None:
+            if field.nullable or field.shape.form in _CLEARED_BY_NULL:
+                found.pop(field.name, None)
+            elif field.shape.form is Form.QUANTITY:
+                found[field.name] = "0"
+            return
+        before = found.get(field.name)
+        try:
+            found[field.name] = _merge(before, self.value(field.shape, item), item, field.shape)
+        except _Misfit as e:
+            self.error = self.error or str(e)
+
+    def list(self, shape: Shape, value: Any) -> tuple[Any, ...]:
+        if not isinstance(value, list):
+            raise self.misfit(value, shape.go_name)
+        assert shape.element is not None
+        return tuple(self._element(shape.element, f"[{i}]", item) for i, item in enumerate(value))
+
+    def map(self, shape: Shape, value: Any) -> dict[str, Any]:
+        if not isinstance(value, dict):
+            raise self.misfit(value, shape.go_name)
+        assert shape.element is not None
+        found: dict[str, Any] = {}
+        for key, item in _pairs(value):
+            self._path.append(f".{key}")
+            if key in found:
+                self.find("duplicate")
+            self._path.pop()
+            found[key] = self._element(shape.element, f".{key}", item)
+        return found
+
+    def _element(self, shape: Shape, step: str, item: Any) -> Any:
+        if item is None:
+            return _zero(shape)
+        self._path.append(step)
+        try:
+            return self.value(shape, item)
+        except _Misfit as e:
+            self.error = self.error or str(e)
+            return _zero(shape)
+        finally:
+            self._path.pop()
+
+    def either(self, shape: Shape, value: Any) -> Any:
+        """A struct, list or boolean: the alternative whose JSON type it has. Go decodes it apart, not strictly."""
+        wanted = {dict: Form.STRUCT, list: Form.LIST, bool: Form.BOOL}.get(type(plain(value)))
+        chosen = next((a for a in shape.alternatives if a.form is wanted), shape.alternatives[0])
+        findings, self.findings = self.findings, {}
+        try:
+            return self.value(chosen, value)
+        finally:
+            self.findings = findings
+
+    def find(self, what: str) -> None:
+        if len(self.findings) < _STRICT_ERRORS_MAX:
+            self.findings[f'{what} field "{"".join(self._path)[1:]}"'] = None
+
+    def misfit(self, value: Any, go_name: str, *, number: bool = False) -> _Misfit:
+        """`number`: Go shows the number itself, because its type would do."""
+        what = json_type(value)
+        if number:
+            what = f"number {_number_text(value)}"
+        into = f"struct field {self._struct}.{'.'.join(self._fields)}" if self._struct else "value"
+        return _Misfit(f"json: cannot unmarshal {what} into Go {into} of type {go_name}")
+
+    def abort(self, value: Any, go_name: str, *, number: bool = False) -> NoReturn:
+        raise _Abort(str(self.misfit(value, go_name, number=number)))
+
+
+_CLEARED_BY_NULL = {Form.LIST, Form.MAP, Form.JSON, Form.TIME, Form.MICRO_TIME, Form.INT_OR_STRING}
+
+
+def _pairs(value: dict[str, Any]) -> Any:
+    return value.pairs if isinstance(value, RepeatedKeys) else value.items()
+
+
+def _merge(before: Any, after: Any, item: Any, shape: Shape) -> Any:
+    """A repeated key: Go decodes the second value over the first, so that structs and maps are merged."""
+    if before is None:
+        return after
+    if shape.form is Form.MAP:
+        return {**before, **after}
+    if shape.form is Form.STRUCT:
+        given = {shape.fields[wire].name for wire in item if wire in shape.fields}
+        return msgspec.structs.replace(before, **{name: getattr(after, name) for name in given})
+    return after
+
+
+def _zero(shape: Shape) -> Any:
+    """What Go leaves in a list or map whose element is null."""
+    match shape.form:
+        case Form.STRUCT:
+            assert shape.type is not None
+            return shape.type()
+        case Form.LIST:
+            return ()
+        case Form.MAP:
+            return {}
+        case Form.STRING | Form.BASE64:
+            return ""
+        case Form.QUANTITY:
+            return "0"
+        case Form.INT32 | Form.INT64 | Form.INT_OR_STRING:
+            return 0
+        case Form.FLOAT:
+            return 0.0
+        case Form.BOOL:
+            return False
+    return None
+
+
+def json_type(value: Any) -> str:
+    """What Go's messages call a value."""
+    if isinstance(value, dict):
+        return "object"
+    if isinstance(value, list):
+        return "array"
+    if isinstance(value, str):
+        return "string"
+    return "bool" if isinstance(value, bool) else "number"
+
+
+def _number_text(value: Any) -> str:
+    return value.text if isinstance(value, NumberText) else str(value)
+
+
+def _string(walker: _Walker, shape: Shape, value: Any) -> str:
+    if not isinstance(value, str):
+        raise walker.misfit(value, shape.go_name)
+    return value
+
+
+def _bool(walker: _Walker, shape: Shape, value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise walker.misfit(value, shape.go_name)
+    return value
+
+
+_RANGES = {Form.INT32: range(-(2**31), 2**31), Form.INT64: range(-(2**63), 2**63)}
+
+
+def _int(walker: _Walker, shape: Shape, value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise walker.misfit(value, shape.go_name)
+    if isinstance(value, float) or value not in _RANGES[shape.form]:
+        raise walker.misfit(value, shape.go_name, number=True)
+    return value
+
+
+def _float(walker: _Walker, shape: Shape, value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise walker.misfit(value, shape.go_name)
+    try:
+        number = float(value)
+    except OverflowError:
+        number = float("inf")
+    if number in (float("inf"), float("-inf")):
+        raise walker.misfit(value, shape.go_name, number=True)
+    return number
+
+
+def _base64(walker: _Walker, shape: Shape, value: Any) -> str:
+    if not isinstance(value, str):
+        raise walker.misfit(value, shape.go_name)
+    try:
+        return _canonical_base64(value)
+    except ValueError as e:
+        raise _Misfit(str(e)) from None
+
+
+_NOT_BASE64 = re.compile(r"[^A-Za-z0-9+/]")
+
+
+def _canonical_base64(text: str) -> str:
+    """Decoded and encoded again. Line ends are skipped; the error names the byte, as Go's CorruptInputError does."""
+    data = text.replace("\r", "").replace("\n", "")
+    body = data.rstrip("=")
+    bad = _NOT_BASE64.search(body)
+    if bad is None:
+        if len(body) % 4 != 1 and len(data) % 4 == 0 and len(data) - len(body) <= 2:
+            try:
+                return base64.b64encode(base64.b64decode(data)).decode()
+            except binascii.Error:
+                pass
+        at = len(data)
+    else:
+        at = bad.start()
+    # Go counts the bytes of the text as it came, line ends included.
+    raw, seen = 0, 0
+    while raw < len(text) and seen < at:
+        seen += text[raw] not in "\r\n"
+        raw += 1
+    raise ValueError(f"illegal base64 data at input byte {len(text[:raw].encode())}")
+
+
+def _time(walker: _Walker, shape: Shape, value: Any) -> str | None:
+    if not isinstance(value, str):
+        walker.abort(value, "string")
+    normalize = timestamp.normalize_time if shape.form is Form.TIME else timestamp.normalize_micro_time
+    try:
+        return normalize(value)
+    except timestamp.TimeError as e:
+        raise _Abort(str(e)) from None
+
+
+def _quantity(walker: _Walker, shape: Shape, value: Any) -> str:
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        text = _number_text(value)
+    else:
+        text = value if isinstance(value, str) else "?"  # no other JSON text is a quantity
+    try:
+        return quantity.canonical(text.strip())
+    except quantity.QuantityError as e:
+        raise _Abort(str(e)) from None
+
+
+def _int_or_string(walker: _Walker, shape: Shape, value: Any) -> int | str:
+    if isinstance(value, str):
+        return value
+    try:
+        return _int(walker, _INT32, value)
+    except _Misfit as e:
+        raise _Abort(str(e)) from None
+
+
+def _json(walker: _Walker, shape: Shape, value: Any) -> Any:
+    return plain(value)
+
+
+_INT32 = Shape(Form.INT32, "int32")
+_READERS: Mapping[Form, Callable[[_Walker, Shape, Any], Any]] = {
+    Form.STRUCT: _Walker.struct,
+    Form.LIST: _Walker.list,
+    Form.MAP: _Walker.map,
+    Form.EITHER: _Walker.either,
+    Form.STRING: _string,
+    Form.BOOL: _bool,
+    Form.INT32: _int,
+    Form.INT64: _int,
+    Form.FLOAT: _float,
+    Form.BASE64: _base64,
+    Form.TIME: _time,
+    Form.MICRO_TIME: _time,
+    Form.QUANTITY: _quantity,
+    Form.INT_OR_STRING: _int_or_string,
+    Form.JSON: _json,
+}
