@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from kcore.api.apps_v1 import ReplicaSet, ReplicaSetSpec
+from kcore.api.core_v1 import Pod
+from kcore.api.meta_v1 import LabelSelector, ObjectMeta
+from kcore.client.runner import controller_of
+from tests.controllers.control import controlled, make_ready, pods_of, template
+
+
+def replica_set(replicas: int, name: str = "web") -> ReplicaSet:
+    selector = LabelSelector(match_labels={"app": "web"})
+    return ReplicaSet(
+        metadata=ObjectMeta(name=name, namespace="ns"),
+        spec=ReplicaSetSpec(replicas=replicas, selector=selector, template=template()),
+    )
+
+
+async def test_missing_pods_are_created_and_counted() -> None:
+    async with controlled() as w:
+        rs = await w.client.create(replica_set(5))
+        await w.settle()
+        pods = await pods_of(w)
+        assert len(pods) == 5
+        assert all(p.metadata.name.startswith("web-") and p.metadata.labels == {"app": "web"} for p in pods)
+        for pod in pods[:2]:
+            await make_ready(w, pod)
+        await w.settle()
+        status = (await w.client.get(ReplicaSet, "web", "ns")).status
+        assert (status.replicas, status.fully_labeled_replicas, status.ready_replicas) == (5, 5, 2)
+        assert (status.available_replicas, status.observed_generation) == (2, 1)
+        assert f"Normal SuccessfulCreate Created pod: {pods[0].metadata.name}" in await w.told(rs)
+
+
+async def test_orphan_that_matches_is_adopted_and_counts() -> None:
+    async with controlled() as w:
+        pod = template()
+        await w.client.create(Pod(metadata=replace(pod.metadata, name="stray", namespace="ns"), spec=pod.spec))
+        rs = await w.client.create(replica_set(2))
+        await w.settle()
+        stray = await w.client.get(Pod, "stray", "ns")
+        owner = controller_of(stray.metadata)
+        assert owner is not None
+        assert owner.uid == rs.metadata.uid
+        assert len(await pods_of(w)) == 2
+
+
+async def test_pod_that_matches_no_more_is_released_and_replaced() -> None:
+    async with controlled() as w:
+        await w.client.create(replica_set(2))
+        await w.settle()
+        pod = (await pods_of(w))[0]
+        await w.client.patch(Pod, pod.metadata.name, {"metadata": {"labels": {"app": "debug"}}}, "ns")
+        await w.settle()
+        assert controller_of((await w.client.get(Pod, pod.metadata.name, "ns")).metadata) is None
+        assert len(await pods_of(w)) == 3
+
+
+async def test_unready_pods_go_first_when_fewer_are_wanted() -> None:
+    async with controlled() as w:
+        await w.client.create(replica_set(4))
+        await w.settle()
+        pods = await pods_of(w)
+        for pod in pods[:2]:
+            await make_ready(w, pod)
+        await w.settle()
+        await w.client.patch(ReplicaSet, "web", {"spec": {"replicas": 2}}, "ns")
+        await w.settle()
+        left = [p.metadata.name for p in await pods_of(w) if p.metadata.deletion_timestamp is None]
+        assert left == [p.metadata.name for p in pods[:2]]
