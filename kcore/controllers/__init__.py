@@ -11,11 +11,16 @@ from collections.abc import Callable
 from kcore.client.runner import Controller
 from kcore.controllers.context import Context
 from kcore.controllers.deployment import DeploymentController
+from kcore.controllers.endpoints import EndpointsController
+from kcore.controllers.endpointslice import EndpointSliceController
 from kcore.controllers.namespace import NamespaceController
+from kcore.controllers.nodeipam import NodeIPAMController
+from kcore.controllers.nodelifecycle import NodeLifecycleController
 from kcore.controllers.replicaset import ReplicaSetController
 from kcore.controllers.replicationcontroller import ReplicationControllerController
 from kcore.controllers.rootca import RootCAPublisher
 from kcore.controllers.serviceaccount import ServiceAccountController
+from kcore.controllers.tainteviction import TaintEvictionController
 
 __all__ = ["CONTROLLERS"]
 
@@ -26,5 +31,10 @@ CONTROLLERS: tuple[Callable[[Context], Controller], ...] = (
     ReplicationControllerController,
     ReplicaSetController,
     DeploymentController,
+    EndpointsController,
+    EndpointSliceController,
+    NodeIPAMController,
+    NodeLifecycleController,
+    TaintEvictionController,
 )
 """The garbage collector, which is about all kinds, runs beside."""
