@@ -7,25 +7,28 @@ from typing import Any
 
 import msgspec
 
+from kcore.api.decoding import decoder
 from kcore.api.scheme import Scheme
 from kcore.registry.strategy import Strategy
 
-__all__ = ["ObjectCodec"]
+__all__ = ["StoreCodec"]
 
 _encode = msgspec.json.Encoder().encode
 _set = msgspec.structs.force_setattr
 
 
-class ObjectCodec:
+class StoreCodec:
     """The store's Codec over a scheme: the bucket, the first segment of a key, names the kind."""
 
     def __init__(self, scheme: Scheme, strategies: Iterable[type[Strategy]]) -> None:
         self._scheme = scheme
+        strategies = tuple(strategies)
+        self._views = {s.type for s in strategies if s.stored_as is not None}
         self._decoders: dict[str, Callable[[bytes], Any]] = {}
         self._fields: dict[str, tuple[tuple[str, Callable[[Any], str]], ...]] = {
             scheme.of(s.type).group_resource: tuple((name, s.selectable[name]) for name in s.indexed)
             for s in strategies
-            if s.type and s.indexed
+            if s.type and s.indexed and s.stored_as is None
         }
 
     def stamp(self, key: str, obj: Any, revision: int) -> tuple[Any, bytes]:
@@ -37,8 +40,8 @@ class ObjectCodec:
         bucket = key.partition("/")[0]
         decode = self._decoders.get(bucket)
         if decode is None:
-            kind = next(k for k in self._scheme if k.group_resource == bucket)
-            decode = self._decoders[bucket] = msgspec.json.Decoder(kind.type).decode
+            kind = next(k for k in self._scheme if k.group_resource == bucket and k.type not in self._views)
+            decode = self._decoders[bucket] = decoder(kind.type)
         return decode(data)
 
     def index(self, key: str, obj: Any) -> Sequence[tuple[str, str]]:

@@ -78,12 +78,12 @@ async def store_new(pipe: Pipeline, strategy: Strategy, req: Request, obj: Any) 
 async def _put_new(pipe: Pipeline, req: Request, obj: Any) -> Record:
     name = obj.metadata.name
     key = req.kind.key(req.namespace, name)
-    if pipe.store.head(key) is not None:
+    if pipe.store(req.kind).head(key) is not None:
         raise AlreadyExists.of(req.kind, name)
     if req.dry_run:
         return rehearsed(key, obj)
     try:
-        return await pipe.commit(Put(key, obj, 0))
+        return await pipe.commit(req.kind, Put(key, obj, 0))
     except RevisionMismatch:
         raise AlreadyExists.of(req.kind, name) from None
 

@@ -22,7 +22,7 @@ from kcore.api.timestamp import format_seconds, parse
 from kcore.registry.admission import Operation
 from kcore.registry.listing import list_records
 from kcore.registry.metadata import FOREGROUND, ORPHAN
-from kcore.registry.pipeline import Pipeline, rehearsed
+from kcore.registry.pipeline import Pipeline, durable, rehearsed
 from kcore.registry.request import Answer, ListOptions, ListPage, Request
 from kcore.registry.strategy import Strategy
 from kcore.store.store import Delete, Put, Record, RevisionMismatch
@@ -41,7 +41,7 @@ async def delete(pipe: Pipeline, req: Request, options: DeleteOptions) -> Answer
     strategy = pipe.strategy(req.kind)
     key = req.kind.key(req.namespace, req.name)
     while True:
-        old = pipe.store.head(key)
+        old = pipe.store(req.kind).head(key)
         if old is None:
             raise NotFound.of(req.kind, req.name)
         pipe.admission.admit(req, Operation.DELETE, None, old.obj)
@@ -61,7 +61,7 @@ async def _delete(pipe: Pipeline, strategy: Strategy, req: Request, options: Del
             req.code = 202
         return record
     if plan.graceful and plan.obj is not old.obj and not req.dry_run:
-        marked = await pipe.commit(Put(old.key, plan.obj, old.revision))
+        marked = await pipe.commit(req.kind, Put(old.key, plan.obj, old.revision))
         plan = plan._replace(obj=_copy(marked.obj))
         old = marked
     return await _remove(pipe, strategy, req, plan.obj, old)
@@ -126,20 +126,20 @@ def _copy(old: Any) -> Any:
 
 
 async def _mark(pipe: Pipeline, req: Request, obj: Any, old: Record) -> Record:
-    if obj == old.obj and pipe.store.get(old.key) is old:
+    if obj == old.obj and durable(pipe, req, old):
         return old
     if req.dry_run:
         return rehearsed(old.key, obj)
     if obj is old.obj:
         obj = _copy(obj)
-    return await pipe.commit(Put(old.key, obj, old.revision))
+    return await pipe.commit(req.kind, Put(old.key, obj, old.revision))
 
 
 async def _remove(pipe: Pipeline, strategy: Strategy, req: Request, obj: Any, old: Record) -> Answer:
     if req.dry_run:
         record = rehearsed(old.key, obj)
     else:
-        record = await pipe.commit(Delete(old.key, obj, old.revision))
+        record = await pipe.commit(req.kind, Delete(old.key, obj, old.revision))
         strategy.deleted(record.obj)
     return record if strategy.returns_deleted else _success(req.kind, old.obj.metadata)
 

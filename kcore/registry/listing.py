@@ -28,10 +28,11 @@ def list_records(pipe: Pipeline, req: Request, options: ListOptions) -> ListPage
     check_list_options(options)
     selection = select(pipe.strategy(req.kind), options.label_selector, options.field_selector)
     prefix = req.kind.prefix(req.namespace)
+    store = pipe.store(req.kind)
     if options.continue_:
-        return _rest(pipe.store, prefix, selection, options)
+        return _rest(store, prefix, selection, options)
     version = parse_version(options.resource_version)
-    current = pipe.store.revision
+    current = store.revision
     if version > current:
         raise too_large(version, current)
     limit = options.limit
@@ -44,7 +45,7 @@ def list_records(pipe: Pipeline, req: Request, options: ListOptions) -> ListPage
     else:
         exact = None
     try:
-        return _page(pipe.store, prefix, selection, exact, "", limit)
+        return _page(store, prefix, selection, exact, "", limit)
     except Compacted:
         raise Expired("The resourceVersion for the provided list is too old.") from None
 

@@ -14,7 +14,8 @@ from kcore.api.timestamp import format_seconds
 from kcore.registry.admission import Chain, Plugin
 from kcore.registry.request import Request
 from kcore.registry.strategy import Environment, Strategy
-from kcore.store.store import Op, Record, StoreUnavailable
+from kcore.registry.views import ViewStore
+from kcore.store.store import Op, Record, Store, StoreUnavailable
 
 __all__ = ["Pipeline"]
 
@@ -24,10 +25,10 @@ _encode = msgspec.json.Encoder().encode
 class Pipeline:
     def __init__(self, env: Environment, strategies: Iterable[type[Strategy]], plugins: Iterable[type[Plugin]]) -> None:
         self.env = env
-        self.store = env.store
         self.admission = Chain(plugin(env) for plugin in plugins)
         self._particular = {s.type: s for s in strategies}
         self._strategies: dict[Kind, Strategy] = {}
+        self._stores: dict[Kind, Store] = {}
 
     def strategy(self, kind: Kind) -> Strategy:
         """The one strategy of a kind."""
@@ -36,13 +37,24 @@ class Pipeline:
             found = self._strategies[kind] = self._particular.get(kind.type, Strategy)(kind, self.env)
         return found
 
+    def store(self, kind: Kind) -> Store:
+        """The store, as a kind sees it."""
+        found = self._stores.get(kind)
+        if found is None:
+            strategy = self.strategy(kind)
+            found = self.env.store
+            if strategy.stored_as is not None:
+                found = ViewStore(found, strategy, self.env.scheme.of(strategy.stored_as))
+            self._stores[kind] = found
+        return found
+
     def timestamp(self) -> str:
         return format_seconds(self.env.clock.now())
 
-    async def commit(self, op: Op) -> Record:
+    async def commit(self, kind: Kind, op: Op) -> Record:
         """Store one change; durable when this returns. Raises RevisionMismatch."""
         try:
-            return (await self.store.commit(op))[0]
+            return (await self.store(kind).commit(op))[0]
         except StoreUnavailable as e:
             raise InternalError.because(str(e)) from e
 
@@ -50,6 +62,12 @@ class Pipeline:
 def rehearsed(key: str, obj: Any) -> Record:
     """What a dry run answers: the object as it would be stored, at no revision."""
     return Record(key, 0, obj, _encode(obj))
+
+
+def durable(pipe: Pipeline, req: Request, record: Record) -> bool:
+    """Whether a record that was read as the head may be answered at once: it is on disk."""
+    standing = pipe.store(req.kind).get(record.key)
+    return standing is not None and standing.revision == record.revision
 
 
 def refuse(req: Request, name: str, errors: Iterable[FieldError]) -> None:

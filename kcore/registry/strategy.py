@@ -50,6 +50,9 @@ class Strategy:
     type: ClassVar[type[Any] | None] = None
     """The Struct whose kind this is for."""
 
+    stored_as: ClassVar[Any] = None
+    """The Struct as which objects are kept, where this kind is a view of another; see `to_stored`."""
+
     selectable: ClassVar[Mapping[str, Callable[[Any], str]]] = {}
     """Field selectors beyond metadata.name and metadata.namespace: name -> how to read it from an object."""
 
@@ -79,6 +82,14 @@ class Strategy:
             f for f in kind.type.__struct_fields__ if f not in ("kind", "api_version", "metadata", "status")
         )
         self._no_status = _default_of(kind.type, "status") if kind.subresource("status") else None
+
+    def to_stored(self, obj: Any) -> Any:
+        """A view's object as it is kept; its metadata may be shared with `obj`, which is fresh."""
+        return obj
+
+    def from_stored(self, obj: Any) -> Any:
+        """A kept object as the view shows it; the parts may be shared."""
+        return obj
 
     def default(self, obj: Any) -> None:
         """Fill what the client left out: upstream's SetDefaults, run on every decoded body."""

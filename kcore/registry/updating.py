@@ -15,7 +15,7 @@ from kcore.api.schema import fill
 from kcore.registry.admission import Operation
 from kcore.registry.creating import store_new
 from kcore.registry.metadata import METADATA, check_address, metadata_update_errors, settle_update
-from kcore.registry.pipeline import Pipeline, refuse, rehearsed
+from kcore.registry.pipeline import Pipeline, durable, refuse, rehearsed
 from kcore.registry.request import Request
 from kcore.registry.strategy import Strategy
 from kcore.store.store import Delete, Put, Record, RevisionMismatch
@@ -58,7 +58,7 @@ async def store_update(pipe: Pipeline, req: Request, make: Make, *, uid: str = "
     strategy = pipe.strategy(req.kind)
     key = req.kind.key(req.namespace, req.name)
     while True:
-        old = pipe.store.head(key)
+        old = pipe.store(req.kind).head(key)
         if uid and uid != (old.obj.metadata.uid if old else ""):
             raise _other_object(req, uid, old)
         if old is None:
@@ -122,14 +122,14 @@ async def _put(pipe: Pipeline, strategy: Strategy, req: Request, new: Any, old: 
     if _completes_deletion(strategy, new, old.obj):
         if req.dry_run:
             return rehearsed(key, new)
-        gone = await pipe.commit(Delete(key, new, old.revision))
+        gone = await pipe.commit(req.kind, Delete(key, new, old.revision))
         strategy.deleted(gone.obj)
         return gone
     if req.dry_run:
         return rehearsed(key, new)
-    if new == old.obj and pipe.store.get(key) is old:
+    if new == old.obj and durable(pipe, req, old):
         return old
-    return await pipe.commit(Put(key, new, old.revision))
+    return await pipe.commit(req.kind, Put(key, new, old.revision))
 
 
 def _completes_deletion(strategy: Strategy, new: Any, old: Any) -> bool:

@@ -62,7 +62,7 @@ class Registry:
             raise too_large(version, self.store.revision)
         if req.subresource == "scale":
             return get_scale(self._pipe, req)
-        record = self.store.get(req.kind.key(req.namespace, req.name))
+        record = self._pipe.store(req.kind).get(req.kind.key(req.namespace, req.name))
         if record is None:
             raise NotFound.of(req.kind, req.name)
         return record

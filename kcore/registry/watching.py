@@ -27,7 +27,7 @@ def watch(pipe: Pipeline, req: Request, options: ListOptions) -> Watch:
     check_watch_options(options)
     selection = select(pipe.strategy(req.kind), options.label_selector, options.field_selector)
     version = parse_version(options.resource_version)
-    store = pipe.store
+    store = pipe.store(req.kind)
     initial = options.send_initial_events
     if initial is None:
         initial = version == 0

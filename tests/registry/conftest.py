@@ -13,7 +13,7 @@ from kcore.api.meta_v1 import DeleteOptions
 from kcore.api.schema import TypeMeta
 from kcore.api.scheme import Scheme
 from kcore.kit.clock import Chance
-from kcore.registry.codec import ObjectCodec
+from kcore.registry.codec import StoreCodec
 from kcore.registry.request import Answer, ListOptions, ListPage, PatchType, Request, User
 from kcore.registry.strategies import STRATEGIES
 from kcore.registry.verbs import Registry
@@ -109,7 +109,7 @@ def clock() -> HandClock:
 async def new_api(clock: HandClock, history: Window = WINDOW) -> Api:
     """A registry with the namespace `ns`."""
     scheme = Scheme()
-    store = EmbeddedStore(ObjectCodec(scheme, STRATEGIES), MemoryLog(), history=history)
+    store = EmbeddedStore(StoreCodec(scheme, STRATEGIES), MemoryLog(), history=history)
     api = Api(Registry(store, scheme, STRATEGIES, clock, Chance(7)), clock)
     await api.create("namespaces", {"metadata": {"name": "ns"}})
     return api

@@ -31,7 +31,7 @@ async def bind(pipe: Pipeline, req: Request, binding: Binding) -> Status:
     pipe.admission.validate(req, Operation.CREATE, binding, None)
     key = req.kind.key(req.namespace, req.name)
     while True:
-        old = pipe.store.head(key)
+        old = pipe.store(req.kind).head(key)
         if old is None:
             raise NotFound.of(req.kind, req.name)
         pod = _bound(req, binding, old.obj, pipe.timestamp())
@@ -39,7 +39,7 @@ async def bind(pipe: Pipeline, req: Request, binding: Binding) -> Status:
         if req.dry_run:
             return CREATED
         try:
-            await pipe.commit(Put(key, pod, old.revision))
+            await pipe.commit(req.kind, Put(key, pod, old.revision))
         except RevisionMismatch:
             continue
         return CREATED

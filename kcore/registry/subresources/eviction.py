@@ -34,14 +34,14 @@ async def evict(pipe: Pipeline, req: Request, eviction: Eviction) -> Status:
     options = eviction.delete_options or DeleteOptions()
     req.dry_run = req.dry_run or bool(options.dry_run)
     while True:
-        old = pipe.store.head(req.kind.key(req.namespace, req.name))
+        old = pipe.store(req.kind).head(req.kind.key(req.namespace, req.name))
         if old is None:
             raise NotFound.of(req.kind, req.name)
         try:
             if not _beyond_disruption(old.obj):
                 await _ask_budget(pipe, req, old.obj)
             if not req.dry_run:
-                await _mark_target(pipe, old)
+                await _mark_target(pipe, req, old)
         except RevisionMismatch:
             continue
         break
@@ -68,13 +68,14 @@ async def _ask_budget(pipe: Pipeline, req: Request, pod: Pod) -> None:
     record = budgets[0]
     budget = _decremented(record.obj, pod.metadata.name, pipe.timestamp())
     if not req.dry_run:
-        await pipe.commit(Put(record.key, budget, record.revision))
+        await pipe.commit(pipe.env.scheme.of(PodDisruptionBudget), Put(record.key, budget, record.revision))
 
 
 def _budgets(pipe: Pipeline, pod: Pod) -> list[Record]:
+    store = pipe.env.store
     prefix = f"poddisruptionbudgets.policy/{pod.metadata.namespace}/"
     labels = pod.metadata.labels
-    heads = [pipe.store.head(r.key) for r in pipe.store.range(prefix).records]
+    heads = [store.head(r.key) for r in store.range(prefix).records]
     return [r for r in heads if r is not None and selector_from_struct(r.obj.spec.selector).matches(labels)]
 
 
@@ -128,7 +129,7 @@ def _forbidden(name: str, why: str) -> Forbidden:
     return Forbidden(f'poddisruptionbudget.policy "{name}" is forbidden: {why}', details)
 
 
-async def _mark_target(pipe: Pipeline, old: Record) -> None:
+async def _mark_target(pipe: Pipeline, req: Request, old: Record) -> None:
     """Let the pod tell why it ends (KEP-3329)."""
     pod: Pod = old.obj
     target = PodCondition(
@@ -140,4 +141,6 @@ async def _mark_target(pipe: Pipeline, old: Record) -> None:
     )
     others = tuple(c for c in pod.status.conditions if c.type != target.type)
     status = _replace(pod.status, conditions=(*others, target))
-    await pipe.commit(Put(old.key, _replace(pod, metadata=_replace(pod.metadata), status=status), old.revision))
+    await pipe.commit(
+        req.kind, Put(old.key, _replace(pod, metadata=_replace(pod.metadata), status=status), old.revision)
+    )

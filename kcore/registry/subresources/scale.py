@@ -23,7 +23,7 @@ __all__ = ["get_scale", "scale_of", "store_scale", "update_scale"]
 
 
 def get_scale(pipe: Pipeline, req: Request) -> Scale:
-    record = pipe.store.get(req.kind.key(req.namespace, req.name))
+    record = pipe.store(req.kind).get(req.kind.key(req.namespace, req.name))
     if record is None:
         raise NotFound.of(req.kind, req.name)
     return scale_of(record.obj)
