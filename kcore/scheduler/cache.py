@@ -1,0 +1,122 @@
+"""What the scheduler believes of the cluster: nodes, and the pods on them, including those it has just placed itself.
+
+A pod is *assumed* from the moment a node was chosen until the informer shows it there, so that the next decision
+counts it already. An assumption ends by `forget` (the bind failed), by the pod's appearance, or by its deletion.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from kcore.api.core_v1 import Node, Pod
+from kcore.scheduler.columns import NodeColumns
+from kcore.scheduler.node_info import NodeInfo
+from kcore.scheduler.pod_info import PodInfo
+from kcore.scheduler.vector import BACKEND, Backend
+
+__all__ = ["CacheStatistics", "SchedulerCache"]
+
+
+class CacheStatistics(NamedTuple):
+    nodes: int
+    pods: int
+    assumed: int
+
+
+class SchedulerCache:
+    """Nodes and the pods on them, with the columns that mirror them."""
+
+    def __init__(self, backend: Backend = BACKEND) -> None:
+        self.columns = NodeColumns(backend)
+        self._nodes: dict[str, NodeInfo] = {}
+        self._node_of: dict[str, NodeInfo] = {}
+        self._assumed: set[str] = set()
+
+    def __getitem__(self, node_name: str) -> NodeInfo:
+        return self._nodes[node_name]
+
+    def get(self, node_name: str) -> NodeInfo | None:
+        """The node of that name, if it is one that exists."""
+        info = self._nodes.get(node_name)
+        return info if info is not None and info.node is not None else None
+
+    def statistics(self) -> CacheStatistics:
+        return CacheStatistics(self.columns.count, len(self._node_of), len(self._assumed))
+
+    def set_node(self, node: Node) -> None:
+        """A node is new or has changed."""
+        info = self._info(node.metadata.name)
+        info.set_node(node)
+        self.columns.describe(info)
+
+    def remove_node(self, name: str) -> None:
+        """A node is gone. Its pods stay counted, should it come back before they are deleted."""
+        info = self._nodes.get(name)
+        if info is None or info.node is None:
+            return
+        self.columns.free(info.row)
+        info.node = None
+        info.row = -1
+        if not info.pods:
+            del self._nodes[name]
+
+    def set_pod(self, pod: Pod) -> None:
+        """A pod is on the node that its spec names."""
+        uid = pod.metadata.uid
+        standing = self._node_of.get(uid)
+        self._assumed.discard(uid)
+        if standing is not None:
+            known = standing.pods[uid]
+            # The same demands on the same node: only the object is newer.
+            if standing.name == pod.spec.node_name and known.pod.spec.containers == pod.spec.containers:
+                known.pod = pod
+                return
+            self._take_off(uid)
+        self._put(PodInfo(pod), pod.spec.node_name)
+
+    def remove_pod(self, uid: str) -> None:
+        """A pod is gone, or has ended."""
+        self._assumed.discard(uid)
+        if uid in self._node_of:
+            self._take_off(uid)
+
+    def assume(self, pod: PodInfo, node_name: str) -> None:
+        """Count a pod where it is going to be bound."""
+        assert pod.uid not in self._node_of, f"pod {pod.key} is on a node already"
+        self._put(pod, node_name)
+        self._assumed.add(pod.uid)
+
+    def forget(self, uid: str) -> None:
+        """An assumed pod was not bound after all."""
+        if uid in self._assumed:
+            self._assumed.discard(uid)
+            self._take_off(uid)
+
+    def is_placed(self, uid: str) -> bool:
+        """Whether a pod is on a node, or assumed there."""
+        return uid in self._node_of
+
+    def _info(self, name: str) -> NodeInfo:
+        info = self._nodes.get(name)
+        if info is None:
+            info = self._nodes[name] = NodeInfo(name, -1)
+        if info.row < 0:
+            info.row = self.columns.claim()
+        return info
+
+    def _put(self, pod: PodInfo, node_name: str) -> None:
+        info = self._nodes.get(node_name)
+        if info is None:
+            info = self._nodes[node_name] = NodeInfo(node_name, -1)
+        info.add(pod)
+        self._node_of[pod.uid] = info
+        if info.node is not None:
+            self.columns.recount(info)
+
+    def _take_off(self, uid: str) -> None:
+        info = self._node_of.pop(uid)
+        info.remove(uid)
+        if info.node is not None:
+            self.columns.recount(info)
+        elif not info.pods:
+            del self._nodes[info.name]

@@ -1,0 +1,310 @@
+"""Which nodes a pod fits and how well, for all nodes at once, and for all pods of the same signature together.
+
+An evaluation remembers how far it has read the columns' list of changed rows. The next pod of the signature has only
+the rows judged anew that changed since, above all the one that the pod before it went to; with many changes, or where
+a change moves what scores are scaled by, everything is worked out again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+
+from kcore.scheduler.columns import NodeColumns
+from kcore.scheduler.framework import (
+    Code,
+    ColumnFilterPlugin,
+    ColumnScorePlugin,
+    CycleState,
+    Diagnosis,
+    FilterPlugin,
+    NormalizePlugin,
+    Refusal,
+    ScorePlugin,
+    Status,
+    unresolvable,
+)
+from kcore.scheduler.pod_info import PodInfo
+from kcore.scheduler.profile import Profile
+from kcore.scheduler.vector import Vector
+
+__all__ = ["Evaluation", "Evaluator"]
+
+MOST_EVALUATIONS = 256
+FEW_ROWS = 16
+
+
+class _Scores:
+    """What one plugin says of all rows. `if_zero` is what its zeros are scaled to as long as it says nothing else."""
+
+    __slots__ = ("if_zero", "plugin", "raw", "weight")
+
+    def __init__(self, plugin: ScorePlugin, weight: int, raw: Vector) -> None:
+        self.plugin = plugin
+        self.weight = weight
+        self.raw = raw
+        self.if_zero: int | None = None
+
+
+class Evaluation:
+    """The verdict of all plugins on one signature."""
+
+    __slots__ = (
+        "_absent_reason",
+        "_columns",
+        "_diagnosis",
+        "_epoch",
+        "_filters",
+        "_names",
+        "_naming",
+        "_scores",
+        "_seen",
+        "_skipped",
+        "feasible",
+        "pod",
+        "profile",
+        "refusal",
+        "state",
+        "totals",
+    )
+
+    def __init__(self, profile: Profile, pod: PodInfo, columns: NodeColumns) -> None:
+        self.profile = profile
+        self.pod = pod
+        self.state: CycleState = {}
+        self.refusal: Status | None = None
+        """What PreFilter has against the pod as such."""
+        self.totals: Vector = columns.backend.ints(0)
+        """The weighted score of each row; -1 where the pod does not fit."""
+        self._columns = columns
+        self._scores: list[_Scores] = []
+        self._diagnosis: Diagnosis | None = None
+        self._epoch = self._seen = 0
+        self._start()
+
+    def refresh(self) -> None:
+        """Take in what has changed since."""
+        columns = self._columns
+        if self._epoch != columns.epoch:
+            self._start()
+            return
+        rows = set(columns.changes[self._seen :])
+        if not rows:
+            return
+        self._diagnosis = None
+        if len(rows) > FEW_ROWS:
+            self._start()
+            return
+        self._seen = len(columns.changes)
+        if self.refusal is None:
+            self._judge_rows(rows)
+
+    def best_rows(self) -> list[int]:
+        """The rows with the highest score; none where the pod fits nowhere."""
+        return self._columns.backend.best(self.totals)
+
+    def diagnose(self) -> Diagnosis:
+        """Why the pod fits nowhere: for each node the reasons of the first plugin that refuses it."""
+        if self._diagnosis is None:
+            self._diagnosis = self._diagnose()
+        return self._diagnosis
+
+    def _start(self) -> None:
+        """Ask every plugin about every node."""
+        columns = self._columns
+        self._epoch, self._seen = columns.epoch, len(columns.changes)
+        self._diagnosis = None
+        self.state = {}
+        self._skipped: set[str] = set()
+        self._names: frozenset[str] | None = None
+        self._absent_reason = ""
+        self.refusal = self._pre_filter()
+        self.feasible = columns.backend.bools(columns.size)
+        self._scores = []
+        self._filters = [plugin for plugin in self.profile.filter if plugin.name not in self._skipped]
+        if self.refusal is None:
+            self.feasible = self._candidates()
+            for plugin in self._filters:
+                for refusal in self._refusals(plugin, self.feasible):
+                    self.feasible = self.feasible & ~refusal.mask
+        if columns.backend.any(self.feasible):
+            self._score()
+        else:
+            self.totals = columns.backend.ints(columns.size) - 1
+
+    def _pre_filter(self) -> Status | None:
+        naming = self._naming = list[str]()
+        for plugin in self.profile.pre_filter:
+            result = plugin.pre_filter(self.state, self.pod, self._columns)
+            if result is None:
+                continue
+            if result.status is not None:
+                if result.status.code is not Code.SKIP:
+                    return result.status._replace(plugin=plugin.name)
+                self._skipped.add(plugin.name)
+            if result.nodes is not None:
+                naming.append(plugin.name)
+                self._names = result.nodes if self._names is None else self._names & result.nodes
+        if naming:
+            self._absent_reason = f"node(s) didn't satisfy plugin(s) [{' '.join(sorted(naming))}]"
+        return None
+
+    def _candidates(self) -> Vector:
+        """The rows worth asking about."""
+        columns = self._columns
+        if self._names is None:
+            return columns.alive.copy()
+        mask = columns.backend.bools(columns.size)
+        for row, node in enumerate(columns.nodes):
+            if node is not None and node.name in self._names:
+                mask[row] = True
+        return mask
+
+    def _refusals(self, plugin: FilterPlugin, among: Vector) -> Sequence[Refusal]:
+        columns = self._columns
+        if isinstance(plugin, ColumnFilterPlugin):
+            return list(plugin.filter_columns(self.state, self.pod, columns))
+        refusals = []
+        for row in columns.backend.rows(among):
+            status = plugin.filter(self.state, self.pod, columns.node(row))
+            for reason in status.reasons if status is not None else ():
+                assert status is not None
+                mask = columns.backend.bools(columns.size)
+                mask[row] = True
+                refusals.append(Refusal(mask, reason, status.code is Code.UNRESOLVABLE))
+        return refusals
+
+    def _score(self) -> None:
+        columns, skipped = self._columns, set()
+        for plugin in self.profile.pre_score:
+            status = plugin.pre_score(self.state, self.pod, columns)
+            if status is not None and status.code is Code.SKIP:
+                skipped.add(plugin.name)
+        scorers = [scorer for scorer in self.profile.score if scorer.plugin.name not in skipped]
+        self._scores = [_Scores(plugin, weight, self._raw_scores(plugin)) for plugin, weight in scorers]
+        self._rescale()
+
+    def _raw_scores(self, plugin: ScorePlugin) -> Vector:
+        columns = self._columns
+        if isinstance(plugin, ColumnScorePlugin):
+            return plugin.score_columns(self.state, self.pod, columns)
+        scores = columns.backend.ints(columns.size)
+        for row in columns.backend.rows(self.feasible):
+            scores[row] = plugin.score(self.state, self.pod, columns.node(row))
+        return scores
+
+    def _rescale(self) -> None:
+        """Sum the scores up, each scaled and weighted."""
+        columns, feasible = self._columns, self.feasible
+        backend = columns.backend
+        totals = backend.ints(columns.size)
+        for scores in self._scores:
+            scaled = scores.raw
+            if isinstance(scores.plugin, NormalizePlugin):
+                scaled = scores.plugin.normalize(scores.raw, feasible, columns)
+                flat = not backend.any(feasible & (scores.raw > 0))
+                scores.if_zero = int(scaled[backend.rows(feasible)[0]]) if flat and backend.any(feasible) else None
+            totals = totals + scaled * scores.weight
+        self.totals = backend.where(feasible, totals, -1)
+
+    def _judge_rows(self, rows: set[int]) -> None:
+        """Judge a few rows anew, and all totals where what they are scaled by may have moved."""
+        in_place = True
+        for row in rows:
+            fits = self._fits(row)
+            if not fits and not self.feasible[row]:
+                continue
+            if not self._scores:
+                self._start()  # the first row that fits: nothing has been scored yet
+                return
+            self.feasible[row] = fits
+            in_place = (self._rescore(row) if fits else self._drop(row)) and in_place
+        if not in_place:
+            self._rescale()
+
+    def _fits(self, row: int) -> bool:
+        columns = self._columns
+        if not columns.alive[row]:
+            return False
+        node = columns.node(row)
+        if self._names is not None and node.name not in self._names:
+            return False
+        return all(plugin.filter(self.state, self.pod, node) is None for plugin in self._filters)
+
+    def _drop(self, row: int) -> bool:
+        """The pod fits this row no more; False: it may have held the score that all others are scaled by."""
+        self.totals[row] = -1
+        return all(s.if_zero is not None or not isinstance(s.plugin, NormalizePlugin) for s in self._scores)
+
+    def _rescore(self, row: int) -> bool:
+        """Score one row; False: its total depends on that of others."""
+        node, total, in_place = self._columns.node(row), 0, True
+        for scores in self._scores:
+            score = scores.plugin.score(self.state, self.pod, node)
+            scores.raw[row] = score
+            if isinstance(scores.plugin, NormalizePlugin):
+                in_place = in_place and score == 0 and scores.if_zero is not None
+                score = scores.if_zero or 0
+            total += score * scores.weight
+        self.totals[row] = total
+        return in_place
+
+    def _diagnose(self) -> Diagnosis:
+        if self.refusal is not None:
+            return Diagnosis({}, frozenset((self.refusal.plugin,)), ", ".join(self.refusal.reasons))
+        columns = self._columns
+        statuses: dict[str, Status] = {}
+        remaining = self._candidates()
+        if self._names is not None:
+            for row in columns.backend.rows(columns.alive & ~remaining):
+                statuses[columns.node(row).name] = unresolvable(self._absent_reason)
+        plugins = set()
+        for plugin in self._filters:
+            refused = columns.backend.bools(columns.size)
+            for refusal in self._refusals(plugin, remaining):
+                hit = refusal.mask & remaining
+                refused = refused | hit
+                for row in columns.backend.rows(hit):
+                    name = columns.node(row).name
+                    statuses[name] = _with(statuses.get(name), refusal, plugin.name)
+            if columns.backend.any(refused):
+                plugins.add(plugin.name)
+                remaining = remaining & ~refused
+        if self._names is not None:
+            plugins.update(self._naming)
+        return Diagnosis(statuses, frozenset(plugins))
+
+
+def _with(status: Status | None, refusal: Refusal, plugin: str) -> Status:
+    """The status of a node with one more reason of the same plugin."""
+    code = Code.UNRESOLVABLE if refusal.unresolvable else Code.UNSCHEDULABLE
+    if status is None:
+        return Status(code, (refusal.reason,), plugin)
+    return Status(
+        Code.UNRESOLVABLE if Code.UNRESOLVABLE in (status.code, code) else code,
+        (*status.reasons, refusal.reason),
+        plugin,
+    )
+
+
+class Evaluator:
+    """Evaluations by signature; those used last are kept."""
+
+    def __init__(self, columns: NodeColumns) -> None:
+        self._columns = columns
+        self._kept: dict[tuple[str, Hashable], Evaluation] = {}
+
+    def evaluate(self, profile: Profile, pod: PodInfo) -> Evaluation:
+        """The verdict on a pod as of now."""
+        signature = profile.signature(pod)
+        if signature is None:
+            return Evaluation(profile, pod, self._columns)
+        key = (profile.scheduler_name, signature)
+        evaluation = self._kept.pop(key, None)
+        if evaluation is None:
+            evaluation = Evaluation(profile, pod, self._columns)
+            if len(self._kept) >= MOST_EVALUATIONS:
+                del self._kept[next(iter(self._kept))]
+        else:
+            evaluation.refresh()
+        self._kept[key] = evaluation
+        return evaluation

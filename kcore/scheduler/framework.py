@@ -1,0 +1,253 @@
+"""The vocabulary of plugins: the extension points of a scheduling cycle, in the order in which they are run.
+
+    PreEnqueue -> (queue, by QueueSort) -> PreFilter -> Filter -> [PostFilter where nothing fits]
+      -> PreScore -> Score + normalize -> Reserve -> Permit -> PreBind -> Bind -> PostBind
+
+A plugin implements the Protocols it needs and nothing more. Filters and scores judge one node at a time; a plugin
+that can judge all nodes at once over the columns says so as well (`*_columns`), and then both must agree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping
+from enum import Enum, Flag, auto
+from typing import Any, NamedTuple, Protocol, runtime_checkable
+
+from kcore.api.core_v1 import Node, Pod
+from kcore.client.client import Client
+from kcore.scheduler.columns import NodeColumns
+from kcore.scheduler.node_info import NodeInfo
+from kcore.scheduler.pod_info import PodInfo
+from kcore.scheduler.vector import Vector
+
+__all__ = [
+    "MAX_NODE_SCORE",
+    "SKIP",
+    "BindPlugin",
+    "ClusterEvent",
+    "Code",
+    "ColumnFilterPlugin",
+    "ColumnScorePlugin",
+    "CycleState",
+    "Diagnosis",
+    "EventsToRegister",
+    "FilterPlugin",
+    "Hint",
+    "NormalizePlugin",
+    "PermitPlugin",
+    "Plugin",
+    "PostBindPlugin",
+    "PostFilterPlugin",
+    "PostFilterResult",
+    "PreBindPlugin",
+    "PreEnqueuePlugin",
+    "PreFilterPlugin",
+    "PreFilterResult",
+    "PreScorePlugin",
+    "QueueSortPlugin",
+    "Refusal",
+    "ReservePlugin",
+    "ScorePlugin",
+    "SignPlugin",
+    "Status",
+    "unresolvable",
+    "unschedulable",
+]
+
+MAX_NODE_SCORE = 100
+
+
+class Code(Enum):
+    UNSCHEDULABLE = "Unschedulable"
+    UNRESOLVABLE = "UnschedulableAndUnresolvable"  # and preemption could not help
+    WAIT = "Wait"
+    SKIP = "Skip"
+    ERROR = "Error"
+
+
+class Status(NamedTuple):
+    """What a plugin says where it does not simply agree; agreement is None."""
+
+    code: Code
+    reasons: tuple[str, ...] = ()
+    plugin: str = ""
+
+
+SKIP = Status(Code.SKIP)
+"""The plugin has no opinion on this pod: leave it out of the rest of the cycle."""
+
+
+def unschedulable(*reasons: str) -> Status:
+    return Status(Code.UNSCHEDULABLE, reasons)
+
+
+def unresolvable(*reasons: str) -> Status:
+    return Status(Code.UNRESOLVABLE, reasons)
+
+
+CycleState = dict[str, Any]
+"""What plugins keep from one extension point to the next, by plugin name."""
+
+
+class ClusterEvent(Flag):
+    """What can happen in the cluster that lets an unschedulable pod hope."""
+
+    NODE_ADDED = auto()
+    NODE_ALLOCATABLE = auto()
+    NODE_LABEL = auto()
+    NODE_TAINT = auto()
+    NODE_UNSCHEDULABLE = auto()
+    POD_ADDED = auto()  # on a node
+    POD_UPDATED = auto()  # on a node: labels or demands
+    POD_DELETED = auto()  # from a node
+    POD_GATES = auto()  # of a waiting pod itself
+    NODE = NODE_ADDED | NODE_ALLOCATABLE | NODE_LABEL | NODE_TAINT | NODE_UNSCHEDULABLE
+
+
+Hint = Callable[[Pod, Node | Pod | None, Node | Pod | None], bool]
+"""Takes the waiting pod and the change as (old, new); whether the plugin may now let the pod pass."""
+
+
+class PreFilterResult(NamedTuple):
+    """`nodes`: the only names worth looking at; None: all of them."""
+
+    status: Status | None = None
+    nodes: frozenset[str] | None = None
+
+
+class Refusal(NamedTuple):
+    """The rows that a filter refuses for one reason."""
+
+    mask: Vector
+    reason: str
+    unresolvable: bool = False
+
+
+class Diagnosis(NamedTuple):
+    """Why no node would do: the statuses of nodes by name, and what PreFilter said to the pod as a whole."""
+
+    statuses: Mapping[str, Status]
+    plugins: frozenset[str]
+    pre_filter: str = ""
+
+
+class PostFilterResult(NamedTuple):
+    """What was done about a pod that fits nowhere. `carry_out` is the part that talks to the API."""
+
+    message: str = ""
+    nominated_node: str = ""
+    carry_out: Callable[[Client], Awaitable[None]] | None = None
+
+
+@runtime_checkable
+class Plugin(Protocol):
+    """Anything with a name."""
+
+    @property
+    def name(self) -> str: ...
+
+
+@runtime_checkable
+class EventsToRegister(Plugin, Protocol):
+    def events(self) -> Mapping[ClusterEvent, Hint | None]:
+        """Which events may make a pod schedulable that this plugin has refused; None: always."""
+
+
+@runtime_checkable
+class PreEnqueuePlugin(Plugin, Protocol):
+    def pre_enqueue(self, pod: Pod) -> Status | None:
+        """Whether a pod may wait for a node at all."""
+
+
+@runtime_checkable
+class QueueSortPlugin(Plugin, Protocol):
+    def sort_key(self, pod: PodInfo, since: float) -> tuple[Any, ...]:
+        """Pods are tried in the order of these; `since` is when the pod came to the queue."""
+
+
+@runtime_checkable
+class SignPlugin(Plugin, Protocol):
+    def sign(self, pod: PodInfo) -> Hashable:
+        """All that this plugin's filter and score look at in a pod. Pods with equal signatures share results."""
+
+
+@runtime_checkable
+class PreFilterPlugin(Plugin, Protocol):
+    def pre_filter(self, state: CycleState, pod: PodInfo, columns: NodeColumns) -> PreFilterResult | None: ...
+
+
+@runtime_checkable
+class FilterPlugin(Plugin, Protocol):
+    def filter(self, state: CycleState, pod: PodInfo, node: NodeInfo) -> Status | None: ...
+
+
+@runtime_checkable
+class ColumnFilterPlugin(FilterPlugin, Protocol):
+    def filter_columns(self, state: CycleState, pod: PodInfo, columns: NodeColumns) -> Iterable[Refusal]:
+        """The same as `filter`, for all rows at once. A row may be refused for several reasons."""
+
+
+@runtime_checkable
+class PostFilterPlugin(Plugin, Protocol):
+    def post_filter(self, state: CycleState, pod: PodInfo, diagnosis: Diagnosis) -> PostFilterResult | None: ...
+
+
+@runtime_checkable
+class PreScorePlugin(Plugin, Protocol):
+    def pre_score(self, state: CycleState, pod: PodInfo, columns: NodeColumns) -> Status | None: ...
+
+
+@runtime_checkable
+class ScorePlugin(Plugin, Protocol):
+    def score(self, state: CycleState, pod: PodInfo, node: NodeInfo) -> int: ...
+
+
+@runtime_checkable
+class ColumnScorePlugin(ScorePlugin, Protocol):
+    def score_columns(self, state: CycleState, pod: PodInfo, columns: NodeColumns) -> Vector: ...
+
+
+@runtime_checkable
+class NormalizePlugin(ScorePlugin, Protocol):
+    def normalize(self, scores: Vector, feasible: Vector, columns: NodeColumns) -> Vector:
+        """Scores from 0 to 100, given those of all feasible rows."""
+
+
+@runtime_checkable
+class ReservePlugin(Plugin, Protocol):
+    def reserve(self, state: CycleState, pod: PodInfo, node_name: str) -> Status | None: ...
+
+    def unreserve(self, state: CycleState, pod: PodInfo, node_name: str) -> None:
+        """Undo `reserve`; called even where `reserve` itself has failed."""
+
+
+@runtime_checkable
+class PermitPlugin(Plugin, Protocol):
+    def permit(self, state: CycleState, pod: PodInfo, node_name: str) -> tuple[Status | None, float]:
+        """Agree, refuse, or WAIT for so many seconds."""
+
+
+@runtime_checkable
+class PreBindPlugin(Plugin, Protocol):
+    async def pre_bind(self, state: CycleState, pod: PodInfo, node_name: str) -> Status | None: ...
+
+
+@runtime_checkable
+class BindPlugin(Plugin, Protocol):
+    async def bind(self, state: CycleState, pod: PodInfo, node_name: str) -> Status | None:
+        """Bind the pod, or SKIP to leave it to the next plugin."""
+
+
+@runtime_checkable
+class PostBindPlugin(Plugin, Protocol):
+    async def post_bind(self, state: CycleState, pod: PodInfo, node_name: str) -> None: ...
+
+
+def normalize(scores: Vector, feasible: Vector, columns: NodeColumns, *, reverse: bool = False) -> Vector:
+    """Scale scores so that the largest becomes 100; `reverse`: so that it becomes 0 (upstream's default)."""
+    backend = columns.backend
+    largest = backend.maximum(backend.where(feasible, scores, 0))
+    if largest == 0:
+        return scores * 0 + (MAX_NODE_SCORE if reverse else 0)
+    scaled = scores * MAX_NODE_SCORE // largest
+    return MAX_NODE_SCORE - scaled if reverse else scaled

@@ -1,0 +1,66 @@
+"""A node as the scheduler sees it: what it has, and what the pods on it have taken."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from kcore.api.core_v1 import Node
+from kcore.scheduler.pod_info import HostPort, PodInfo, amount
+
+__all__ = ["NodeInfo"]
+
+ANY_ADDRESS = "0.0.0.0"
+
+
+class NodeInfo:
+    """One node and its pods, by uid. `node` is None while pods are known to be on a node that is not known yet."""
+
+    __slots__ = ("allocatable", "name", "node", "nonzero_cpu", "nonzero_memory", "pods", "ports", "requested", "row")
+
+    def __init__(self, name: str, row: int) -> None:
+        self.name = name
+        self.row = row
+        self.node: Node | None = None
+        self.allocatable: dict[str, int] = {}
+        self.requested: dict[str, int] = {}
+        self.nonzero_cpu = 0
+        self.nonzero_memory = 0
+        self.pods: dict[str, PodInfo] = {}
+        self.ports: dict[HostPort, int] = {}
+
+    def set_node(self, node: Node) -> None:
+        self.node = node
+        self.allocatable = {name: amount(name, quantity) for name, quantity in node.status.allocatable.items()}
+
+    def add(self, pod: PodInfo) -> None:
+        """Count a pod that is not counted yet."""
+        self.pods[pod.uid] = pod
+        self._count(pod, 1)
+
+    def remove(self, uid: str) -> None:
+        """Count a pod no more."""
+        self._count(self.pods.pop(uid), -1)
+
+    def conflicts(self, wanted: Iterable[HostPort]) -> bool:
+        """Whether one of these host ports is taken: the same port and protocol, at the same or at every address."""
+        if not self.ports:
+            return False
+        for port in wanted:
+            for taken in self.ports:
+                same = taken.port == port.port and taken.protocol == port.protocol
+                if same and (taken.ip == port.ip or ANY_ADDRESS in (taken.ip, port.ip)):
+                    return True
+        return False
+
+    def _count(self, pod: PodInfo, sign: int) -> None:
+        requested = self.requested
+        for resource, value in pod.requests.items():
+            requested[resource] = requested.get(resource, 0) + sign * value
+        self.nonzero_cpu += sign * pod.nonzero_cpu
+        self.nonzero_memory += sign * pod.nonzero_memory
+        for port in pod.host_ports:
+            count = self.ports.get(port, 0) + sign
+            if count:
+                self.ports[port] = count
+            else:
+                del self.ports[port]

@@ -1,0 +1,54 @@
+"""The plugins of the default profile: one file each, and this one list of them all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from kcore.client.client import Client
+from kcore.kit.clock import Chance, Clock
+from kcore.scheduler.cache import SchedulerCache
+from kcore.scheduler.framework import Plugin
+from kcore.scheduler.plugins.default_binder import DefaultBinder
+from kcore.scheduler.plugins.node_affinity import NodeAffinity
+from kcore.scheduler.plugins.node_name import NodeName
+from kcore.scheduler.plugins.node_ports import NodePorts
+from kcore.scheduler.plugins.node_resources_balanced_allocation import NodeResourcesBalancedAllocation
+from kcore.scheduler.plugins.node_resources_fit import NodeResourcesFit
+from kcore.scheduler.plugins.node_unschedulable import NodeUnschedulable
+from kcore.scheduler.plugins.priority_sort import PrioritySort
+from kcore.scheduler.plugins.scheduling_gates import SchedulingGates
+from kcore.scheduler.plugins.taint_toleration import TaintToleration
+
+__all__ = ["DEFAULT_PLUGINS", "Entry", "Handle"]
+
+
+class Handle(NamedTuple):
+    """What plugins are made with."""
+
+    client: Client
+    cache: SchedulerCache
+    clock: Clock
+    chance: Chance
+
+
+class Entry(NamedTuple):
+    """How a plugin is made, and how much its score counts."""
+
+    make: Callable[[Handle], Plugin]
+    weight: int = 0
+
+
+# In upstream's order, which is the order in which filters are asked; the first refusal is the one that is told.
+DEFAULT_PLUGINS: tuple[Entry, ...] = (
+    Entry(lambda handle: SchedulingGates()),
+    Entry(lambda handle: PrioritySort()),
+    Entry(lambda handle: NodeUnschedulable()),
+    Entry(lambda handle: NodeName()),
+    Entry(lambda handle: TaintToleration(), weight=3),
+    Entry(lambda handle: NodeAffinity(), weight=2),
+    Entry(lambda handle: NodePorts()),
+    Entry(lambda handle: NodeResourcesFit(), weight=1),
+    Entry(lambda handle: NodeResourcesBalancedAllocation(), weight=1),
+    Entry(lambda handle: DefaultBinder(handle.client)),
+)

@@ -1,0 +1,201 @@
+"""`spec.nodeSelector` and `spec.affinity.nodeAffinity`: which nodes a pod must have, and which it would like."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable, Mapping
+
+import msgspec
+
+from kcore.api.core_v1 import Node, NodeSelectorRequirement, NodeSelectorTerm, Pod
+from kcore.api.core_v1 import NodeAffinity as NodeAffinitySpec
+from kcore.scheduler.columns import NodeColumns
+from kcore.scheduler.framework import (
+    SKIP,
+    ClusterEvent,
+    CycleState,
+    Hint,
+    PreFilterResult,
+    Refusal,
+    Status,
+    normalize,
+    unresolvable,
+)
+from kcore.scheduler.node_info import NodeInfo
+from kcore.scheduler.pod_info import PodInfo
+from kcore.scheduler.vector import Vector
+
+__all__ = ["NodeAffinity", "fits", "matches_requirement", "matches_term", "preference"]
+
+REASON = "node(s) didn't match Pod's node affinity/selector"
+NAME_FIELD = "metadata.name"
+
+_encode = msgspec.json.Encoder().encode
+
+
+def matches_requirement(requirement: NodeSelectorRequirement, value: str | None) -> bool:
+    """Whether a label's value (None: there is no such label) meets a requirement."""
+    match requirement.operator:
+        case "In":
+            return value is not None and value in requirement.values
+        case "NotIn":
+            return value is None or value not in requirement.values
+        case "Exists":
+            return value is not None
+        case "DoesNotExist":
+            return value is None
+        case "Gt":
+            return _compares(value, requirement, lambda have, want: have > want)
+        case "Lt":
+            return _compares(value, requirement, lambda have, want: have < want)
+    return False
+
+
+def _compares(value: str | None, requirement: NodeSelectorRequirement, holds: Callable[[int, int], bool]) -> bool:
+    try:
+        return value is not None and len(requirement.values) == 1 and holds(int(value), int(requirement.values[0]))
+    except ValueError:
+        return False
+
+
+def matches_term(term: NodeSelectorTerm, node: Node) -> bool:
+    """Whether a node meets all requirements of a term. An empty term matches no node."""
+    if not term.match_expressions and not term.match_fields:
+        return False
+    labels = node.metadata.labels
+    return all(matches_requirement(r, labels.get(r.key)) for r in term.match_expressions) and all(
+        r.key == NAME_FIELD and matches_requirement(r, node.metadata.name) for r in term.match_fields
+    )
+
+
+def fits(pod: Pod, node: Node) -> bool:
+    """Whether a node has all labels of the pod's nodeSelector and meets one of its required terms."""
+    labels = node.metadata.labels
+    if any(labels.get(key) != value for key, value in pod.spec.node_selector.items()):
+        return False
+    affinity = _affinity(pod)
+    required = affinity.required_during_scheduling_ignored_during_execution if affinity is not None else None
+    return required is None or any(matches_term(term, node) for term in required.node_selector_terms)
+
+
+def preference(pod: Pod, node: Node) -> int:
+    """The sum of the weights of all preferred terms that a node meets. An empty term is met by every node."""
+    affinity = _affinity(pod)
+    if affinity is None:
+        return 0
+    return sum(
+        preferred.weight
+        for preferred in affinity.preferred_during_scheduling_ignored_during_execution
+        if _is_empty(preferred.preference) or matches_term(preferred.preference, node)
+    )
+
+
+def _is_empty(term: NodeSelectorTerm) -> bool:
+    return not term.match_expressions and not term.match_fields
+
+
+def _affinity(pod: Pod) -> NodeAffinitySpec | None:
+    return pod.spec.affinity.node_affinity if pod.spec.affinity is not None else None
+
+
+class NodeAffinity:
+    name = "NodeAffinity"
+
+    def sign(self, pod: PodInfo) -> Hashable:
+        spec = pod.pod.spec
+        affinity = _affinity(pod.pod)
+        return (
+            tuple(sorted(spec.node_selector.items())) if spec.node_selector else (),
+            _encode(affinity) if affinity is not None else None,
+        )
+
+    def pre_filter(self, state: CycleState, pod: PodInfo, columns: NodeColumns) -> PreFilterResult | None:
+        affinity = _affinity(pod.pod)
+        required = affinity.required_during_scheduling_ignored_during_execution if affinity is not None else None
+        if required is None:
+            return None if pod.pod.spec.node_selector else PreFilterResult(SKIP)
+        # Terms that all name their nodes, as a DaemonSet's do, leave only those to be looked at.
+        names: frozenset[str] = frozenset()
+        for term in required.node_selector_terms:
+            named = _named(term)
+            if named is None:
+                return None
+            names |= named
+        if required.node_selector_terms and not names:
+            return PreFilterResult(unresolvable("pod affinity terms conflict"))
+        return PreFilterResult(nodes=names) if required.node_selector_terms else None
+
+    def filter(self, state: CycleState, pod: PodInfo, node: NodeInfo) -> Status | None:
+        assert node.node is not None
+        return None if fits(pod.pod, node.node) else unresolvable(REASON)
+
+    def filter_columns(self, state: CycleState, pod: PodInfo, columns: NodeColumns) -> Iterable[Refusal]:
+        matching = columns.backend.bools(columns.size, True)
+        for key, value in pod.pod.spec.node_selector.items():
+            matching = matching & columns.label(key).any_of((value,))
+        affinity = _affinity(pod.pod)
+        required = affinity.required_during_scheduling_ignored_during_execution if affinity is not None else None
+        if required is not None:
+            any_term = columns.backend.bools(columns.size)
+            for term in required.node_selector_terms:
+                any_term = any_term | _term_mask(term, columns)
+            matching = matching & any_term
+        yield Refusal(~matching, REASON, unresolvable=True)
+
+    def pre_score(self, state: CycleState, pod: PodInfo, columns: NodeColumns) -> Status | None:
+        affinity = _affinity(pod.pod)
+        preferred = affinity.preferred_during_scheduling_ignored_during_execution if affinity is not None else ()
+        return None if preferred else SKIP
+
+    def score(self, state: CycleState, pod: PodInfo, node: NodeInfo) -> int:
+        assert node.node is not None
+        return preference(pod.pod, node.node)
+
+    def score_columns(self, state: CycleState, pod: PodInfo, columns: NodeColumns) -> Vector:
+        scores = columns.backend.ints(columns.size)
+        affinity = _affinity(pod.pod)
+        assert affinity is not None
+        for preferred in affinity.preferred_during_scheduling_ignored_during_execution:
+            term = preferred.preference
+            if _is_empty(term):
+                scores = scores + preferred.weight
+            else:
+                scores = columns.backend.where(_term_mask(term, columns), scores + preferred.weight, scores)
+        return scores
+
+    def normalize(self, scores: Vector, feasible: Vector, columns: NodeColumns) -> Vector:
+        return normalize(scores, feasible, columns)
+
+    def events(self) -> Mapping[ClusterEvent, Hint | None]:
+        return {ClusterEvent.NODE_ADDED: self._fits, ClusterEvent.NODE_LABEL: self._fits}
+
+    def _fits(self, pod: Pod, old: Node | Pod | None, new: Node | Pod | None) -> bool:
+        return isinstance(new, Node) and fits(pod, new)
+
+
+def _named(term: NodeSelectorTerm) -> frozenset[str] | None:
+    """The node names that a term allows, where it says so by `metadata.name in (...)`."""
+    sets = [frozenset(r.values) for r in term.match_fields if r.key == NAME_FIELD and r.operator == "In"]
+    return frozenset.intersection(*sets) if sets else None
+
+
+def _term_mask(term: NodeSelectorTerm, columns: NodeColumns) -> Vector:
+    """`matches_term` for all rows."""
+    if _is_empty(term):
+        return columns.backend.bools(columns.size)
+    mask = columns.backend.bools(columns.size, True)
+    for requirement in term.match_expressions:
+        mask = mask & _label_mask(requirement, columns)
+    for requirement in term.match_fields:
+        names = columns.backend.bools(columns.size)
+        for row, node in enumerate(columns.nodes):
+            if node is not None and requirement.key == NAME_FIELD and matches_requirement(requirement, node.name):
+                names[row] = True
+        mask = mask & names
+    return mask
+
+
+def _label_mask(requirement: NodeSelectorRequirement, columns: NodeColumns) -> Vector:
+    column = columns.label(requirement.key)
+    if requirement.operator == "In":
+        return column.any_of(requirement.values)
+    return column.match(lambda value: matches_requirement(requirement, value))

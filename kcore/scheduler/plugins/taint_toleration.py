@@ -1,0 +1,87 @@
+"""Tainted nodes take only pods that tolerate their taints, and prefer none where the taint says so."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+
+from kcore.api.core_v1 import Node, Pod, Taint, Toleration
+from kcore.scheduler.columns import NodeColumns
+from kcore.scheduler.framework import (
+    ClusterEvent,
+    CycleState,
+    Hint,
+    Refusal,
+    Status,
+    normalize,
+    unresolvable,
+)
+from kcore.scheduler.node_info import NodeInfo
+from kcore.scheduler.pod_info import PodInfo
+from kcore.scheduler.vector import Vector
+
+__all__ = ["TaintToleration", "intolerable", "tolerated", "untolerated"]
+
+REASON = "node(s) had untolerated taint(s)"
+
+
+def tolerated(taint: Taint, tolerations: Iterable[Toleration]) -> bool:
+    """Whether one of the tolerations covers the taint."""
+    return any(_tolerates(toleration, taint) for toleration in tolerations)
+
+
+def untolerated(taints: Iterable[Taint], tolerations: Sequence[Toleration]) -> bool:
+    """Whether one of the taints keeps a pod away."""
+    return any(taint.effect in ("NoSchedule", "NoExecute") and not tolerated(taint, tolerations) for taint in taints)
+
+
+def intolerable(taints: Iterable[Taint], tolerations: Sequence[Toleration]) -> int:
+    """How many taints would rather have a pod elsewhere. Only tolerations for that effect, or for all, count."""
+    soft = [t for t in tolerations if t.effect in ("", "PreferNoSchedule")]
+    return sum(taint.effect == "PreferNoSchedule" and not tolerated(taint, soft) for taint in taints)
+
+
+def _tolerates(toleration: Toleration, taint: Taint) -> bool:
+    if toleration.effect and toleration.effect != taint.effect:
+        return False
+    if toleration.key and toleration.key != taint.key:
+        return False
+    operator = toleration.operator
+    if operator in ("", "Equal"):
+        return toleration.value == taint.value
+    return operator == "Exists"
+
+
+class TaintToleration:
+    name = "TaintToleration"
+
+    def sign(self, pod: PodInfo) -> Hashable:
+        return tuple([(t.key, t.operator, t.value, t.effect) for t in pod.pod.spec.tolerations])
+
+    def filter(self, state: CycleState, pod: PodInfo, node: NodeInfo) -> Status | None:
+        assert node.node is not None
+        taints = node.node.spec.taints
+        return unresolvable(REASON) if taints and untolerated(taints, pod.pod.spec.tolerations) else None
+
+    def filter_columns(self, state: CycleState, pod: PodInfo, columns: NodeColumns) -> Iterable[Refusal]:
+        if len(columns.taints.values) > 1:
+            tolerations = pod.pod.spec.tolerations
+            mask = columns.taints.match(lambda taints: untolerated(taints, tolerations))
+            yield Refusal(mask, REASON, unresolvable=True)
+
+    def score(self, state: CycleState, pod: PodInfo, node: NodeInfo) -> int:
+        assert node.node is not None
+        taints = node.node.spec.taints
+        return intolerable(taints, pod.pod.spec.tolerations) if taints else 0
+
+    def score_columns(self, state: CycleState, pod: PodInfo, columns: NodeColumns) -> Vector:
+        tolerations = pod.pod.spec.tolerations
+        return columns.taints.count(lambda taints: intolerable(taints, tolerations))
+
+    def normalize(self, scores: Vector, feasible: Vector, columns: NodeColumns) -> Vector:
+        return normalize(scores, feasible, columns, reverse=True)
+
+    def events(self) -> Mapping[ClusterEvent, Hint | None]:
+        return {ClusterEvent.NODE_ADDED: self._open, ClusterEvent.NODE_TAINT: self._open}
+
+    def _open(self, pod: Pod, old: Node | Pod | None, new: Node | Pod | None) -> bool:
+        return isinstance(new, Node) and not untolerated(new.spec.taints, pod.spec.tolerations)

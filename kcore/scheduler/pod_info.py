@@ -1,0 +1,94 @@
+"""A pod as the scheduler sees it: what it asks of a node, worked out once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from kcore.api.core_v1 import Container, Pod, PodSpec
+from kcore.api.quantity import int_value, milli_value
+from kcore.client.informer import key_of
+
+__all__ = ["DEFAULT_CPU", "DEFAULT_MEMORY", "HostPort", "PodInfo", "amount", "requests_of"]
+
+DEFAULT_CPU = 100
+DEFAULT_MEMORY = 200 * 1024 * 1024
+"""What scoring assumes of a container that requests nothing, so that such pods spread, too."""
+
+
+class HostPort(NamedTuple):
+    """A port that a pod takes on its node; `ip` `0.0.0.0` is every address."""
+
+    ip: str
+    protocol: str
+    port: int
+
+
+class PodInfo:
+    """A pod and its demands. CPU counts in thousandths, everything else in whole units."""
+
+    __slots__ = ("host_ports", "key", "nonzero_cpu", "nonzero_memory", "pod", "priority", "requests", "uid")
+
+    def __init__(self, pod: Pod) -> None:
+        self.pod = pod
+        self.key = key_of(pod)
+        self.uid = pod.metadata.uid
+        self.priority = pod.spec.priority or 0
+        self.requests = requests_of(pod.spec)
+        scored = requests_of(pod.spec, {"cpu": DEFAULT_CPU, "memory": DEFAULT_MEMORY})
+        self.nonzero_cpu = scored["cpu"]
+        self.nonzero_memory = scored["memory"]
+        self.host_ports = tuple(_host_ports(pod.spec))
+
+
+def amount(resource: str, quantity: str) -> int:
+    return milli_value(quantity) if resource == "cpu" else int_value(quantity)
+
+
+def requests_of(spec: PodSpec, defaults: Mapping[str, int] | None = None) -> dict[str, int]:
+    """What a pod needs of each resource: the sum of what runs side by side, or its init containers' peak where that
+    is more, and the overhead; `spec.resources` comes before all of it (KEP-2837)."""
+    defaults = defaults or {}
+    running: dict[str, int] = {}
+    for container in spec.containers:
+        _add(running, _requests(container, defaults))
+    if spec.init_containers:
+        peak: dict[str, int] = {}
+        sidecars: dict[str, int] = {}
+        for container in spec.init_containers:
+            wanted = _requests(container, defaults)
+            if container.restart_policy == "Always":
+                _add(running, wanted)
+                _add(sidecars, wanted)
+                wanted = sidecars
+            else:
+                _add(wanted, sidecars)
+            for resource, value in wanted.items():
+                peak[resource] = max(peak.get(resource, 0), value)
+        for resource, value in peak.items():
+            running[resource] = max(running.get(resource, 0), value)
+    if spec.resources is not None:
+        for resource, quantity in spec.resources.requests.items():
+            running[resource] = amount(resource, quantity)
+    for resource, quantity in spec.overhead.items():
+        running[resource] = running.get(resource, 0) + amount(resource, quantity)
+    return running
+
+
+def _requests(container: Container, defaults: Mapping[str, int]) -> dict[str, int]:
+    wanted = dict(defaults)
+    for resource, quantity in container.resources.requests.items():
+        wanted[resource] = amount(resource, quantity)
+    return wanted
+
+
+def _add(total: dict[str, int], more: Mapping[str, int]) -> None:
+    for resource, value in more.items():
+        total[resource] = total.get(resource, 0) + value
+
+
+def _host_ports(spec: PodSpec) -> Iterable[HostPort]:
+    for container in (*spec.containers, *[c for c in spec.init_containers if c.restart_policy == "Always"]):
+        for port in container.ports:
+            if port.host_port > 0:
+                yield HostPort(port.host_ip or "0.0.0.0", port.protocol or "TCP", port.host_port)

@@ -1,0 +1,286 @@
+"""The scheduler as a service: informers fill cache and queue, one loop decides, workers bind and report.
+
+Deciding is synchronous and done in short bursts; all that talks to the API is done by workers side by side, so that
+bindings share the store's commits.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import anyio
+import structlog
+from anyio.abc import TaskStatus
+
+from kcore.api.core_v1 import Node, Pod, PodCondition
+from kcore.api.errors import ApiError, Conflict, NotFound
+from kcore.api.timestamp import format_seconds
+from kcore.client.client import Client, PatchType
+from kcore.client.events import EventBroadcaster
+from kcore.client.informer import Informers
+from kcore.client.workqueue import WorkQueue
+from kcore.kit.clock import Chance, Clock
+from kcore.scheduler.cache import SchedulerCache
+from kcore.scheduler.cycle import Placed, Refused, SchedulingCycle
+from kcore.scheduler.framework import ClusterEvent, Status
+from kcore.scheduler.plugins import DEFAULT_PLUGINS, Entry, Handle
+from kcore.scheduler.profile import DEFAULT_SCHEDULER_NAME, Profile
+from kcore.scheduler.queue import QueuedPod, SchedulingQueue
+
+__all__ = ["Scheduler"]
+
+BURST = 16
+"""Decisions taken before others on the loop have their turn."""
+WORKERS = 32
+TERMINAL = ("Succeeded", "Failed")
+
+log = structlog.get_logger(__name__)
+
+
+class Attempt(NamedTuple):
+    """A decision that is to be carried out."""
+
+    queued: QueuedPod
+    outcome: Placed | Refused
+
+
+class Scheduler:
+    """Gives every pod of its profiles a node."""
+
+    def __init__(
+        self,
+        client: Client,
+        informers: Informers,
+        events: EventBroadcaster,
+        clock: Clock,
+        chance: Chance,
+        profiles: Mapping[str, Sequence[Entry]] | None = None,
+    ) -> None:
+        self._client = client
+        self._clock = clock
+        self._nodes = informers.of(Node)
+        self._pods = informers.of(Pod)
+        self.cache = SchedulerCache()
+        handle = Handle(client, self.cache, clock, chance)
+        self._profiles = {
+            name: Profile([(entry.make(handle), entry.weight) for entry in entries], name)
+            for name, entries in (profiles or {DEFAULT_SCHEDULER_NAME: DEFAULT_PLUGINS}).items()
+        }
+        self._recorders = {name: events.recorder(name) for name in self._profiles}
+        first = next(iter(self._profiles.values()))
+        hints = {name: events for profile in self._profiles.values() for name, events in profile.events.items()}
+        self.queue = SchedulingQueue(
+            lambda pod: self._profiles[pod.spec.scheduler_name].may_enqueue(pod), first.sort_key, hints
+        )
+        self._cycle = SchedulingCycle(self.cache, chance)
+        self._attempts: dict[str, Attempt] = {}
+        self._work: WorkQueue[str] = WorkQueue()
+        self._wake = anyio.Event()
+
+    async def run(self, *, task_status: TaskStatus[None]) -> None:
+        """Schedule until cancelled. Started once cache and queue know the whole cluster."""
+        await self._nodes.wait_synced()
+        await self._pods.wait_synced()
+        self._nodes.add_handler(self._node_changed)
+        self._pods.add_handler(self._pod_changed)
+        async with anyio.create_task_group() as tasks:
+            for number in range(WORKERS):
+                tasks.start_soon(self._carry_out, name=f"binder {number}")
+            task_status.started()
+            await self._decide()
+
+    async def _decide(self) -> None:
+        """Take decisions as long as there are pods, then sleep until something happens."""
+        while True:
+            for _ in range(BURST):
+                queued = self.queue.pop(self._clock.now())
+                if queued is None:
+                    await self._wait()
+                    break
+                self._schedule(queued)
+            else:
+                await asyncio.sleep(0)
+
+    async def _wait(self) -> None:
+        self._wake = anyio.Event()
+        deadline = self.queue.next_deadline()
+        seconds = None if deadline is None else max(0.0, deadline - self._clock.now())
+        with anyio.move_on_after(seconds):
+            await self._wake.wait()
+
+    def _may_enqueue(self, pod: Pod) -> Status | None:
+        return self._profiles[pod.spec.scheduler_name].may_enqueue(pod)
+
+    def _schedule(self, queued: QueuedPod) -> None:
+        info = queued.info
+        profile = self._profiles[info.pod.spec.scheduler_name]
+        try:
+            outcome = self._cycle.schedule(profile, info)
+        except Exception:  # a plugin's fault concerns one pod, not all
+            log.exception("scheduling failed", pod=info.key)
+            self.queue.failed(queued, self._clock.now())
+            return
+        if isinstance(outcome, Refused):
+            now = self._clock.now()
+            if outcome.is_error:
+                self.queue.failed(queued, now)
+            else:
+                self.queue.refused(queued, outcome.plugins, now)
+        self._attempts[info.uid] = Attempt(queued, outcome)
+        self._work.add(info.uid)
+
+    async def _carry_out(self) -> None:
+        while True:
+            uid = await self._work.get()
+            attempt = self._attempts.pop(uid, None)
+            try:
+                if attempt is not None:
+                    outcome = attempt.outcome
+                    if isinstance(outcome, Placed):
+                        await self._bind(attempt.queued, outcome)
+                    else:
+                        await self._report(attempt.queued, outcome)
+            except Exception:
+                log.exception("scheduling failed", pod=uid)
+            finally:
+                self._work.done(uid)
+
+    async def _bind(self, queued: QueuedPod, placed: Placed) -> None:
+        info = queued.info
+        profile = self._profiles[info.pod.spec.scheduler_name]
+        try:
+            status = await profile.run_bind(placed.state, info, placed.node_name)
+        except ApiError as error:
+            self._unbind(queued, placed)
+            if isinstance(error, (NotFound, Conflict)):
+                # The pod is gone, or somebody else has bound it: the informer will say.
+                log.debug("pod not bound", pod=info.key, why=error.message)
+            else:
+                log.warning("pod not bound", pod=info.key, node=placed.node_name, why=error.message)
+                self._tell_failure(queued, f'binding rejected: running Bind plugin "DefaultBinder": {error.message}')
+            return
+        if status is not None:
+            self._unbind(queued, placed)
+            self._tell_failure(queued, ", ".join(status.reasons))
+            return
+        log.debug("pod scheduled", pod=info.key, node=placed.node_name)
+        message = f"Successfully assigned {info.key} to {placed.node_name}"
+        self._recorders[profile.scheduler_name].event(info.pod, "Normal", "Scheduled", message)
+
+    def _unbind(self, queued: QueuedPod, placed: Placed) -> None:
+        """Take an assumption back, and try again later."""
+        profile = self._profiles[queued.info.pod.spec.scheduler_name]
+        profile.run_unreserve(placed.state, queued.info, placed.node_name)
+        self.cache.forget(queued.info.uid)
+        now = self._clock.now()
+        self.queue.failed(queued, now)
+        self.queue.move(ClusterEvent.POD_DELETED, queued.info.pod, None, now)
+        self._wake.set()
+
+    async def _report(self, queued: QueuedPod, refused: Refused) -> None:
+        """Say in the pod's status and in an event why it has no node."""
+        if refused.post_filter.carry_out is not None:
+            await refused.post_filter.carry_out(self._client)
+        self._tell_failure(queued, refused.message)
+        pod = queued.info.pod
+        condition = next((c for c in pod.status.conditions if c.type == "PodScheduled"), None)
+        if condition is not None and (condition.reason, condition.message) == ("Unschedulable", refused.message):
+            return
+        patch = {"status": {"conditions": [self._condition(pod, condition, refused.message)]}}
+        try:
+            await self._client.patch(
+                Pod,
+                pod.metadata.name,
+                patch,
+                pod.metadata.namespace,
+                patch_type=PatchType.STRATEGIC,
+                subresource="status",
+            )
+        except ApiError as error:
+            log.debug("condition not written", pod=queued.info.key, why=error.message)
+
+    def _condition(self, pod: Pod, old: PodCondition | None, message: str) -> dict[str, str | int | None]:
+        stamp = format_seconds(self._clock.now())
+        since = old.last_transition_time if old is not None and old.status == "False" else stamp
+        return {
+            "type": "PodScheduled",
+            "status": "False",
+            "reason": "Unschedulable",
+            "message": message,
+            "observedGeneration": pod.metadata.generation,
+            "lastProbeTime": None,
+            "lastTransitionTime": since,
+        }
+
+    def _tell_failure(self, queued: QueuedPod, message: str) -> None:
+        recorder = self._recorders[queued.info.pod.spec.scheduler_name]
+        recorder.event(queued.info.pod, "Warning", "FailedScheduling", message)
+
+    def _node_changed(self, old: Node | None, new: Node | None) -> None:
+        if new is None:
+            assert old is not None
+            self.cache.remove_node(old.metadata.name)
+            return
+        self.cache.set_node(new)
+        event = _node_event(old, new)
+        if event:
+            self.queue.move(event, old, new, self._clock.now())
+            self._wake.set()
+
+    def _pod_changed(self, old: Pod | None, new: Pod | None) -> None:
+        if old is not None and (new is None or new.metadata.uid != old.metadata.uid):
+            self._pod_gone(old)
+            old = None
+        if new is None:
+            return
+        if new.status.phase in TERMINAL:
+            self._pod_gone(new)
+        elif new.spec.node_name:
+            self._pod_placed(old, new)
+        elif new.spec.scheduler_name in self._profiles:
+            self._pod_waiting(old, new)
+
+    def _pod_gone(self, pod: Pod) -> None:
+        uid = pod.metadata.uid
+        self.queue.delete(uid)
+        if self.cache.is_placed(uid):
+            self.cache.remove_pod(uid)
+            self.queue.move(ClusterEvent.POD_DELETED, pod, None, self._clock.now())
+            self._wake.set()
+
+    def _pod_placed(self, old: Pod | None, new: Pod) -> None:
+        self.queue.delete(new.metadata.uid)
+        self.cache.set_pod(new)
+        if old is None or not old.spec.node_name:
+            self.queue.move(ClusterEvent.POD_ADDED, None, new, self._clock.now())
+        elif old.metadata.labels != new.metadata.labels or old.spec.containers != new.spec.containers:
+            self.queue.move(ClusterEvent.POD_UPDATED, old, new, self._clock.now())
+            self._wake.set()
+
+    def _pod_waiting(self, old: Pod | None, new: Pod) -> None:
+        uid, now = new.metadata.uid, self._clock.now()
+        if new.metadata.deletion_timestamp is not None:
+            self.queue.delete(uid)
+        elif uid in self.queue and old is not None:
+            self.queue.update(old, new, now)
+        else:
+            self.queue.add(new, now)
+        self._wake.set()
+
+
+def _node_event(old: Node | None, new: Node) -> ClusterEvent:
+    """What a change of a node is, as far as pods may hope from it."""
+    if old is None:
+        return ClusterEvent.NODE_ADDED
+    event = ClusterEvent(0)
+    if old.status.allocatable != new.status.allocatable:
+        event |= ClusterEvent.NODE_ALLOCATABLE
+    if old.metadata.labels != new.metadata.labels:
+        event |= ClusterEvent.NODE_LABEL
+    if old.spec.taints != new.spec.taints:
+        event |= ClusterEvent.NODE_TAINT
+    if old.spec.unschedulable != new.spec.unschedulable:
+        event |= ClusterEvent.NODE_UNSCHEDULABLE
+    return event
