@@ -5,21 +5,24 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cache
 
+import msgspec
 from aiohttp import web
 
 from kcore.api.authentication_v1 import TokenRequest
 from kcore.api.autoscaling_v1 import Scale
 from kcore.api.core_v1 import Binding
 from kcore.api.documents import Expected
-from kcore.api.errors import RequestEntityTooLarge, UnsupportedMediaType
+from kcore.api.errors import BadRequest, RequestEntityTooLarge, UnsupportedMediaType
 from kcore.api.kind import Kind
 from kcore.api.policy_v1 import Eviction
+from kcore.api.protobuf import ProtobufError, decode_protobuf
 from kcore.api.schema import TypeMeta
 from kcore.server.response import JSON_TYPE, YAML_TYPE
 
-__all__ = ["BODY_LIMIT", "expected_body", "media_type", "object_media_type", "read_body"]
+__all__ = ["BODY_LIMIT", "expected_body", "media_type", "object_media_type", "read_body", "read_document"]
 
 BODY_LIMIT = 3 * 1024 * 1024
+PROTOBUF_TYPE = "application/vnd.kubernetes.protobuf"
 
 # The bodies of subresources that are no kinds of their own.
 _BELOW: Mapping[str, type[TypeMeta]] = {
@@ -62,11 +65,24 @@ def media_type(content_type: str) -> str:
 
 
 def object_media_type(content_type: str) -> str:
-    """JSON or YAML: what an object may be written in. Raises UnsupportedMediaType."""
+    """JSON, YAML or Kubernetes' protobuf: what an object may be written in. Raises UnsupportedMediaType."""
     found = media_type(content_type) or JSON_TYPE
-    if found not in (JSON_TYPE, YAML_TYPE):
+    if found not in (JSON_TYPE, YAML_TYPE, PROTOBUF_TYPE):
         raise UnsupportedMediaType(
             "the body of the request was in an unknown format - accepted media types include: "
             "application/json, application/yaml, application/vnd.kubernetes.protobuf"
         )
     return found
+
+
+async def read_document(request: web.BaseRequest) -> tuple[bytes, bool]:
+    """The body that carries an object, and whether it is YAML. Protobuf, which kubectl and client-go write since
+    1.32, is turned into the JSON of the same object."""
+    encoding = object_media_type(request.headers.get("Content-Type", ""))
+    body = await read_body(request)
+    if encoding == PROTOBUF_TYPE and body:
+        try:
+            body = msgspec.json.encode(decode_protobuf(body))
+        except ProtobufError as error:
+            raise BadRequest(str(error)) from None
+    return body, encoding == YAML_TYPE

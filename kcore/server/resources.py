@@ -14,11 +14,11 @@ from kcore.kit.clock import Chance
 from kcore.registry.request import ListOptions, PatchType, Request, User
 from kcore.registry.verbs import Registry
 from kcore.server.address import Address
-from kcore.server.body import expected_body, media_type, object_media_type, read_body
+from kcore.server.body import expected_body, media_type, read_body, read_document
 from kcore.server.errors import method_not_allowed, unsupported_patch
 from kcore.server.negotiation import PLAIN, Representation, negotiate, negotiate_watch
 from kcore.server.query import Query, delete_options, dry_run_errors, list_options, write_options
-from kcore.server.response import YAML_TYPE, Reply, warning
+from kcore.server.response import Reply, warning
 from kcore.server.stream import EventStream, Lines, cached_lines
 from kcore.server.views import encode_answer, encode_list, event_line
 
@@ -119,15 +119,15 @@ class Resources:
         """Create or update."""
         representation = self._representation(call)
         options = write_options(call.query, call.verb)
-        encoding = object_media_type(call.request.headers.get("Content-Type", ""))
+        body, yaml = await read_document(call.request)
         req = self._request(kind, call)
         req.dry_run, req.field_manager = options.dry_run, options.field_manager
         req.field_validation = options.field_validation
         obj = decode_document(
-            await read_body(call.request),
+            body,
             expected_body(kind, call.address.subresource),
             self._registry.scheme,
-            yaml=encoding == YAML_TYPE,
+            yaml=yaml,
             field_validation=options.field_validation,
             warnings=req.warnings,
         )
@@ -163,11 +163,10 @@ class Resources:
 
     async def _delete_options(self, req: Request, call: Call) -> DeleteOptions:
         """From the body, or, where there is none, from the query."""
-        body = await read_body(call.request)
+        body, yaml = await read_document(call.request) if call.request.can_read_body else (b"", False)
         if body:
-            encoding = object_media_type(call.request.headers.get("Content-Type", ""))
             expected = Expected(DeleteOptions, "meta.k8s.io", "v1")
-            options: DeleteOptions = decode_document(body, expected, self._registry.scheme, yaml=encoding == YAML_TYPE)
+            options: DeleteOptions = decode_document(body, expected, self._registry.scheme, yaml=yaml)
         else:
             options = delete_options(call.query)
         errors = list(dry_run_errors(options.dry_run))
