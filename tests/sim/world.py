@@ -17,7 +17,7 @@ from kcore.client.events import EventBroadcaster
 from kcore.client.informer import Informers
 from kcore.client.local import LocalClient
 from kcore.kit.clock import Chance, LoopClock
-from kcore.registry.codec import ObjectCodec
+from kcore.registry.codec import StoreCodec
 from kcore.registry.strategies import STRATEGIES
 from kcore.registry.verbs import Registry
 from kcore.store.embedded import EmbeddedStore
@@ -64,7 +64,7 @@ class World:
 async def world(seed: int = 1) -> AsyncIterator[World]:
     """A world without controllers; start what is needed in its `tasks`."""
     clock, chance, scheme = LoopClock(), Chance(seed), Scheme()
-    store = EmbeddedStore(ObjectCodec(scheme, STRATEGIES), MemoryLog())
+    store = EmbeddedStore(StoreCodec(scheme, STRATEGIES), MemoryLog())
     registry = Registry(store, scheme, STRATEGIES, clock, chance)
     client = LocalClient(registry)
     informers = Informers(client, chance)
