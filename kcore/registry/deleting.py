@@ -22,7 +22,7 @@ from kcore.api.timestamp import format_seconds, parse
 from kcore.registry.admission import Operation
 from kcore.registry.listing import list_records
 from kcore.registry.metadata import FOREGROUND, ORPHAN
-from kcore.registry.pipeline import Pipeline, durable, rehearsed
+from kcore.registry.pipeline import Pipeline, absent, durable, rehearsed
 from kcore.registry.request import Answer, ListOptions, ListPage, Request
 from kcore.registry.strategy import Strategy
 from kcore.store.store import Delete, Put, Record, RevisionMismatch
@@ -43,7 +43,7 @@ async def delete(pipe: Pipeline, req: Request, options: DeleteOptions) -> Answer
     while True:
         old = pipe.store(req.kind).head(key)
         if old is None:
-            raise NotFound.of(req.kind, req.name)
+            raise absent(req)
         pipe.admission.admit(req, Operation.DELETE, None, old.obj)
         _check_preconditions(req.kind, old.obj.metadata, options)
         pipe.admission.validate(req, Operation.DELETE, None, old.obj)

@@ -55,7 +55,9 @@ def _rest(store: Store, prefix: str, selection: Selection, options: ListOptions)
     position = decode_continue(options.continue_)
     at = position.revision if position.revision > 0 else None
     try:
-        return _page(store, prefix, selection, at, prefix + position.after, options.limit)
+        # A version of "0" lifts the limit of what follows, too.
+        limit = 0 if options.resource_version else options.limit
+        return _page(store, prefix, selection, at, prefix + position.after, limit)
     except Compacted:
         raise ContinueExpired(position.after) from None
     except FutureRevision as e:

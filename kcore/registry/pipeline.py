@@ -7,9 +7,10 @@ from typing import Any
 
 import msgspec
 
-from kcore.api.errors import InternalError, Invalid
-from kcore.api.field import FieldError
+from kcore.api.errors import ApiError, BadRequest, InternalError, Invalid, NotFound
+from kcore.api.field import FieldError, quote
 from kcore.api.kind import Kind
+from kcore.api.names import path_segment_name
 from kcore.api.timestamp import format_seconds
 from kcore.registry.admission import Chain, Plugin
 from kcore.registry.request import Request
@@ -17,7 +18,7 @@ from kcore.registry.strategy import Environment, Strategy
 from kcore.registry.views import ViewStore
 from kcore.store.store import Op, Record, Store, StoreUnavailable
 
-__all__ = ["Pipeline"]
+__all__ = ["Pipeline", "absent", "durable", "refuse", "rehearsed"]
 
 _encode = msgspec.json.Encoder().encode
 
@@ -68,6 +69,13 @@ def durable(pipe: Pipeline, req: Request, record: Record) -> bool:
     """Whether a record that was read as the head may be answered at once: it is on disk."""
     standing = pipe.store(req.kind).get(record.key)
     return standing is not None and standing.revision == record.revision
+
+
+def absent(req: Request) -> ApiError:
+    """Nothing stands at the address; perhaps because nothing can."""
+    if words := path_segment_name(req.name):
+        return BadRequest(f"Name parameter invalid: {quote(req.name)}: {'; '.join(words)}")
+    return NotFound.of(req.kind, req.name)
 
 
 def refuse(req: Request, name: str, errors: Iterable[FieldError]) -> None:

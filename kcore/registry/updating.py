@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from kcore.api.errors import ApiError, BadRequest, Conflict, Invalid, NotFound
+from kcore.api.errors import ApiError, BadRequest, Conflict, Invalid
 from kcore.api.field import Path, invalid
 from kcore.api.kind import Kind
 from kcore.api.meta_v1 import ObjectMeta
@@ -15,7 +15,7 @@ from kcore.api.schema import fill
 from kcore.registry.admission import Operation
 from kcore.registry.creating import store_new
 from kcore.registry.metadata import METADATA, check_address, metadata_update_errors, settle_update
-from kcore.registry.pipeline import Pipeline, durable, refuse, rehearsed
+from kcore.registry.pipeline import Pipeline, absent, durable, refuse, rehearsed
 from kcore.registry.request import Request
 from kcore.registry.strategy import Strategy
 from kcore.store.store import Delete, Put, Record, RevisionMismatch
@@ -73,7 +73,7 @@ async def store_update(pipe: Pipeline, req: Request, make: Make, *, uid: str = "
 async def _create_instead(pipe: Pipeline, strategy: Strategy, req: Request, make: Make) -> Record:
     """An update of an absent object creates it, for the kinds where upstream allows that."""
     if not strategy.create_on_update or req.subresource:
-        raise NotFound.of(req.kind, req.name)
+        raise absent(req)
     obj = make(None)
     pipe.admission.admit(req, Operation.CREATE, obj, None)
     req.code = 201

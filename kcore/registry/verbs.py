@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from kcore.api.errors import ApiError, NotFound, NotImplementedByServer
+from kcore.api.errors import ApiError, NotImplementedByServer
 from kcore.api.kind import Kind
 from kcore.api.meta_v1 import DeleteOptions
 from kcore.api.scheme import Scheme
@@ -16,7 +16,7 @@ from kcore.registry.creating import create
 from kcore.registry.deleting import delete, delete_collection
 from kcore.registry.listing import list_records
 from kcore.registry.patches import patch
-from kcore.registry.pipeline import Pipeline
+from kcore.registry.pipeline import Pipeline, absent
 from kcore.registry.request import Answer, ListOptions, ListPage, PatchType, Request
 from kcore.registry.strategies import STRATEGIES
 from kcore.registry.strategy import Environment, Strategy
@@ -64,7 +64,7 @@ class Registry:
             return get_scale(self._pipe, req)
         record = self._pipe.store(req.kind).get(req.kind.key(req.namespace, req.name))
         if record is None:
-            raise NotFound.of(req.kind, req.name)
+            raise absent(req)
         return record
 
     def list(self, req: Request, options: ListOptions) -> ListPage:

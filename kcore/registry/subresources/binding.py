@@ -5,12 +5,12 @@ from __future__ import annotations
 import msgspec
 
 from kcore.api.core_v1 import Binding, Pod, PodCondition
-from kcore.api.errors import BadRequest, Conflict, NotFound
+from kcore.api.errors import BadRequest, Conflict
 from kcore.api.field import FieldError, Path, not_supported, required
 from kcore.api.meta_v1 import Status, StatusDetails
 from kcore.registry.admission import Operation
 from kcore.registry.metadata import check_namespace
-from kcore.registry.pipeline import Pipeline
+from kcore.registry.pipeline import Pipeline, absent
 from kcore.registry.request import Request
 from kcore.store.store import Put, RevisionMismatch
 
@@ -33,7 +33,7 @@ async def bind(pipe: Pipeline, req: Request, binding: Binding) -> Status:
     while True:
         old = pipe.store(req.kind).head(key)
         if old is None:
-            raise NotFound.of(req.kind, req.name)
+            raise absent(req)
         pod = _bound(req, binding, old.obj, pipe.timestamp())
         req.code = 201
         if req.dry_run:

@@ -7,13 +7,13 @@ import dataclasses
 import msgspec
 
 from kcore.api.core_v1 import Pod, PodCondition
-from kcore.api.errors import ApiError, BadRequest, Forbidden, NotFound, TooManyRequests
+from kcore.api.errors import ApiError, BadRequest, Forbidden, TooManyRequests
 from kcore.api.meta_v1 import Condition, DeleteOptions, Status, StatusCause, StatusDetails
 from kcore.api.policy_v1 import Eviction, PodDisruptionBudget
 from kcore.api.selectors import selector_from_struct
 from kcore.registry.admission import Operation
 from kcore.registry.deleting import delete
-from kcore.registry.pipeline import Pipeline
+from kcore.registry.pipeline import Pipeline, absent
 from kcore.registry.request import Request
 from kcore.registry.subresources.binding import CREATED
 from kcore.store.store import Put, Record, RevisionMismatch
@@ -36,7 +36,7 @@ async def evict(pipe: Pipeline, req: Request, eviction: Eviction) -> Status:
     while True:
         old = pipe.store(req.kind).head(req.kind.key(req.namespace, req.name))
         if old is None:
-            raise NotFound.of(req.kind, req.name)
+            raise absent(req)
         try:
             if not _beyond_disruption(old.obj):
                 await _ask_budget(pipe, req, old.obj)

@@ -8,13 +8,13 @@ from typing import Any
 import msgspec
 
 from kcore.api.autoscaling_v1 import Scale, ScaleSpec, ScaleStatus
-from kcore.api.errors import Invalid, NotFound
+from kcore.api.errors import Invalid
 from kcore.api.field import Path, invalid
 from kcore.api.meta_v1 import LabelSelector, ObjectMeta
 from kcore.api.schema import fill
 from kcore.api.selectors import selector_from_labels, selector_from_struct
 from kcore.registry.metadata import check_address
-from kcore.registry.pipeline import Pipeline
+from kcore.registry.pipeline import Pipeline, absent
 from kcore.registry.request import Request
 from kcore.registry.updating import Make, store_update
 from kcore.store.store import Record
@@ -25,7 +25,7 @@ __all__ = ["get_scale", "scale_of", "store_scale", "update_scale"]
 def get_scale(pipe: Pipeline, req: Request) -> Scale:
     record = pipe.store(req.kind).get(req.kind.key(req.namespace, req.name))
     if record is None:
-        raise NotFound.of(req.kind, req.name)
+        raise absent(req)
     return scale_of(record.obj)
 
 
