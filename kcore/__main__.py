@@ -112,20 +112,21 @@ def serve(
     data_dir: Path | None, ephemeral: bool, kubeconfig: Path | None, log_format: str, log_level: str, **options: Any
 ) -> None:
     """Run a cluster until Ctrl-C."""
-    from kcore import cluster
+    from kcore.cluster import CannotStart, Options
+    from kcore.cluster import serve as run_cluster
     from kcore.kit import logs
 
     if ephemeral and data_dir:
         fail("--ephemeral and --data-dir exclude each other")
     logs.configure(log_format, log_level)
-    settings = cluster.Options(
+    settings = Options(
         data_dir=None if ephemeral else data_dir or state_dir(),
         kubeconfig=kubeconfig or default_kubeconfig(),
         **options,
     )
     try:
-        cluster.serve(settings, on_ready=announce)
-    except cluster.CannotStart as error:
+        run_cluster(settings, on_ready=announce)
+    except CannotStart as error:
         fail(str(error))
 
 

@@ -1,0 +1,221 @@
+"""The composition root: builds the layers bottom-up and runs every service in one task tree."""
+
+from __future__ import annotations
+
+import gc
+import ipaddress
+import signal
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+import anyio
+from anyio.abc import TaskStatus
+
+from kcore.api.scheme import Scheme
+from kcore.client.events import EventBroadcaster
+from kcore.client.informer import Informers
+from kcore.client.local import LocalClient
+from kcore.client.runner import Runner
+from kcore.controllers.kubernetesservice import KubernetesServiceController
+from kcore.controllers.manager import ControllerManager
+from kcore.controllers.systemnamespaces import SYSTEM_NAMESPACES, SystemNamespacesController, ensure_namespace
+from kcore.kit.clock import Chance, Clock, SystemClock
+from kcore.kit.service import Service
+from kcore.node.engine import KubeletEngine, KubeletOptions
+from kcore.registry.codec import StoreCodec
+from kcore.registry.strategies import STRATEGIES
+from kcore.registry.verbs import Registry
+from kcore.scheduler.scheduler import Scheduler
+from kcore.server.authentication import read_token_file
+from kcore.server.certificates import Pki, serving_names
+from kcore.server.kubeconfig import KubeconfigError, write_kubeconfig
+from kcore.server.server import ApiServer, PortInUse
+from kcore.store.embedded import EmbeddedStore
+from kcore.store.log import Log, MemoryLog
+from kcore.store.sqlite import SqliteLog
+from kcore.store.store import StoreUnavailable
+
+__all__ = ["CannotStart", "Cluster", "Options", "serve"]
+
+
+class CannotStart(Exception):
+    """Something outside kcore is in the way; the message is one sentence for the user."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What `serve` may be told. `data_dir` None: everything in memory."""
+
+    data_dir: Path | None
+    kubeconfig: Path
+    nodes: int = 3
+    bind_address: str = "127.0.0.1"
+    secure_port: int = 6443
+    insecure_port: int = 0
+    service_cidr: str = "10.96.0.0/16"
+    cluster_cidr: str = "10.244.0.0/16"
+    token_auth_file: Path | None = None
+
+
+class Cluster:
+    """A control plane. `run` is its whole life; `client` and `url` serve while it runs."""
+
+    def __init__(self, options: Options, clock: Clock | None = None, chance: Chance | None = None) -> None:
+        self.options = options
+        self.seconds_to_ready = 0.0
+        self._clock = clock = clock or SystemClock()
+        self._chance = chance = chance or Chance()
+        self._resources = ExitStack()
+        scheme = Scheme()
+        log = self._open_log()
+        self._store = EmbeddedStore(StoreCodec(scheme, STRATEGIES), log)
+        self._registry = Registry(self._store, scheme, STRATEGIES, clock, chance, service_cidr=options.service_cidr)
+        self.client = LocalClient(self._registry)
+        self._informers = Informers(self.client, chance)
+        self._events = EventBroadcaster(self.client, clock)
+        self._pki = Pki.ensure(self._pki_directory(), clock, serving_names(options.bind_address, options.service_cidr))
+        self._server = ApiServer(
+            self._registry,
+            clock,
+            chance,
+            host=options.bind_address,
+            port=options.secure_port,
+            ssl_context=self._pki.server_context(),
+            insecure_port=options.insecure_port,
+            tokens=[read_token_file(options.token_auth_file)] if options.token_auth_file else [],
+        )
+
+    @property
+    def url(self) -> str:
+        """Where clients on this machine find the API server."""
+        return self._server.url
+
+    async def run(self, *, task_status: TaskStatus[None]) -> None:
+        """Run until cancelled. Started once every service works."""
+        services_ended = anyio.Event()
+        with self._resources:
+            async with anyio.create_task_group() as tasks:
+                await tasks.start(self._keep_store, services_ended)
+                try:
+                    await self._run_services(task_status)
+                finally:
+                    services_ended.set()
+
+    async def _keep_store(self, services_ended: anyio.Event, *, task_status: TaskStatus[None]) -> None:
+        """The store outlives the services, so that what they still commit while they end is answered."""
+        with anyio.CancelScope(shield=True):
+            async with anyio.create_task_group() as tasks:
+                await tasks.start(self._store.run)
+                task_status.started()
+                await services_ended.wait()
+                tasks.cancel_scope.cancel()
+
+    async def _run_services(self, task_status: TaskStatus[None]) -> None:
+        async with anyio.create_task_group() as tasks:
+            await tasks.start(self._server.run)
+            for name in SYSTEM_NAMESPACES:
+                await ensure_namespace(self.client, name)
+            for service in self._services():
+                await tasks.start(service.run)
+            self._write_kubeconfig()
+            task_status.started()
+
+    def _services(self) -> Iterator[Service]:
+        """Everything that talks to the API server, in the order in which it starts."""
+        options, client, informers, events = self.options, self.client, self._informers, self._events
+        clock, chance = self._clock, self._chance
+        network = ipaddress.ip_network(options.service_cidr.partition(",")[0])
+        reachable = not ipaddress.ip_address(options.bind_address).is_loopback
+        kubernetes = KubernetesServiceController(
+            client.as_user("system:apiserver", ("system:masters",)),
+            cluster_ip=str(network[1]),
+            address=options.bind_address if reachable else "",
+            port=self._server.port,
+        )
+        others: list[Service] = [
+            events,
+            Runner(SystemNamespacesController(client), informers),
+            Runner(kubernetes, informers),
+            ControllerManager(
+                client,
+                informers,
+                clock,
+                chance,
+                events,
+                cluster_cidr=options.cluster_cidr,
+                root_ca=self._pki.authority,
+            ),
+            Scheduler(client.as_user("system:kube-scheduler", ("system:masters",)), informers, events, clock, chance),
+            KubeletEngine(
+                client.as_user("system:nodes", ("system:masters", "system:nodes")),
+                informers,
+                events,
+                clock,
+                chance,
+                KubeletOptions(nodes=options.nodes, cluster_cidr=options.cluster_cidr),
+            ),
+        ]
+        yield informers
+        yield from others
+
+    def _open_log(self) -> Log:
+        if self.options.data_dir is None:
+            return MemoryLog()
+        log = SqliteLog(self.options.data_dir)
+        self._resources.callback(log.close)
+        return log
+
+    def _pki_directory(self) -> Path:
+        if self.options.data_dir is not None:
+            return self.options.data_dir / "pki"
+        return Path(self._resources.enter_context(tempfile.TemporaryDirectory(prefix="kcore-")))
+
+    def _write_kubeconfig(self) -> None:
+        pki = self._pki
+        write_kubeconfig(self.options.kubeconfig, self.url, pki.authority, pki.admin_certificate, pki.admin_key)
+
+
+_MENDABLE = (StoreUnavailable, KubeconfigError, PortInUse, OSError, ValueError)
+
+
+def _innermost(error: BaseException) -> BaseException:
+    """The first error inside the groups that task trees raise."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
+
+
+def serve(options: Options, on_ready: Callable[[Cluster], None]) -> None:
+    """Run a cluster until SIGINT or SIGTERM. Raises CannotStart."""
+    started = time.perf_counter()
+    ready = False
+
+    async def main() -> None:
+        nonlocal ready
+        with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+            async with anyio.create_task_group() as tasks:
+                cluster = Cluster(options)
+                await tasks.start(cluster.run)
+                cluster.seconds_to_ready = time.perf_counter() - started
+                ready = True
+                # What start-up made stays for good: the collector need not look at it again.
+                gc.collect()
+                gc.freeze()
+                on_ready(cluster)
+                async for _ in signals:
+                    tasks.cancel_scope.cancel()
+                    return
+
+    try:
+        anyio.run(main, backend_options={"use_uvloop": find_spec("uvloop") is not None})
+    except Exception as group:
+        error = _innermost(group)
+        if ready or not isinstance(error, _MENDABLE):
+            raise
+        said = f"{error.filename}: {error.strerror}" if isinstance(error, OSError) and error.filename else str(error)
+        raise CannotStart(said) from error
