@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from kcore.registry.strategies import core_v1, services
+from kcore.registry.strategies import apps_v1, core_v1, pods, services
 from kcore.registry.strategy import Strategy
 
 __all__ = ["STRATEGIES"]
 
 STRATEGIES: tuple[type[Strategy], ...] = (
+    *apps_v1.STRATEGIES,
     *core_v1.STRATEGIES,
+    *pods.STRATEGIES,
     *services.STRATEGIES,
 )

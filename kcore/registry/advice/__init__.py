@@ -1,0 +1,1 @@
+"""Advice for clients: what is allowed but old, odd, or without effect. Pure functions from objects to sentences."""

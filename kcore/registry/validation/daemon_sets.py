@@ -1,0 +1,121 @@
+"""DaemonSets, and ControllerRevisions, in which they and StatefulSets keep their history."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from kcore.api.apps_v1 import ControllerRevision, DaemonSet, DaemonSetUpdateStrategy, RollingUpdateDaemonSet
+from kcore.api.core_v1 import Volume
+from kcore.api.field import FieldError, Path, invalid, not_supported, required
+from kcore.api.selectors import SelectorError, selector_from_struct
+from kcore.registry.validation.deployments import validate_collisions
+from kcore.registry.validation.int_or_percent import is_zero, validate_share
+from kcore.registry.validation.internal import shown
+from kcore.registry.validation.labels import validate_label_selector
+from kcore.registry.validation.pods import validate_pod_template_spec
+from kcore.registry.validation.rules import not_negative
+from kcore.registry.validation.values import immutable
+from kcore.registry.validation.workloads import (
+    is_empty,
+    labels_mismatch,
+    validate_counts,
+    validate_endless_template,
+)
+
+__all__ = [
+    "validate_controller_revision",
+    "validate_controller_revision_update",
+    "validate_daemon_set",
+    "validate_daemon_set_status",
+    "validate_daemon_set_update",
+]
+
+_SPEC = Path("spec")
+_STATUS = Path("status")
+_COUNTS = {
+    "currentNumberScheduled": "current_number_scheduled",
+    "numberMisscheduled": "number_misscheduled",
+    "desiredNumberScheduled": "desired_number_scheduled",
+    "numberReady": "number_ready",
+    "observedGeneration": "observed_generation",
+    "updatedNumberScheduled": "updated_number_scheduled",
+    "numberAvailable": "number_available",
+    "numberUnavailable": "number_unavailable",
+    "collisionCount": "collision_count",
+}
+
+
+def validate_daemon_set(daemon_set: DaemonSet) -> Iterator[FieldError]:
+    spec, template = daemon_set.spec, _SPEC / "template"
+    yield from validate_label_selector(spec.selector, _SPEC / "selector")
+    try:
+        selector = selector_from_struct(spec.selector)
+    except SelectorError:
+        pass  # the expression at fault is reported already
+    else:
+        yield from labels_mismatch(selector, spec.template.metadata.labels, template / "metadata" / "labels")
+    if spec.selector is not None and is_empty(spec.selector):
+        yield invalid(_SPEC / "selector", spec.selector, "empty selector is invalid for daemonset")
+    yield from validate_pod_template_spec(spec.template, template)
+    yield from _validate_disks(spec.template.spec.volumes, template / "spec" / "volumes")
+    yield from validate_endless_template(spec.template, template, "DaemonSet")
+    yield from not_negative(_SPEC / "minReadySeconds", spec.min_ready_seconds)
+    yield from _validate_strategy(spec.update_strategy, _SPEC / "updateStrategy")
+    yield from not_negative(_SPEC / "revisionHistoryLimit", spec.revision_history_limit)
+
+
+def _validate_disks(volumes: tuple[Volume, ...], path: Path) -> Iterator[FieldError]:
+    """A disk that many nodes mount must be read-only."""
+    for i, volume in enumerate(volumes):
+        disk = volume.gce_persistent_disk
+        if disk is not None and not disk.read_only:
+            words = (
+                "must be true for replicated pods > 1; "
+                "GCE PD can only be mounted on multiple machines if it is read-only"
+            )
+            yield invalid(path @ i / "gcePersistentDisk" / "readOnly", False, words)
+
+
+def _validate_strategy(strategy: DaemonSetUpdateStrategy, path: Path) -> Iterator[FieldError]:
+    if strategy.type == "OnDelete":
+        return
+    if strategy.type != "RollingUpdate":
+        yield not_supported(path, shown(strategy), ("RollingUpdate", "OnDelete"))
+    elif strategy.rolling_update is None:
+        yield required(path / "rollingUpdate")
+    else:
+        yield from _validate_rolling_update(strategy.rolling_update, path / "rollingUpdate")
+
+
+def _validate_rolling_update(rolling: RollingUpdateDaemonSet, path: Path) -> Iterator[FieldError]:
+    """Pods are either replaced on their node or first doubled there, never both (KEP-1591)."""
+    unavailable = rolling.max_unavailable or 0
+    surge = rolling.max_surge or 0
+    yield from validate_share(unavailable, path / "maxUnavailable")
+    yield from validate_share(surge, path / "maxSurge")
+    if not is_zero(unavailable) and not is_zero(surge):
+        yield invalid(path / "maxSurge", surge, "may not be set when maxUnavailable is non-zero")
+    elif is_zero(unavailable) and is_zero(surge):
+        yield required(path / "maxUnavailable", "cannot be 0 when maxSurge is 0")
+
+
+def validate_daemon_set_update(new: DaemonSet, old: DaemonSet) -> Iterator[FieldError]:
+    yield from validate_daemon_set(new)
+    yield from immutable(_SPEC / "selector", new.spec.selector, old.spec.selector)
+
+
+def validate_daemon_set_status(new: DaemonSet, old: DaemonSet) -> Iterator[FieldError]:
+    yield from validate_counts(new.status, _STATUS, _COUNTS)
+    yield from validate_collisions(new.status.collision_count, old.status.collision_count)
+
+
+def validate_controller_revision(revision: ControllerRevision) -> Iterator[FieldError]:
+    if revision.data is None:
+        yield required(Path("data"), "data is mandatory")
+    yield from not_negative(Path("revision"), revision.revision)
+
+
+def validate_controller_revision_update(new: ControllerRevision, old: ControllerRevision) -> Iterator[FieldError]:
+    """History is not rewritten."""
+    yield from validate_controller_revision(new)
+    yield from immutable(Path("data"), new.data, old.data)
