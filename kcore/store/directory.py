@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 from contextlib import suppress
@@ -13,25 +14,33 @@ __all__ = ["DataDirectory"]
 
 
 class DataDirectory:
-    """Locked from construction to `close`; a killed process lets go of the lock by itself."""
+    """Locked from construction to `close`; a killed process lets go of the lock by itself.
+
+    What it holds is for its owner's eyes only: the log has every Secret in it.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._mark = -1
         try:
-            path.mkdir(parents=True, exist_ok=True)
-            self._lock = os.open(path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._lock = self._private("lock")
         except OSError as error:
             raise self._unusable(error) from error
         try:
             self._take()
-            self._mark = os.open(self.mark, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            self._mark = self._private(self.mark.name)
+            os.close(self._private(self.log.name))
         except OSError as error:
             self.close()
             raise self._unusable(error) from error
         except StoreUnavailable:
             self.close()
             raise
+
+    @property
+    def log(self) -> Path:
+        return self.path / "log.db"
 
     @property
     def mark(self) -> Path:
@@ -43,7 +52,8 @@ class DataDirectory:
         return self.path / "acknowledged"
 
     def acknowledged(self) -> int:
-        return int(os.pread(self._mark, 32, 0) or b"0")
+        digits = os.pread(self._mark, 32, 0)
+        return int(digits) if digits.isdigit() else 0  # a power cut may leave a file of zero bytes
 
     def acknowledge(self, revision: int) -> None:
         with suppress(OSError):  # the log is what counts
@@ -66,8 +76,12 @@ class DataDirectory:
         os.ftruncate(self._lock, 0)
         os.pwrite(self._lock, str(os.getpid()).encode(), 0)
 
+    def _private(self, name: str) -> int:
+        return os.open(self.path / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+
     def _unusable(self, error: OSError) -> StoreUnavailable:
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        advice = "Free some space" if full else "Make it a directory that this user may write to"
         return StoreUnavailable(
-            f"the data directory {self.path} can not be used: {error.strerror}. "
-            "Make it a directory that this user may write to, or choose another one"
+            f"the data directory {self.path} can not be used: {error.strerror}. {advice}, or choose another one"
         )

@@ -105,6 +105,8 @@ class EmbeddedStore:
 
     def _prepare(self, ops: Sequence[Op]) -> Sequence[Event]:
         """The events of a commit, if all its preconditions hold."""
+        if not ops:
+            raise ValueError("a commit has at least one operation")
         revision = self._assigned + 1
         if len(ops) > 1 and len({op.key for op in ops}) < len(ops):
             raise ValueError("a commit may change a key only once")

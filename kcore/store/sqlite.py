@@ -77,7 +77,7 @@ class SqliteLog:
 
     def __init__(self, directory: Path | str) -> None:
         self._directory = DataDirectory(Path(directory))
-        self.path = self._directory.path / "log.db"
+        self.path = self._directory.log
         try:
             self._database = self._open()
         except BaseException:

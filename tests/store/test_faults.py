@@ -177,6 +177,19 @@ def test_directory_belongs_to_one_process_at_a_time(tmp_path: Path) -> None:
     assert subprocess.run([sys.executable, "-c", opening], check=False).returncode == 0
 
 
+def test_nobody_else_may_read_what_is_stored(tmp_path: Path) -> None:
+    directory = tmp_path / "data"
+
+    async def write() -> None:
+        async with running(store := open_store(directory)):
+            await store.commit(put("secrets/a/x"))
+            paths = [directory, *directory.iterdir()]
+            assert directory / "log.db-wal" in paths
+            assert [path for path in paths if path.stat().st_mode & 0o077] == []
+
+    anyio.run(write)
+
+
 @pytest.mark.parametrize("inside", ["", "deeper"])
 def test_file_in_place_of_the_directory_is_named(tmp_path: Path, inside: str) -> None:
     (tmp_path / "occupied").touch()

@@ -185,6 +185,11 @@ async def test_commit_changes_a_key_only_once(store: EmbeddedStore) -> None:
         await store.commit(put("pods/a/x"), put("pods/a/x"))
 
 
+async def test_empty_commit_is_refused(store: EmbeddedStore) -> None:
+    with pytest.raises(ValueError, match="at least one"):
+        await store.commit()
+
+
 async def test_stopping_finishes_what_was_begun_and_then_refuses(log: GatedLog) -> None:
     store = EmbeddedStore(TreeCodec(), log)
     with pytest.raises(StoreUnavailable, match="does not run"):

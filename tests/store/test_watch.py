@@ -13,8 +13,8 @@ from kcore.store.embedded import EmbeddedStore
 from kcore.store.history import Window
 from kcore.store.log import MemoryLog
 from kcore.store.store import Channel, Compacted, Event
+from tests.sim.virtual_loop import VirtualLoop
 from tests.store.objects import TreeCodec, delete, put
-from tests.store.virtual_time import run_in_virtual_time
 
 
 @pytest.fixture
@@ -193,7 +193,8 @@ def test_history_ages_though_nothing_happens() -> None:
             assert store.get("pods/a/x")
             tasks.cancel_scope.cancel()
 
-    run_in_virtual_time(scenario)
+    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+        runner.run(scenario())
 
 
 async def _next(channel: Channel) -> Sequence[Event]:
