@@ -22,7 +22,7 @@ from kcore.api.json_syntax import JSONSyntaxError, NumberText, RepeatedKeys, par
 from kcore.api.schema import Struct
 from kcore.api.shape import Field, Form, Shape, shape_of
 
-__all__ = ["DecodeError", "Decoded", "decode_json", "decode_tree", "decoder", "json_type"]
+__all__ = ["DecodeError", "Decoded", "decode_json", "decode_tree", "decode_unstructured", "decoder", "json_type"]
 
 T = TypeVar("T", bound=Struct)
 _STRICT_ERRORS_MAX = 100
@@ -62,6 +62,15 @@ def decode_tree(type_: type[Struct], tree: Any) -> Decoded:
         return Decoded(msgspec.convert(tree, type_))
     except (msgspec.ValidationError, RecursionError):
         return _walk(type_, tree)
+
+
+def decode_unstructured(type_: type[Struct], tree: Any) -> Decoded:
+    """Decode a tree as apimachinery's unstructured converter does: the same rules, but its own words."""
+    try:
+        return Decoded(msgspec.convert(tree, type_))
+    except (msgspec.ValidationError, RecursionError):
+        decoded = _walk(type_, tree, _Converter())
+        return Decoded(decoded.obj, tuple(sorted(decoded.findings)))
 
 
 @cache
@@ -114,10 +123,10 @@ class _Misfit(Exception):
     """A value of the wrong JSON type: Go notes the first one and goes on."""
 
 
-def _walk(type_: type[Struct], tree: Any) -> Decoded:
+def _walk(type_: type[Struct], tree: Any, walker: _Walker | None = None) -> Decoded:
     if tree is None:
         return Decoded(type_())
-    walker = _Walker()
+    walker = walker or _Walker()
     try:
         obj = walker.value(shape_of(type_), tree)
     except _Abort as e:
@@ -244,6 +253,24 @@ class _Walker:
         raise _Abort(str(self.misfit(value, go_name, number=number)))
 
 
+class _Converter(_Walker):
+    """From maps and slices instead of from JSON."""
+
+    def misfit(self, value: Any, go_name: str, *, number: bool = False) -> _Misfit:
+        kind = "float64" if isinstance(value, float) else _GO_KINDS[json_type(value)]
+        if go_name.startswith("[]"):
+            return _Misfit(f"cannot restore slice from {kind}")
+        if go_name.startswith("map[") or go_name == "v1.ResourceList":
+            return _Misfit(f"cannot restore map from {kind}")
+        if "." in go_name:
+            return _Misfit(f"cannot restore struct from: {kind}")
+        return _Misfit(f"cannot convert {kind} to {go_name}")
+
+    def abort(self, value: Any, go_name: str, *, number: bool = False) -> NoReturn:
+        raise _Abort(f"json: cannot unmarshal {json_type(value)} into Go value of type {go_name}")
+
+
+_GO_KINDS = {"object": "map", "array": "slice", "string": "string", "bool": "bool", "number": "int64"}
 _CLEARED_BY_NULL = {Form.LIST, Form.MAP, Form.JSON, Form.TIME, Form.MICRO_TIME, Form.INT_OR_STRING}
 
 

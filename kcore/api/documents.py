@@ -18,7 +18,7 @@ from kcore.api.schema import TypeMeta, fill
 from kcore.api.scheme import Scheme
 from kcore.api.yaml_syntax import YAMLSyntaxError, parse_yaml
 
-__all__ = ["Expected", "decode_document", "unregistered_message"]
+__all__ = ["Expected", "decode_document", "kind_mismatch", "unregistered_message"]
 
 _META_KINDS = {
     "CreateOptions",
@@ -80,7 +80,7 @@ def decode_document(
     obj = decoded.obj
     if obj.kind or obj.api_version:
         if obj.kind != expected.kind or obj.api_version != expected.api_version:
-            _check_kind(obj.kind, obj.api_version, body, expected, scheme)
+            _check_kind(obj.kind, obj.api_version, body, tree or parse_json(body), expected, scheme)
         fill(obj, kind="", api_version="")
     if field_validation != "Ignore" and (repeated or decoded.findings):
         _report(repeated, decoded.findings, expected, field_validation, warnings)
@@ -127,10 +127,12 @@ def _identify(document: Any, body: bytes, expected: Expected, scheme: Scheme) ->
         if wire in ("kind", "apiVersion") and value is not None and not isinstance(value, str):
             into = f"json: cannot unmarshal {json_type(value)} into Go struct field .{wire} of type string"
             raise _unrecognized(expected, body, f"{_NO_KIND}{into}")
-    return _check_kind(tree.get("kind") or "", tree.get("apiVersion") or "", body, expected, scheme)
+    return _check_kind(tree.get("kind") or "", tree.get("apiVersion") or "", body, tree, expected, scheme)
 
 
-def _check_kind(kind: str, api_version: str, body: bytes, expected: Expected, scheme: Scheme) -> tuple[str, str]:
+def _check_kind(
+    kind: str, api_version: str, body: bytes, tree: Any, expected: Expected, scheme: Scheme
+) -> tuple[str, str]:
     """The kind and version that a document says it is, with defaults; raises if another is asked for."""
     if api_version.count("/") > 1:
         raise _unrecognized(expected, body, f"unexpected GroupVersion string: {api_version}")
@@ -138,14 +140,25 @@ def _check_kind(kind: str, api_version: str, body: bytes, expected: Expected, sc
     kind = kind or expected.kind
     if not version and group in ("", expected.group):
         group, version = expected.group, expected.version
+    if why := kind_mismatch(group, version, kind, tree, expected, scheme):
+        raise _cannot_be_handled(kind, version, expected, why)
+    return kind, version
+
+
+def kind_mismatch(group: str, version: str, kind: str, tree: Any, expected: Expected, scheme: Scheme) -> str:
+    """Why a document of this kind cannot be what is expected; empty if it can. `tree` is the document."""
     if kind == expected.kind and (kind in _META_KINDS or (group, version) == (expected.group, expected.version)):
-        return kind, version
-    if _registered(group, version, kind, scheme):
-        internal = "core" if expected.group in ("", "events.k8s.io") else expected.group.partition(".")[0]
-        why = f"converting ({version}.{kind}) to ({internal}.{expected.kind}): unknown conversion"
-    else:
-        why = unregistered_message(group, version, kind)
-    raise _cannot_be_handled(kind, version, expected, why)
+        return ""
+    if not _registered(group, version, kind, scheme):
+        return unregistered_message(group, version, kind)
+    other = scheme.find_kind(group, version, kind)
+    if other is not None and isinstance(tree, dict):
+        try:
+            decode_tree(other.type, tree)
+        except DecodeError as e:
+            return str(e)
+    internal = "core" if expected.group in ("", "events.k8s.io") else expected.group.partition(".")[0]
+    return f"converting ({version}.{kind}) to ({internal}.{expected.kind}): unknown conversion"
 
 
 def _registered(group: str, version: str, kind: str, scheme: Scheme) -> bool:
