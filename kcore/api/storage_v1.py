@@ -19,7 +19,6 @@ from kcore.api.schema import (
     Struct,
     Time,
     empty,
-    empty_tuple,
     false,
     null,
 )
@@ -60,8 +59,8 @@ class CSINodeDriver(Struct):
 
 
 class CSINodeSpec(Struct):
-    drivers: Annotated[tuple[CSINodeDriver, ...], ListMap("name"), Patch("merge", key="name")] = field(
-        default_factory=empty_tuple
+    drivers: Annotated[tuple[CSINodeDriver, ...] | None, ListMap("name"), Patch("merge", key="name")] = field(
+        default_factory=null
     )
 
 

@@ -13,7 +13,12 @@ from kcore.api.core_v1 import (
 from kcore.api.schema import fill
 from kcore.registry.defaults.volumes import SOURCES
 
-__all__ = ["default_persistent_volume", "default_persistent_volume_claim", "settle_data_source"]
+__all__ = [
+    "default_persistent_volume",
+    "default_persistent_volume_claim",
+    "default_volume_source",
+    "settle_data_source",
+]
 
 _SNAPSHOT = ("snapshot.storage.k8s.io", "VolumeSnapshot")
 

@@ -12,4 +12,8 @@ STRATEGIES: tuple[type[Strategy], ...] = (
     *core_v1.STRATEGIES,
     *pods.STRATEGIES,
     *services.STRATEGIES,
+    *networking_v1.STRATEGIES,
+    *rbac_v1.STRATEGIES,
+    *storage_v1.STRATEGIES,
+    *cluster.STRATEGIES,
 )

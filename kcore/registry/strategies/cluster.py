@@ -1,0 +1,129 @@
+"""Small groups of cluster-wide kinds: scheduling, node, certificates, apiregistration."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from kcore.api.apiregistration_v1 import APIService, APIServiceCondition, APIServiceStatus
+from kcore.api.certificates_v1 import CertificateSigningRequest, CertificateSigningRequestStatus
+from kcore.api.names import path_segment_name
+from kcore.api.node_v1 import RuntimeClass
+from kcore.api.scheduling_v1 import PriorityClass
+from kcore.api.schema import fill
+from kcore.api.timestamp import format_seconds
+from kcore.registry.request import Request
+from kcore.registry.strategies.ruled import Ruled, Rules
+from kcore.registry.validation.apiregistration_v1 import validate_api_service
+from kcore.registry.validation.certificates_v1 import (
+    validate_certificate_request,
+    validate_certificate_request_status,
+    validate_certificate_request_update,
+)
+from kcore.registry.validation.scheduling_v1 import (
+    validate_priority_class,
+    validate_priority_class_update,
+    validate_runtime_class,
+    validate_runtime_class_update,
+)
+
+__all__ = ["STRATEGIES"]
+
+_DECISIONS = ("Approved", "Denied")
+
+
+def _default_priority_class(priority: PriorityClass) -> None:
+    if priority.preemption_policy is None:
+        fill(priority, preemption_policy="PreemptLowerPriority")
+
+
+class PriorityClassStrategy(Ruled):
+    """Its generation starts, but never rises: what matters of it is immutable."""
+
+    type = PriorityClass
+    rules = Rules(_default_priority_class, validate_priority_class, validate_priority_class_update)
+
+    def prepare_for_create(self, req: Request, obj: PriorityClass) -> None:
+        fill(obj.metadata, generation=1)
+
+
+class RuntimeClassStrategy(Ruled):
+    type = RuntimeClass
+    rules = Rules(create=validate_runtime_class, update=validate_runtime_class_update)
+
+
+class CertificateSigningRequestStrategy(Ruled):
+    """A request says who made it, and never changes: only its decision (approval) and certificate (status) do."""
+
+    type = CertificateSigningRequest
+    name_rule = staticmethod(path_segment_name)
+    selectable: ClassVar = {"spec.signerName": lambda c: c.spec.signer_name}
+    rules = Rules(
+        create=validate_certificate_request,
+        update=validate_certificate_request_update,
+        status=validate_certificate_request_status,
+    )
+
+    def prepare_for_create(self, req: Request, obj: CertificateSigningRequest) -> None:
+        super().prepare_for_create(req, obj)
+        user = req.user
+        fill(obj.spec, username=user.name, uid=user.uid, groups=user.groups, extra=dict(user.extra))
+
+    def prepare_for_update(self, req: Request, new: CertificateSigningRequest, old: CertificateSigningRequest) -> None:
+        fill(new, spec=old.spec, status=old.status)
+
+    def prepare_for_status_update(
+        self, req: Request, new: CertificateSigningRequest, old: CertificateSigningRequest
+    ) -> None:
+        conditions = new.status.conditions
+        if req.subresource == "approval":
+            kept = [c for c in old.status.conditions if c.type not in _DECISIONS]
+            status = CertificateSigningRequestStatus(
+                certificate=old.status.certificate,
+                conditions=(*kept, *(c for c in conditions if c.type in _DECISIONS)),
+            )
+            fill(new, status=status)
+        else:
+            kept = [c for c in old.status.conditions if c.type in _DECISIONS]
+            fill(new.status, conditions=(*kept, *(c for c in conditions if c.type not in _DECISIONS)))
+        self._stamp(new)
+        fill(new, spec=old.spec)
+
+    def _stamp(self, request: CertificateSigningRequest) -> None:
+        now = format_seconds(self.env.clock.now())
+        for condition in request.status.conditions:
+            if condition.last_update_time is None:
+                fill(condition, last_update_time=now)
+            if condition.last_transition_time is None:
+                fill(condition, last_transition_time=now)
+
+
+def _default_api_service(service: APIService) -> None:
+    reference = service.spec.service
+    if reference is not None and reference.port is None:
+        fill(reference, port=443)
+
+
+class APIServiceStrategy(Ruled):
+    type = APIService
+    rules = Rules(_default_api_service, validate_api_service)
+
+    def prepare_for_create(self, req: Request, obj: APIService) -> None:
+        """What the server itself serves is there at once."""
+        super().prepare_for_create(req, obj)
+        if obj.spec.service is None:
+            available = APIServiceCondition(
+                type="Available",
+                status="True",
+                reason="Local",
+                message="Local APIServices are always available",
+                last_transition_time=format_seconds(self.env.clock.now()),
+            )
+            fill(obj, status=APIServiceStatus(conditions=(available,)))
+
+
+STRATEGIES = (
+    PriorityClassStrategy,
+    RuntimeClassStrategy,
+    CertificateSigningRequestStrategy,
+    APIServiceStrategy,
+)
