@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
-from kcore.registry.strategies import apps_v1, core_v1, pods, services
+from kcore.registry.strategies import (
+    admissionregistration_v1,
+    apps_v1,
+    cluster,
+    core_v1,
+    flowcontrol_v1,
+    networking_v1,
+    pods,
+    rbac_v1,
+    services,
+    storage_v1,
+)
 from kcore.registry.strategy import Strategy
 
 __all__ = ["STRATEGIES"]
 
 STRATEGIES: tuple[type[Strategy], ...] = (
-    *apps_v1.STRATEGIES,
     *core_v1.STRATEGIES,
     *pods.STRATEGIES,
     *services.STRATEGIES,
+    *apps_v1.STRATEGIES,
     *networking_v1.STRATEGIES,
     *rbac_v1.STRATEGIES,
     *storage_v1.STRATEGIES,
     *cluster.STRATEGIES,
+    *flowcontrol_v1.STRATEGIES,
+    *admissionregistration_v1.STRATEGIES,
 )

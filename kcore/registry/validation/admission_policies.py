@@ -1,0 +1,222 @@
+"""Rules of admission policies and their bindings (KEP-3488, KEP-3962); expressions are only checked to be there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from kcore.api.admissionregistration_v1 import (
+    MatchResources,
+    MutatingAdmissionPolicy,
+    MutatingAdmissionPolicyBinding,
+    Mutation,
+    ParamKind,
+    ParamRef,
+    ValidatingAdmissionPolicy,
+    ValidatingAdmissionPolicyBinding,
+    Validation,
+    Variable,
+)
+from kcore.api.field import FieldError, Path, duplicate, forbidden, invalid, not_supported, required
+from kcore.api.kind import parse_api_version
+from kcore.api.names import c_identifier, dns1123_subdomain, label_key, path_segment_name
+from kcore.registry.validation.labels import validate_label_selector
+from kcore.registry.validation.values import check
+from kcore.registry.validation.webhooks import validate_conditions, validate_rule
+
+__all__ = [
+    "validate_mutating_binding",
+    "validate_mutating_policy",
+    "validate_validating_binding",
+    "validate_validating_policy",
+]
+
+_SPEC = Path("spec")
+_FAILURE_POLICIES = ("Fail", "Ignore")
+_MATCH_POLICIES = ("Equivalent", "Exact")
+_REASONS = ("Forbidden", "Invalid", "RequestEntityTooLarge")
+_ACTIONS = ("Audit", "Deny", "Warn")
+_NOTHING = "validations or auditAnnotations must contain at least one item"
+
+
+def _validate_common(policy: ValidatingAdmissionPolicy | MutatingAdmissionPolicy) -> Iterator[FieldError]:
+    spec = policy.spec
+    if spec.failure_policy is None:
+        yield required(_SPEC / "failurePolicy")
+    elif spec.failure_policy not in _FAILURE_POLICIES:
+        yield not_supported(_SPEC / "failurePolicy", spec.failure_policy, _FAILURE_POLICIES)
+    if spec.param_kind is not None:
+        yield from _validate_param_kind(spec.param_kind, _SPEC / "paramKind")
+    if spec.match_constraints is None:
+        yield required(_SPEC / "matchConstraints")
+    else:
+        yield from _validate_match(spec.match_constraints, _SPEC / "matchConstraints")
+        if not spec.match_constraints.resource_rules:
+            yield required(_SPEC / "matchConstraints" / "resourceRules")
+    yield from validate_conditions(spec.match_conditions, _SPEC / "matchConditions")
+    yield from _validate_variables(spec.variables, _SPEC / "variables")
+
+
+def validate_validating_policy(policy: ValidatingAdmissionPolicy) -> Iterator[FieldError]:
+    yield from _validate_common(policy)
+    spec = policy.spec
+    if not spec.validations and not spec.audit_annotations:
+        yield required(_SPEC / "validations", _NOTHING)
+        yield required(_SPEC / "auditAnnotations", _NOTHING)
+    for i, validation in enumerate(spec.validations):
+        yield from _validate_validation(validation, _SPEC / "validations" @ i)
+    for i, annotation in enumerate(spec.audit_annotations):
+        path = _SPEC / "auditAnnotations" @ i
+        if not annotation.key:
+            yield required(path / "key")
+        else:
+            yield from check(path / "key", f"{policy.metadata.name}/{annotation.key}", label_key)
+        if any(a.key == annotation.key for a in spec.audit_annotations[:i]):
+            yield duplicate(path / "key", annotation.key)
+        if not annotation.value_expression.strip():
+            yield required(path / "valueExpression", "valueExpression is required")
+
+
+def _validate_validation(validation: Validation, path: Path) -> Iterator[FieldError]:
+    if not validation.expression.strip():
+        yield required(path / "expression", "expression is not specified")
+    if validation.message_expression and not validation.message_expression.strip():
+        yield invalid(path / "messageExpression", validation.message_expression, "must be non-empty if specified")
+    if validation.message and not validation.message.strip():
+        yield invalid(path / "message", validation.message, "message must be non-empty if specified")
+    elif "\n" in validation.message:
+        yield invalid(path / "message", validation.message, "message must not contain line breaks")
+    elif "\n" in validation.expression and not validation.message:
+        yield required(path / "message", "message must be specified if expression contains line breaks")
+    if validation.reason is not None and validation.reason not in _REASONS:
+        yield not_supported(path / "reason", validation.reason, _REASONS)
+
+
+def validate_mutating_policy(policy: MutatingAdmissionPolicy) -> Iterator[FieldError]:
+    yield from _validate_common(policy)
+    spec = policy.spec
+    if not spec.mutations:
+        yield required(_SPEC / "mutations", "mutations must contain at least one item")
+    for i, mutation in enumerate(spec.mutations):
+        yield from _validate_mutation(mutation, _SPEC / "mutations" @ i)
+    if not spec.reinvocation_policy:
+        yield required(_SPEC / "reinvocationPolicy")
+    elif spec.reinvocation_policy not in ("IfNeeded", "Never"):
+        yield not_supported(_SPEC / "reinvocationPolicy", spec.reinvocation_policy, ("IfNeeded", "Never"))
+
+
+def _validate_mutation(mutation: Mutation, path: Path) -> Iterator[FieldError]:
+    forms = {
+        "ApplyConfiguration": ("applyConfiguration", mutation.apply_configuration),
+        "JSONPatch": ("jsonPatch", mutation.json_patch),
+    }
+    if not mutation.patch_type:
+        yield required(path / "patchType")
+    elif mutation.patch_type not in forms:
+        yield not_supported(path / "patchType", mutation.patch_type, tuple(forms))
+    for patch_type, (field, value) in forms.items():
+        if patch_type == mutation.patch_type:
+            if value is None:
+                yield required(path / field, f"must be specified when patchType is {patch_type}")
+            elif not value.expression.strip():
+                yield required(path / field / "expression", "expression is not specified")
+        elif value is not None:
+            yield invalid(path / field, "{" + field + "}", f"must not be specified when patchType is not {patch_type}")
+
+
+def _validate_param_kind(kind: ParamKind, path: Path) -> Iterator[FieldError]:
+    if not kind.api_version:
+        yield required(path / "apiVersion")
+    else:
+        group, version = parse_api_version(kind.api_version)
+        if group:
+            yield from check(path / "apiVersion", group, dns1123_subdomain)
+        if not version:
+            yield invalid(path / "apiVersion", kind.api_version, "must not be empty")
+    if not kind.kind:
+        yield required(path / "kind")
+
+
+def _validate_match(match: MatchResources, path: Path) -> Iterator[FieldError]:
+    if match.match_policy is None:
+        yield required(path / "matchPolicy")
+    elif match.match_policy not in _MATCH_POLICIES:
+        yield not_supported(path / "matchPolicy", match.match_policy, _MATCH_POLICIES)
+    for field, selector in (
+        ("namespaceSelector", match.namespace_selector),
+        ("objectSelector", match.object_selector),
+    ):
+        if selector is None:
+            yield required(path / field)
+        yield from validate_label_selector(selector, path / field)
+    for field, rules in (
+        ("resourceRules", match.resource_rules),
+        ("excludeResourceRules", match.exclude_resource_rules),
+    ):
+        for i, rule in enumerate(rules):
+            yield from validate_rule(rule, path / field @ i)
+            for j, name in enumerate(rule.resource_names):
+                yield from check(path / field @ i / "resourceNames" @ j, name, path_segment_name)
+
+
+def _validate_variables(variables: Sequence[Variable], path: Path) -> Iterator[FieldError]:
+    """Names may be repeated: the later one counts."""
+    for i, variable in enumerate(variables):
+        if not variable.name:
+            yield required(path @ i / "name", "name is not specified")
+        else:
+            yield from check(path @ i / "name", variable.name, c_identifier)
+        if not variable.expression.strip():
+            yield required(path @ i / "expression", "expression is not specified")
+
+
+def _validate_binding(policy: str, ref: ParamRef | None, match: MatchResources | None) -> Iterator[FieldError]:
+    if not policy:
+        yield required(_SPEC / "policyName")
+    else:
+        yield from check(_SPEC / "policyName", policy, dns1123_subdomain)
+    if ref is not None:
+        yield from _validate_param_ref(ref, _SPEC / "paramRef")
+    if match is not None:
+        yield from _validate_match(match, _SPEC / "matchResources")
+
+
+def _validate_param_ref(ref: ParamRef, path: Path) -> Iterator[FieldError]:
+    if ref.name:
+        yield from check(path / "name", ref.name, path_segment_name)
+        if ref.selector is not None:
+            yield forbidden(path / "name", "name and selector are mutually exclusive")
+    if ref.selector is not None:
+        yield from validate_label_selector(ref.selector, path / "selector")
+        if ref.name:
+            yield forbidden(path / "selector", "name and selector are mutually exclusive")
+    elif not ref.name:
+        yield required(path, "one of name or selector must be specified")
+    action = ref.parameter_not_found_action
+    if action is None:
+        yield required(path / "parameterNotFoundAction")
+    elif action not in ("Allow", "Deny"):
+        yield not_supported(path / "parameterNotFoundAction", action, ("Deny", "Allow"))
+
+
+def validate_validating_binding(binding: ValidatingAdmissionPolicyBinding) -> Iterator[FieldError]:
+    spec = binding.spec
+    yield from _validate_binding(spec.policy_name, spec.param_ref, spec.match_resources)
+    actions, path = spec.validation_actions, _SPEC / "validationActions"
+    if not actions:
+        yield required(path)
+    for i, action in enumerate(actions):
+        if action not in _ACTIONS:
+            yield not_supported(path @ i, action, _ACTIONS)
+        if action in actions[:i]:
+            yield duplicate(path @ i, action)
+    if "Deny" in actions and "Warn" in actions:
+        message = (
+            "must not contain both Deny and Warn (repeating the same validation failure information in the API "
+            "response and headers serves no purpose)"
+        )
+        yield invalid(path, actions, message)
+
+
+def validate_mutating_binding(binding: MutatingAdmissionPolicyBinding) -> Iterator[FieldError]:
+    spec = binding.spec
+    yield from _validate_binding(spec.policy_name, spec.param_ref, spec.match_resources)
