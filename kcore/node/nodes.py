@@ -166,7 +166,7 @@ class NodeKeeper:
         self._served[name] = served
         self._wheel.add(name)
         self._leases.add(name)
-        log.info("node served", node=name, runtime=runtime_of(node))
+        log.debug("node served", node=name, runtime=runtime_of(node))
         self._recorder.event(node, "Normal", "Starting", "Starting kubelet.")
         self._on_served(served)
 
@@ -188,7 +188,7 @@ class NodeKeeper:
         self._hosts.release(served.host_ip)
         if served.cidr:
             self._ranges.release(served.cidr)
-        log.info("node dropped", node=served.name)
+        log.debug("node dropped", node=served.name)
         self._on_dropped(served)
 
     def _beat(self, names: Iterable[str]) -> None:

@@ -17,22 +17,23 @@ from typing import NamedTuple
 from kcore.api.core_v1 import Pod, PodStatus
 from kcore.api.timestamp import parse
 from kcore.node.containers import back_off, is_sidecar, next_crashes, restarts, workload_finished
+from kcore.node.pod_phase import TERMINAL, deadline, pod_phase
 from kcore.node.pod_status import pod_status
 from kcore.node.runtime import AnyContainer, ContainerRecord, RuntimeState
 
 __all__ = [
     "Delete",
     "Effect",
+    "Plan",
     "PullImage",
     "RunSandbox",
     "StartContainer",
     "Step",
     "StopContainer",
     "StopSandbox",
+    "plan",
     "step",
 ]
-
-TERMINAL = ("Succeeded", "Failed")
 
 
 class RunSandbox(NamedTuple):
@@ -67,8 +68,15 @@ class Delete(NamedTuple):
 Effect = RunSandbox | PullImage | StartContainer | StopContainer | StopSandbox | Delete
 
 
+class Plan(NamedTuple):
+    """What to do now; `wake_at`: look again then, even if nothing has changed."""
+
+    effects: tuple[Effect, ...] = ()
+    wake_at: float | None = None
+
+
 class Step(NamedTuple):
-    """What to tell the API and what to do; `wake_at`: look again then, even if nothing has changed."""
+    """What to tell the API, and what to do."""
 
     status: PodStatus
     effects: tuple[Effect, ...] = ()
@@ -76,25 +84,21 @@ class Step(NamedTuple):
 
 
 def step(pod: Pod, state: RuntimeState, now: float, host_ip: str) -> Step:
+    """What should happen next to `pod`, and what its status says meanwhile."""
+    return Step(pod_status(pod, state, now, host_ip), *plan(pod, state, now))
+
+
+def plan(pod: Pod, state: RuntimeState, now: float) -> Plan:
     """What should happen next to `pod`."""
-    status = pod_status(pod, state, now, host_ip)
     if pod.metadata.deletion_timestamp is not None:
-        by = parse(pod.metadata.deletion_timestamp)
-        return Step(status, _terminate(pod, state, by, deleted=True))
-    if status.phase in TERMINAL:
-        return Step(status, _terminate(pod, state, now + (pod.spec.termination_grace_period_seconds or 0)))
+        return Plan(_terminate(pod, state, parse(pod.metadata.deletion_timestamp), deleted=True))
+    if pod_phase(pod, state, now).phase in TERMINAL:
+        return Plan(_terminate(pod, state, now + (pod.spec.termination_grace_period_seconds or 0)))
+    until = deadline(pod)
     if state.sandbox is None:
-        return Step(status, (RunSandbox(),), _deadline(pod, status))
+        return Plan((RunSandbox(),), until)
     effects, wake_at = _advance(pod, state, now)
-    deadline = _deadline(pod, status)
-    return Step(status, tuple(effects), min(wake_at, deadline) if wake_at and deadline else wake_at or deadline)
-
-
-def _deadline(pod: Pod, status: PodStatus) -> float | None:
-    """When `activeDeadlineSeconds` ends the pod."""
-    if pod.spec.active_deadline_seconds is None or status.start_time is None:
-        return None
-    return parse(status.start_time) + pod.spec.active_deadline_seconds
+    return Plan(tuple(effects), min(wake_at, until) if wake_at and until else wake_at or until)
 
 
 def _terminate(pod: Pod, state: RuntimeState, by: float, deleted: bool = False) -> tuple[Effect, ...]:

@@ -22,15 +22,13 @@ from kcore.api.core_v1 import (
     PodStatus,
     VolumeMountStatus,
 )
-from kcore.api.timestamp import format_seconds, parse
+from kcore.api.timestamp import format_seconds
 from kcore.node.containers import back_off, duration, is_sidecar, restarts
 from kcore.node.pod_conditions import pod_conditions
+from kcore.node.pod_phase import TERMINAL, pod_phase
 from kcore.node.runtime import NOTHING, AnyContainer, ContainerRecord, Image, RuntimeState
 
 __all__ = ["pod_status"]
-
-DEADLINE_EXCEEDED = "Pod was active on the node longer than the specified deadline"
-TERMINAL = ("Succeeded", "Failed")
 
 
 def pod_status(pod: Pod, state: RuntimeState, now: float, host_ip: str) -> PodStatus:
@@ -42,11 +40,7 @@ def pod_status(pod: Pod, state: RuntimeState, now: float, host_ip: str) -> PodSt
     main = tuple([_container_status(pod, c, state, now) for c in spec.containers])
     init = tuple([_init_status(pod, c, state, now) for c in spec.init_containers])
     ephemeral = tuple([_container_status(pod, c, state, now) for c in spec.ephemeral_containers])
-    phase, reason, message = old.phase, old.reason, old.message
-    if phase not in TERMINAL:
-        phase = _phase(pod, init, main)
-        if _deadline_exceeded(pod, now):
-            phase, reason, message = "Failed", "DeadlineExceeded", DEADLINE_EXCEEDED
+    phase, reason, message = pod_phase(pod, state, now)
     pod_ip = _pod_ip(pod, state, host_ip)
     return replace(
         old,
@@ -70,40 +64,6 @@ def _pod_ip(pod: Pod, state: RuntimeState, host_ip: str) -> str:
     if pod.spec.host_network:
         return host_ip
     return state.sandbox.ip if state.sandbox is not None else pod.status.pod_ip
-
-
-def _deadline_exceeded(pod: Pod, now: float) -> bool:
-    limit, start = pod.spec.active_deadline_seconds, pod.status.start_time
-    return limit is not None and start is not None and now >= parse(start) + limit
-
-
-def _phase(pod: Pod, init: tuple[ContainerStatus, ...], main: tuple[ContainerStatus, ...]) -> str:
-    """The phase by the states of the containers (upstream's `getPhase`)."""
-    started = any(s.state.running or s.state.terminated or s.last_state.terminated for s in main)
-    for container, status in zip(pod.spec.init_containers, init, strict=True):
-        ended = status.state.terminated
-        if is_sidecar(container):
-            if not started and not status.started:
-                return "Pending"
-        elif ended is not None and ended.exit_code == 0:
-            continue
-        elif ended is not None and not restarts(pod, container, ended.exit_code):
-            return "Failed"
-        elif not started:
-            return "Pending"
-    waiting = [s for s in main if s.state.waiting and not s.last_state.terminated]
-    if waiting:
-        return "Pending"
-    if any(s.state.running for s in main):
-        return "Running"
-    ends = [s.state.terminated or s.last_state.terminated for s in main]
-    codes = [end.exit_code for end in ends if end is not None]
-    if pod.metadata.deletion_timestamp is None:
-        for container, status in zip(pod.spec.containers, main, strict=True):
-            end = status.state.terminated
-            if end is None or restarts(pod, container, end.exit_code):
-                return "Running"
-    return "Failed" if any(codes) else "Succeeded"
 
 
 def _container_status(pod: Pod, container: AnyContainer, state: RuntimeState, now: float) -> ContainerStatus:

@@ -24,14 +24,15 @@ from kcore.node.pod_events import back_off_events, events_between
 from kcore.node.pod_lifecycle import (
     Delete,
     Effect,
+    Plan,
     PullImage,
     RunSandbox,
     StartContainer,
-    Step,
     StopContainer,
     StopSandbox,
-    step,
+    plan,
 )
+from kcore.node.pod_status import pod_status
 from kcore.node.runtime import NOTHING, RuntimeState
 
 __all__ = ["BY_NODE", "PodKeeper"]
@@ -143,17 +144,18 @@ class PodKeeper:
         if self._nothing_new(pod, local):
             return
         result = self._settle(pod, local)
-        self._tell(pod, local, result.status)
+        state = node.runtime.state(local.uid)
+        status = pod_status(pod, state, self._clock.now(), node.host_ip)
+        self._tell(pod, local, status)
         local.wake_at = result.wake_at
         if result.wake_at is not None:
             self._queue.add_after(key, max(0.01, result.wake_at - self._clock.now()))
-        state = node.runtime.state(local.uid)
         gone = any(isinstance(effect, Delete) for effect in result.effects)
         if gone and not pod.metadata.finalizers:
             # Nobody could read a last status: the object goes now.
             await self._delete(pod)
-        elif result.status != pod.status:
-            pod = await self._client.update(replace(pod, status=result.status), subresource="status")
+        elif status != pod.status:
+            pod = await self._client.update(replace(pod, status=status), subresource="status")
         elif gone:
             await self._delete(pod)
         if node.runtime.state(local.uid) is state:
@@ -178,14 +180,14 @@ class PodKeeper:
                 node.addresses.occupy(status.pod_ip)
         return local
 
-    def _settle(self, pod: Pod, local: LocalPod) -> Step:
-        """Step and act until the runtime has nothing new to report for the moment."""
+    def _settle(self, pod: Pod, local: LocalPod) -> Plan:
+        """Plan and act until the runtime has nothing new to report for the moment."""
         runtime = local.node.runtime
         local.stepping = True
         try:
             for _ in range(MOST_STEPS):
                 before = runtime.state(local.uid)
-                result = step(pod, before, self._clock.now(), local.node.host_ip)
+                result = plan(pod, before, self._clock.now())
                 for effect in result.effects:
                     self._perform(effect, pod, local)
                 if runtime.state(local.uid) is before:

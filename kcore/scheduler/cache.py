@@ -69,7 +69,7 @@ class SchedulerCache:
             known = standing.pods[uid]
             # The same demands on the same node: only the object is newer.
             if standing.name == pod.spec.node_name and known.pod.spec.containers == pod.spec.containers:
-                known.pod = pod
+                standing.pods[uid] = known.renewed(pod)
                 return
             self._take_off(uid)
         self._put(PodInfo(pod), pod.spec.node_name)

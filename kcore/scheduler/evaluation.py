@@ -12,19 +12,14 @@ from collections.abc import Hashable, Sequence
 from kcore.scheduler.columns import NodeColumns
 from kcore.scheduler.framework import (
     Code,
-    ColumnFilterPlugin,
-    ColumnScorePlugin,
     CycleState,
     Diagnosis,
-    FilterPlugin,
-    NormalizePlugin,
     Refusal,
-    ScorePlugin,
     Status,
     unresolvable,
 )
 from kcore.scheduler.pod_info import PodInfo
-from kcore.scheduler.profile import Profile
+from kcore.scheduler.profile import Judge, Profile, Scorer
 from kcore.scheduler.vector import Vector
 
 __all__ = ["Evaluation", "Evaluator"]
@@ -36,11 +31,12 @@ FEW_ROWS = 16
 class _Scores:
     """What one plugin says of all rows. `if_zero` is what its zeros are scaled to as long as it says nothing else."""
 
-    __slots__ = ("if_zero", "plugin", "raw", "weight")
+    __slots__ = ("if_zero", "normalizer", "plugin", "raw", "weight")
 
-    def __init__(self, plugin: ScorePlugin, weight: int, raw: Vector) -> None:
-        self.plugin = plugin
-        self.weight = weight
+    def __init__(self, scorer: Scorer, raw: Vector) -> None:
+        self.plugin = scorer.plugin
+        self.weight = scorer.weight
+        self.normalizer = scorer.normalizer
         self.raw = raw
         self.if_zero: int | None = None
 
@@ -120,11 +116,11 @@ class Evaluation:
         self.refusal = self._pre_filter()
         self.feasible = columns.backend.bools(columns.size)
         self._scores = []
-        self._filters = [plugin for plugin in self.profile.filter if plugin.name not in self._skipped]
+        self._filters = [judge for judge in self.profile.filter if judge.plugin.name not in self._skipped]
         if self.refusal is None:
             self.feasible = self._candidates()
-            for plugin in self._filters:
-                for refusal in self._refusals(plugin, self.feasible):
+            for judge in self._filters:
+                for refusal in self._refusals(judge, self.feasible):
                     self.feasible = self.feasible & ~refusal.mask
         if columns.backend.any(self.feasible):
             self._score()
@@ -159,10 +155,10 @@ class Evaluation:
                 mask[row] = True
         return mask
 
-    def _refusals(self, plugin: FilterPlugin, among: Vector) -> Sequence[Refusal]:
-        columns = self._columns
-        if isinstance(plugin, ColumnFilterPlugin):
-            return list(plugin.filter_columns(self.state, self.pod, columns))
+    def _refusals(self, judge: Judge, among: Vector) -> Sequence[Refusal]:
+        plugin, columns = judge.plugin, self._columns
+        if judge.columns is not None:
+            return list(judge.columns.filter_columns(self.state, self.pod, columns))
         refusals = []
         for row in columns.backend.rows(among):
             status = plugin.filter(self.state, self.pod, columns.node(row))
@@ -180,13 +176,13 @@ class Evaluation:
             if status is not None and status.code is Code.SKIP:
                 skipped.add(plugin.name)
         scorers = [scorer for scorer in self.profile.score if scorer.plugin.name not in skipped]
-        self._scores = [_Scores(plugin, weight, self._raw_scores(plugin)) for plugin, weight in scorers]
+        self._scores = [_Scores(scorer, self._raw_scores(scorer)) for scorer in scorers]
         self._rescale()
 
-    def _raw_scores(self, plugin: ScorePlugin) -> Vector:
-        columns = self._columns
-        if isinstance(plugin, ColumnScorePlugin):
-            return plugin.score_columns(self.state, self.pod, columns)
+    def _raw_scores(self, scorer: Scorer) -> Vector:
+        plugin, columns = scorer.plugin, self._columns
+        if scorer.columns is not None:
+            return scorer.columns.score_columns(self.state, self.pod, columns)
         scores = columns.backend.ints(columns.size)
         for row in columns.backend.rows(self.feasible):
             scores[row] = plugin.score(self.state, self.pod, columns.node(row))
@@ -199,8 +195,8 @@ class Evaluation:
         totals = backend.ints(columns.size)
         for scores in self._scores:
             scaled = scores.raw
-            if isinstance(scores.plugin, NormalizePlugin):
-                scaled = scores.plugin.normalize(scores.raw, feasible, columns)
+            if scores.normalizer is not None:
+                scaled = scores.normalizer.normalize(scores.raw, feasible, columns)
                 flat = not backend.any(feasible & (scores.raw > 0))
                 scores.if_zero = int(scaled[backend.rows(feasible)[0]]) if flat and backend.any(feasible) else None
             totals = totals + scaled * scores.weight
@@ -228,12 +224,12 @@ class Evaluation:
         node = columns.node(row)
         if self._names is not None and node.name not in self._names:
             return False
-        return all(plugin.filter(self.state, self.pod, node) is None for plugin in self._filters)
+        return all(judge.plugin.filter(self.state, self.pod, node) is None for judge in self._filters)
 
     def _drop(self, row: int) -> bool:
         """The pod fits this row no more; False: it may have held the score that all others are scaled by."""
         self.totals[row] = -1
-        return all(s.if_zero is not None or not isinstance(s.plugin, NormalizePlugin) for s in self._scores)
+        return all(s.if_zero is not None or s.normalizer is None for s in self._scores)
 
     def _rescore(self, row: int) -> bool:
         """Score one row; False: its total depends on that of others."""
@@ -241,7 +237,7 @@ class Evaluation:
         for scores in self._scores:
             score = scores.plugin.score(self.state, self.pod, node)
             scores.raw[row] = score
-            if isinstance(scores.plugin, NormalizePlugin):
+            if scores.normalizer is not None:
                 in_place = in_place and score == 0 and scores.if_zero is not None
                 score = scores.if_zero or 0
             total += score * scores.weight
@@ -258,16 +254,16 @@ class Evaluation:
             for row in columns.backend.rows(columns.alive & ~remaining):
                 statuses[columns.node(row).name] = unresolvable(self._absent_reason)
         plugins = set()
-        for plugin in self._filters:
+        for judge in self._filters:
             refused = columns.backend.bools(columns.size)
-            for refusal in self._refusals(plugin, remaining):
+            for refusal in self._refusals(judge, remaining):
                 hit = refusal.mask & remaining
                 refused = refused | hit
                 for row in columns.backend.rows(hit):
                     name = columns.node(row).name
-                    statuses[name] = _with(statuses.get(name), refusal, plugin.name)
+                    statuses[name] = _with(statuses.get(name), refusal, judge.plugin.name)
             if columns.backend.any(refused):
-                plugins.add(plugin.name)
+                plugins.add(judge.plugin.name)
                 remaining = remaining & ~refused
         if self._names is not None:
             plugins.update(self._naming)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from copy import copy
 from typing import NamedTuple
 
 from kcore.api.core_v1 import Container, Pod, PodSpec
@@ -39,6 +40,12 @@ class PodInfo:
         self.nonzero_cpu = scored["cpu"]
         self.nonzero_memory = scored["memory"]
         self.host_ports = tuple(_host_ports(pod.spec))
+
+    def renewed(self, pod: Pod) -> PodInfo:
+        """The same demands in a newer object. What was handed out before stays as it was."""
+        info = copy(self)
+        info.pod = pod
+        return info
 
 
 def amount(resource: str, quantity: str) -> int:

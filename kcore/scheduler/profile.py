@@ -10,10 +10,13 @@ from kcore.scheduler.framework import (
     BindPlugin,
     ClusterEvent,
     Code,
+    ColumnFilterPlugin,
+    ColumnScorePlugin,
     CycleState,
     EventsToRegister,
     FilterPlugin,
     Hint,
+    NormalizePlugin,
     PermitPlugin,
     Plugin,
     PostBindPlugin,
@@ -30,14 +33,25 @@ from kcore.scheduler.framework import (
 )
 from kcore.scheduler.pod_info import PodInfo
 
-__all__ = ["DEFAULT_SCHEDULER_NAME", "Profile", "Weighted"]
+__all__ = ["DEFAULT_SCHEDULER_NAME", "Judge", "Profile", "Scorer"]
 
 DEFAULT_SCHEDULER_NAME = "default-scheduler"
 
 
-class Weighted(NamedTuple):
+class Judge(NamedTuple):
+    """A filter, and the form of it that judges all nodes at once."""
+
+    plugin: FilterPlugin
+    columns: ColumnFilterPlugin | None
+
+
+class Scorer(NamedTuple):
+    """A score with its weight, its form for all nodes at once, and its own scale."""
+
     plugin: ScorePlugin
     weight: int
+    columns: ColumnScorePlugin | None
+    normalizer: NormalizePlugin | None
 
 
 class Profile:
@@ -49,16 +63,29 @@ class Profile:
         self.pre_enqueue = [plugin for plugin in ordered if isinstance(plugin, PreEnqueuePlugin)]
         self.queue_sort = next(plugin for plugin in ordered if isinstance(plugin, QueueSortPlugin))
         self.pre_filter = [plugin for plugin in ordered if isinstance(plugin, PreFilterPlugin)]
-        self.filter = [plugin for plugin in ordered if isinstance(plugin, FilterPlugin)]
+        self.filter = [
+            Judge(plugin, plugin if isinstance(plugin, ColumnFilterPlugin) else None)
+            for plugin in ordered
+            if isinstance(plugin, FilterPlugin)
+        ]
         self.post_filter = [plugin for plugin in ordered if isinstance(plugin, PostFilterPlugin)]
         self.pre_score = [plugin for plugin in ordered if isinstance(plugin, PreScorePlugin)]
-        self.score = [Weighted(plugin, weight) for plugin, weight in plugins if isinstance(plugin, ScorePlugin)]
+        self.score = [
+            Scorer(
+                plugin,
+                weight,
+                plugin if isinstance(plugin, ColumnScorePlugin) else None,
+                plugin if isinstance(plugin, NormalizePlugin) else None,
+            )
+            for plugin, weight in plugins
+            if isinstance(plugin, ScorePlugin)
+        ]
         self.reserve = [plugin for plugin in ordered if isinstance(plugin, ReservePlugin)]
         self.permit = [plugin for plugin in ordered if isinstance(plugin, PermitPlugin)]
         self.pre_bind = [plugin for plugin in ordered if isinstance(plugin, PreBindPlugin)]
         self.bind = [plugin for plugin in ordered if isinstance(plugin, BindPlugin)]
         self.post_bind = [plugin for plugin in ordered if isinstance(plugin, PostBindPlugin)]
-        judges = dict.fromkeys([*self.filter, *[plugin for plugin, _ in self.score]])
+        judges = dict.fromkeys([*[judge.plugin for judge in self.filter], *[scorer.plugin for scorer in self.score]])
         self._signers = [plugin for plugin in judges if isinstance(plugin, SignPlugin)]
         self._shares = len(self._signers) == len(judges)
         self.events: Mapping[str, Mapping[ClusterEvent, Hint | None]] = {

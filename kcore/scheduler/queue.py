@@ -110,7 +110,7 @@ class SchedulingQueue:
             self.add(new, now)
             return
         if not _differs(old, new):
-            queued.info.pod = new
+            queued.info = queued.info.renewed(new)
             return
         queued.info = PodInfo(new)
         if queued.place is Place.ACTIVE:
