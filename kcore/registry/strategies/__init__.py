@@ -11,6 +11,7 @@ from kcore.registry.strategies import (
     networking_v1,
     pods,
     rbac_v1,
+    resource_v1,
     services,
     storage_v1,
 )
@@ -29,4 +30,5 @@ STRATEGIES: tuple[type[Strategy], ...] = (
     *cluster.STRATEGIES,
     *flowcontrol_v1.STRATEGIES,
     *admissionregistration_v1.STRATEGIES,
+    *resource_v1.STRATEGIES,
 )
