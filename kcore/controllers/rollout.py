@@ -92,9 +92,9 @@ def max_surge(deployment: Deployment) -> int:
 def max_unavailable(deployment: Deployment) -> int:
     """How many of the wanted pods may be missing: at least one where no surge is allowed, or nothing could move."""
     total, rolling = wanted(deployment), deployment.spec.strategy.rolling_update
-    if not is_rolling(deployment) or rolling is None or total == 0:
+    if not is_rolling(deployment) or total == 0:
         return 0
-    missing = math.floor(_share(rolling.max_unavailable, total))
+    missing = math.floor(_share(rolling.max_unavailable, total)) if rolling is not None else 0
     if missing == 0 and max_surge(deployment) == 0:
         return 1
     return min(missing, total)
