@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from kcore.api.decoding import decoder
 from kcore.api.errors import ApiError, BadRequest, Conflict, Invalid
 from kcore.api.field import Path, invalid
 from kcore.api.kind import Kind
@@ -45,12 +46,12 @@ async def update(pipe: Pipeline, req: Request, obj: Any) -> Record:
 
 
 def _again(obj: Any, version: str) -> Any:
-    fresh = msgspec.json.decode(msgspec.json.encode(obj), type=type(obj))
+    fresh = decoder(type(obj))(msgspec.json.encode(obj))
     fill(fresh.metadata, resource_version=version)
     return fresh
 
 
-async def store_update(pipe: Pipeline, req: Request, make: Make, *, uid: str = "") -> Record:
+async def store_update(pipe: Pipeline, req: Request, make: Make, *, uid: str = "", may_create: bool = True) -> Record:
     """Make the new object from the standing one and store it; again where another writer came between.
 
     `uid`: the object that is meant; another of the same name is a conflict.
@@ -62,6 +63,8 @@ async def store_update(pipe: Pipeline, req: Request, make: Make, *, uid: str = "
         if uid and uid != (old.obj.metadata.uid if old else ""):
             raise _other_object(req, uid, old)
         if old is None:
+            if not (may_create and strategy.create_on_update) or req.subresource:
+                raise absent(req)
             return await _create_instead(pipe, strategy, req, make)
         new = make(old)
         try:
@@ -72,8 +75,6 @@ async def store_update(pipe: Pipeline, req: Request, make: Make, *, uid: str = "
 
 async def _create_instead(pipe: Pipeline, strategy: Strategy, req: Request, make: Make) -> Record:
     """An update of an absent object creates it, for the kinds where upstream allows that."""
-    if not strategy.create_on_update or req.subresource:
-        raise absent(req)
     obj = make(None)
     pipe.admission.admit(req, Operation.CREATE, obj, None)
     req.code = 201
