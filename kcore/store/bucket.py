@@ -38,9 +38,12 @@ class Bucket:
         """The oldest revision that can be read, or watched from."""
         return self._history.compacted
 
-    def restore(self, record: Record) -> None:
+    def restore(self, record: Record, *, deleted: bool) -> None:
         """Take over what was written before the history begins."""
-        self._index.put(record)
+        if not deleted:
+            self._index.put(record)
+        elif record.key in self._index:
+            self._index.remove(record.key)
 
     def apply(self, event: Event) -> None:
         if event.type is EventType.DELETED:

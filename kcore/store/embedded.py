@@ -36,6 +36,9 @@ __all__ = ["EmbeddedStore"]
 # The first revision, as etcd has it: an empty store is at 1, because "0" has a meaning of its own in requests.
 FIRST_REVISION = 1
 
+# Stands for all buckets, also those to come, where the log keeps what has been compacted.
+EVERY_BUCKET = ""
+
 # The age of history is measured in so many steps of its window.
 AGE_STEPS = 10
 
@@ -51,6 +54,7 @@ class EmbeddedStore:
         self._window = history
         self._progress = Progress(FIRST_REVISION)
         self._buckets: dict[str, Bucket] = {}
+        self._beginning = FIRST_REVISION
         self._oldest = FIRST_REVISION
         self._pending: dict[str, Event] = {}
         self._group = GroupCommit(log, self._apply, self._pending.clear) if log.durable else None
@@ -84,6 +88,15 @@ class EmbeddedStore:
 
     def watch(self, prefix: str, *, since: int, index: tuple[str, str] | None = None) -> Channel:
         return self._bucket(bucket_of(prefix)).watch(prefix, since, index)
+
+    def compact(self) -> None:
+        """Begin the history anew: what led to the present state can be neither watched nor read back any more."""
+        self._oldest = self._beginning = self.revision
+        for bucket in self._buckets.values():
+            if dropped := bucket.drop_through(self.revision):
+                self._forget(dropped)
+        if self._group is not None:
+            self._group.forget((), {EVERY_BUCKET: self._beginning})
 
     async def commit(self, *ops: Op) -> Sequence[Record]:
         events = self._prepare(ops)
@@ -165,10 +178,11 @@ class EmbeddedStore:
 
     def _recover(self, log: Log) -> None:
         """Fold what the log holds."""
-        for name, revision in log.compacted().items():
-            self._buckets[name] = Bucket(name, self._codec, self._progress, revision)
-            self._oldest = max(self._oldest, revision)
-        self._progress.revision = self._oldest
+        compacted = dict(log.compacted())
+        self._beginning = compacted.pop(EVERY_BUCKET, FIRST_REVISION)
+        for name, revision in compacted.items():
+            self._buckets[name] = Bucket(name, self._codec, self._progress, max(self._beginning, revision))
+        self._progress.revision = self._oldest = max(self._beginning, *compacted.values(), 0)
         for entry in log.entries():
             self._replay(entry)
         for bucket in self._buckets.values():
@@ -188,13 +202,13 @@ class EmbeddedStore:
         self._progress.revision = max(self._progress.revision, entry.revision)
         if entry.revision > bucket.compacted:
             bucket.apply(Event(_type(previous, entry.deleted), record, previous))
-        elif not entry.deleted:
-            bucket.restore(record)
+        else:
+            bucket.restore(record, deleted=entry.deleted)
 
     def _bucket(self, name: str) -> Bucket:
         bucket = self._buckets.get(name)
         if bucket is None:
-            bucket = self._buckets[name] = Bucket(name, self._codec, self._progress)
+            bucket = self._buckets[name] = Bucket(name, self._codec, self._progress, self._beginning)
         return bucket
 
 

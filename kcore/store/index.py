@@ -26,6 +26,9 @@ class Index:
     def __len__(self) -> int:
         return len(self._keys)
 
+    def __contains__(self, key: str) -> bool:
+        return key in self._records
+
     def get(self, key: str) -> Record | None:
         return self._records.get(key)
 

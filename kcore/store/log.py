@@ -29,7 +29,7 @@ class Log(Protocol):
     """Whether `write` is worth waiting for; if not, it is never called."""
 
     def compacted(self) -> Mapping[str, int]:
-        """Per bucket, the oldest revision from which its events are complete (buckets without one: all are)."""
+        """Per bucket, the oldest revision from which its events are complete: what `forget` was last told."""
 
     def entries(self) -> Iterable[Entry]:
         """Everything kept, in revision order: folded, it gives the current state and the recent history."""

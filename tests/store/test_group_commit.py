@@ -26,12 +26,14 @@ class GatedLog:
         self.failure: Exception | None = None
         self.batches: list[list[int]] = []
         self.closed = False
+        self.compacted_revision = 0
+        self.kept: list[Entry] = []
 
     def compacted(self) -> Mapping[str, int]:
-        return {}
+        return {"pods": self.compacted_revision}
 
     def entries(self) -> Iterable[Entry]:
-        return ()
+        return self.kept
 
     def write(self, events: Sequence[Event]) -> None:
         assert self.gate.wait(10)
@@ -188,6 +190,23 @@ async def test_commit_changes_a_key_only_once(store: EmbeddedStore) -> None:
 async def test_empty_commit_is_refused(store: EmbeddedStore) -> None:
     with pytest.raises(ValueError, match="at least one"):
         await store.commit()
+
+
+def test_entries_that_were_not_forgotten_in_time_do_no_harm(log: GatedLog) -> None:
+    log.compacted_revision = 5
+    log.kept = [
+        Entry(2, "pods/a/gone", False, b"{}"),
+        Entry(3, "pods/a/x", False, b"{}"),
+        Entry(4, "pods/a/gone", True, b"{}"),
+        Entry(5, "pods/a/x", False, b"{}"),
+        Entry(6, "pods/a/y", False, b"{}"),
+    ]
+    store = EmbeddedStore(TreeCodec(), log)
+    assert [(record.key, record.revision) for record in store.range("pods/").records] == [
+        ("pods/a/x", 5),
+        ("pods/a/y", 6),
+    ]
+    assert [event.revision for event in store.watch("pods/", since=5).take_nowait()] == [6]
 
 
 async def test_stopping_finishes_what_was_begun_and_then_refuses(log: GatedLog) -> None:

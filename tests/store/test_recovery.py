@@ -126,6 +126,26 @@ async def test_revision_does_not_go_back_when_its_objects_and_history_are_gone(t
             again.watch("pods/", since=2)
 
 
+async def test_compacted_store_begins_its_history_anew_and_remembers_that(tmp_path: Path) -> None:
+    store = EmbeddedStore(TreeCodec(), SqliteLog(tmp_path))
+    async with running(store):
+        await store.commit(put("pods/a/x"))
+        await store.commit(put("pods/a/x"))
+        store.compact()
+        await store.commit(put("pods/a/y"))
+    again = EmbeddedStore(TreeCodec(), SqliteLog(tmp_path))
+    async with running(again):
+        for present in (store, again):
+            assert present.oldest_revision == 3
+            for prefix in ("pods/", "jobs/"):
+                with pytest.raises(Compacted):
+                    present.watch(prefix, since=2)
+                with pytest.raises(Compacted):
+                    present.range(prefix, at=2)
+            assert [event.revision for event in present.watch("pods/", since=3).take_nowait()] == [4]
+            assert [record.revision for record in present.range("pods/", at=3).records] == [3]
+
+
 async def test_compaction_leaves_the_state_and_the_history_and_nothing_else(tmp_path: Path) -> None:
     store = EmbeddedStore(TreeCodec(), SqliteLog(tmp_path), history=Window(events=8))
     async with running(store):
