@@ -118,8 +118,11 @@ class Cluster:
     async def _run_services(self, task_status: TaskStatus[None]) -> None:
         async with anyio.create_task_group() as tasks:
             await tasks.start(self._server.run)
+            first_start = self._store.revision == self._store.oldest_revision
             for name in SYSTEM_NAMESPACES:
                 await ensure_namespace(self.client, name)
+            if first_start:
+                self._store.compact()  # as upstream, no watch begins before the server was set up
             for service in self._services():
                 await tasks.start(service.run)
             self._write_kubeconfig()
