@@ -152,21 +152,22 @@ class OwnerReference(Struct):
 
 
 class ObjectMeta(Struct):
+    # In Go's order: messages that show an object show its metadata so.
     name: str = ""
-    namespace: str = ""
-    annotations: Mapping[str, str] = {}
-    creation_timestamp: Time | None = None
-    deletion_grace_period_seconds: Int64 | None = None
-    deletion_timestamp: Time | None = None
-    finalizers: Annotated[tuple[str, ...], LIST_SET, Patch("merge")] = ()
     generate_name: str = ""
-    generation: Int64 = 0
-    labels: Mapping[str, str] = {}
-    managed_fields: Annotated[tuple[ManagedFieldsEntry, ...], LIST_ATOMIC] = ()
-    owner_references: Annotated[tuple[OwnerReference, ...], ListMap("uid"), Patch("merge", key="uid")] = ()
-    resource_version: str = ""
+    namespace: str = ""
     self_link: str = ""
     uid: str = ""
+    resource_version: str = ""
+    generation: Int64 = 0
+    creation_timestamp: Time | None = None
+    deletion_timestamp: Time | None = None
+    deletion_grace_period_seconds: Int64 | None = None
+    labels: Mapping[str, str] = {}
+    annotations: Mapping[str, str] = {}
+    owner_references: Annotated[tuple[OwnerReference, ...], ListMap("uid"), Patch("merge", key="uid")] = ()
+    finalizers: Annotated[tuple[str, ...], LIST_SET, Patch("merge")] = ()
+    managed_fields: Annotated[tuple[ManagedFieldsEntry, ...], LIST_ATOMIC] = ()
 
 
 class StatusCause(Struct):

@@ -94,8 +94,26 @@ def metadata_errors(metadata: ObjectMeta, namespaced: bool, name_rule: NameCheck
     return errors
 
 
-def metadata_update_errors(new: ObjectMeta, old: ObjectMeta) -> list[FieldError]:
-    """Broken rules of a changed object's metadata, after `settle_update`."""
+def metadata_update_errors(new: ObjectMeta, old: ObjectMeta, namespaced: bool) -> list[FieldError]:
+    """Broken rules of a changed object's metadata, after `settle_update`.
+
+    Upstream looks twice at the whole and twice at the change: once for every kind and once in each kind's own rules.
+    The causes of its answer show it.
+    """
+    update = _change_errors(new, old)
+    if (
+        new.labels == old.labels
+        and new.annotations == old.annotations
+        and new.owner_references == old.owner_references
+        and new.finalizers == old.finalizers
+    ):
+        return [*update, *update]
+    whole = metadata_errors(new, namespaced, names.path_segment_name)
+    update += _common_errors(new)
+    return [*whole, *update, *update, *whole]
+
+
+def _change_errors(new: ObjectMeta, old: ObjectMeta) -> list[FieldError]:
     errors: list[FieldError] = []
     if old.deletion_timestamp and (added := [f for f in new.finalizers if f not in old.finalizers]):
         listed = ", ".join(json.dumps(f) for f in sorted(set(added)))
@@ -112,10 +130,6 @@ def metadata_update_errors(new: ObjectMeta, old: ObjectMeta) -> list[FieldError]
         value = getattr(new, attribute)
         if value != getattr(old, attribute):
             errors.append(invalid(METADATA / wire, value, "field is immutable"))
-    if new.finalizers != old.finalizers:
-        errors += _finalizer_errors(new.finalizers)
-    if new.labels != old.labels or new.annotations != old.annotations or new.owner_references != old.owner_references:
-        errors += _common_errors(new)
     return errors
 
 

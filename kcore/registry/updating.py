@@ -107,14 +107,13 @@ async def _store(pipe: Pipeline, strategy: Strategy, req: Request, new: Any, old
 
 
 def _validate(strategy: Strategy, req: Request, new: Any, old: Any) -> None:
-    # Upstream checks the metadata twice: once for every kind and once in each kind's own rules.
-    common = metadata_update_errors(new.metadata, old.metadata)
+    common = metadata_update_errors(new.metadata, old.metadata, req.kind.namespaced)
     if req.subresource:
         particular = strategy.validate_status_update(req, new, old)
     else:
         particular = strategy.validate_update(req, new, old)
     if common or particular:
-        refuse(req, new.metadata.name, (*common, *common, *particular))
+        refuse(req, new.metadata.name, (*common, *particular))
 
 
 async def _put(pipe: Pipeline, strategy: Strategy, req: Request, new: Any, old: Record) -> Record:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
+from kcore.api.core_v1 import Binding, Pod
 from kcore.api.errors import ApiError, NotImplementedByServer
 from kcore.api.kind import Kind
 from kcore.api.meta_v1 import DeleteOptions
@@ -76,7 +78,11 @@ class Registry:
     async def create(self, req: Request, obj: Any) -> Answer:
         """Store a new object; or, with `req.subresource`, do what its body (Binding, Eviction, ...) asks for."""
         if not req.subresource:
-            return await create(self._pipe, req, obj)
+            if req.kind.type is Binding:  # the old way to bind a pod
+                pods = self.scheme.of(Pod)
+                req = replace(req, kind=pods, subresource="binding", name=obj.metadata.name)
+            else:
+                return await create(self._pipe, req, obj)
         action = CREATIONS.get((req.kind.group_resource, req.subresource))
         if action is None:
             raise _absent(req)
