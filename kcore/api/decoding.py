@@ -9,7 +9,6 @@ collected, and what does not fit is said in Go's words.
 from __future__ import annotations
 
 import base64
-import binascii
 import re
 from collections.abc import Callable, Mapping
 from functools import cache
@@ -39,11 +38,9 @@ class Decoded(NamedTuple):
     findings: tuple[str, ...] = ()
 
 
-def decode_json(type_: type[Struct], body: bytes, *, strict: bool = True) -> Decoded:
-    """Decode a client's document. Raises DecodeError. Without `strict` nobody asks for findings."""
+def decode_json(type_: type[Struct], body: bytes) -> Decoded:
+    """Decode a client's document. Raises DecodeError."""
     try:
-        if not strict:
-            return Decoded(_fast(type_)(body))
         tree = _any(body)
         if not _may_repeat_keys(body, tree):
             return Decoded(msgspec.convert(tree, type_))
@@ -73,9 +70,18 @@ def decode_unstructured(type_: type[Struct], tree: Any) -> Decoded:
         return Decoded(decoded.obj, tuple(sorted(decoded.findings)))
 
 
-@cache
 def decoder(type_: type[T]) -> Callable[[bytes], T]:
     """How documents that the API itself has written become objects again."""
+    found = _decoders.get(type_)
+    if found is None:
+        found = _decoders[type_] = _new_decoder(type_)
+    return found
+
+
+_decoders: dict[type[Any], Callable[[bytes], Any]] = {}
+
+
+def _new_decoder(type_: type[T]) -> Callable[[bytes], T]:
     fast = _fast(type_)
 
     def decode(data: bytes) -> T:
@@ -372,29 +378,53 @@ def _base64(walker: _Walker, shape: Shape, value: Any) -> str:
         raise _Misfit(str(e)) from None
 
 
-_NOT_BASE64 = re.compile(r"[^A-Za-z0-9+/]")
+_BASE64 = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/")
+_LINE_ENDS = b"\r\n"
 
 
 def _canonical_base64(text: str) -> str:
-    """Decoded and encoded again. Line ends are skipped; the error names the byte, as Go's CorruptInputError does."""
-    data = text.replace("\r", "").replace("\n", "")
-    body = data.rstrip("=")
-    bad = _NOT_BASE64.search(body)
-    if bad is None:
-        if len(body) % 4 != 1 and len(data) % 4 == 0 and len(data) - len(body) <= 2:
-            try:
-                return base64.b64encode(base64.b64decode(data)).decode()
-            except binascii.Error:
-                pass
-        at = len(data)
-    else:
-        at = bad.start()
-    # Go counts the bytes of the text as it came, line ends included.
-    raw, seen = 0, 0
-    while raw < len(text) and seen < at:
-        seen += text[raw] not in "\r\n"
-        raw += 1
-    raise ValueError(f"illegal base64 data at input byte {len(text[:raw].encode())}")
+    """Decoded and encoded again; line ends are skipped."""
+    data = text.encode("utf-8", "surrogatepass")
+    at = _corrupt_at(data)
+    if at is not None:
+        raise ValueError(f"illegal base64 data at input byte {at}")
+    return base64.b64encode(base64.b64decode(data)).decode()
+
+
+def _corrupt_at(data: bytes) -> int | None:
+    """The byte that Go's decoder stops at: the first that is wrong, or where the last group of four began."""
+    at = digits = 0
+    while at < len(data):
+        char = data[at]
+        at += 1
+        if char in _BASE64:
+            digits = (digits + 1) % 4
+        elif char == ord("="):
+            return _bad_padding_at(data, at, digits)
+        elif char not in _LINE_ENDS:
+            return at - 1
+    return at - digits if digits else None
+
+
+def _bad_padding_at(data: bytes, at: int, digits: int) -> int | None:
+    """What is wrong at or after the first `=`, which stands before `at`."""
+    if digits < 2:
+        return at - 1
+    if digits == 2:
+        at = _skip_line_ends(data, at)
+        if at == len(data):
+            return at
+        if data[at] != ord("="):
+            return at - 1
+        at += 1
+    at = _skip_line_ends(data, at)
+    return at if at < len(data) else None
+
+
+def _skip_line_ends(data: bytes, at: int) -> int:
+    while at < len(data) and data[at] in _LINE_ENDS:
+        at += 1
+    return at
 
 
 def _time(walker: _Walker, shape: Shape, value: Any) -> str | None:

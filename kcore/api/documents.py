@@ -71,7 +71,7 @@ def decode_document(
             tree, repeated = parse_yaml(body)
             decoded = decode_tree(expected.type, tree)
         else:
-            decoded = decode_json(expected.type, body, strict=field_validation != "Ignore")
+            decoded = decode_json(expected.type, body)
     except YAMLSyntaxError as e:
         raise _unrecognized(expected, body, str(e)) from None
     except DecodeError as e:

@@ -59,7 +59,10 @@ def test_value_of_wrong_type_is_named_with_its_place(type_: type[Struct], docume
     ("type_", "document", "message"),
     [
         (Secret, {"data": {"a": "!"}}, "illegal base64 data at input byte 0"),
-        (Secret, {"data": {"a": "YQ"}}, "illegal base64 data at input byte 2"),
+        (Secret, {"data": {"a": "YQ=a"}}, "illegal base64 data at input byte 2"),
+        (Secret, {"data": {"a": "YWJjYQ="}}, "illegal base64 data at input byte 7"),
+        (Secret, {"data": {"a": "YWJj\nYQ"}}, "illegal base64 data at input byte 5"),
+        (Secret, {"data": {"a": "YQ"}}, "illegal base64 data at input byte 0"),
         (
             Pod,
             {"spec": {"overhead": {"cpu": "1x"}}},
