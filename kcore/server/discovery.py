@@ -38,7 +38,7 @@ class Discovery:
         found = self._aggregated.get(path)
         if found is None and path in ("/api", "/apis"):
             body = msgspec.json.encode(aggregate(self._scheme, core=path == "/api"))
-            found = self._aggregated[path] = body, f'"{hashlib.sha512(body).hexdigest().upper()}"'
+            found = self._aggregated[path] = body, hashlib.sha512(body).hexdigest().upper()
         return found
 
     def serves_group(self, group: str) -> bool:

@@ -21,15 +21,17 @@ from kcore.server.discovery import Discovery
 from kcore.server.errors import error_reply, method_not_allowed, page_not_found
 from kcore.server.health import Health
 from kcore.server.negotiation import negotiate_discovery
+from kcore.server.openapi import OpenApi
 from kcore.server.query import Query, parse_query
 from kcore.server.resources import Call, Resources
-from kcore.server.response import Reply, header
-from kcore.server.version import version_document
+from kcore.server.response import JSON_TYPE, TEXT_TYPE, Reply, header
+from kcore.server.version import GIT_VERSION, version_document
 from kcore.server.views import encode
 
 __all__ = ["Door"]
 
 _AGGREGATED_TYPE = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
+_OPENAPI_V2_PROTOBUF = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"
 _VARY = header("Vary", "Accept")
 
 
@@ -45,6 +47,7 @@ class Door:
         self._health = health
         self._resources = Resources(registry, chance)
         self._version = version_document()
+        self._openapi = OpenApi(registry.scheme, GIT_VERSION)
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         try:
@@ -80,6 +83,8 @@ class Door:
             return self._discover(request, path)
         if path == "/version":
             return Reply(200, self._version)
+        if root == "openapi":
+            return await self._describe(request, path)
         return page_not_found()
 
     def _discover(self, request: web.BaseRequest, path: str) -> Reply:
@@ -95,11 +100,28 @@ class Door:
         representation = negotiate_discovery(request.headers.get("Accept", ""), aggregated is not None)
         if not representation.form or aggregated is None:
             return Reply(200, encode(document, representation), representation.media_type, _VARY)
-        body, etag = aggregated
-        headers = _VARY + header("ETag", etag)
-        if request.headers.get("If-None-Match") == etag:
-            return Reply(304, b"", "", headers)
-        return Reply(200, body, _AGGREGATED_TYPE, headers)
+        return _tagged(request, *aggregated, _AGGREGATED_TYPE)
+
+    async def _describe(self, request: web.BaseRequest, path: str) -> Reply:
+        """OpenAPI. The third version's documents are asked for with their hash, so they may be cached for ever."""
+        if path == "/openapi/v2":
+            protobuf = "protobuf" in request.headers.get("Accept", "")
+            document = await (self._openapi.v2_protobuf() if protobuf else self._openapi.v2())
+            return _tagged(request, document.body, document.etag, _OPENAPI_V2_PROTOBUF if protobuf else JSON_TYPE)
+        if path == "/openapi/v3":
+            return Reply(200, await self._openapi.v3_index(), TEXT_TYPE, _VARY)
+        found = await self._openapi.v3(path.removeprefix("/openapi/v3/"))
+        if found is None:
+            return Reply(404, b"", "")
+        return _tagged(request, found.body, found.etag, JSON_TYPE)
+
+
+def _tagged(request: web.BaseRequest, body: bytes, etag: str, content_type: str) -> Reply:
+    """A document with its ETag, or word that the client has it already."""
+    headers = _VARY + header("ETag", f'"{etag}"')
+    if request.headers.get("If-None-Match") == f'"{etag}"':
+        return Reply(304, b"", "", headers)
+    return Reply(200, body, content_type, headers)
 
 
 def _path_verb(method: str) -> str:

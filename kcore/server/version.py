@@ -6,9 +6,10 @@ import platform
 
 import msgspec
 
-__all__ = ["MAJOR", "MINOR", "version_document"]
+__all__ = ["GIT_VERSION", "MAJOR", "MINOR", "version_document"]
 
 MAJOR, MINOR, PATCH = 1, 36, 2
+GIT_VERSION = f"v{MAJOR}.{MINOR}.{PATCH}+kcore"
 
 
 def version_document() -> bytes:
@@ -21,7 +22,7 @@ def version_document() -> bytes:
         "emulationMinor": f"{MINOR}",
         "minCompatibilityMajor": f"{MAJOR}",
         "minCompatibilityMinor": f"{MINOR - 1}",
-        "gitVersion": f"v{MAJOR}.{MINOR}.{PATCH}+kcore",
+        "gitVersion": GIT_VERSION,
         "gitCommit": "",
         "gitTreeState": "clean",
         "buildDate": "2026-01-01T00:00:00Z",

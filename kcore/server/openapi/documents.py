@@ -1,0 +1,192 @@
+"""The documents, rendered off the loop when first asked for and kept until the scheme changes."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from typing import Any, NamedTuple
+
+import msgspec
+
+from kcore.api.kind import GroupVersion, Kind
+from kcore.api.meta_v1 import DeleteOptions, Status
+from kcore.api.schema import TypeMeta
+from kcore.api.scheme import Scheme
+from kcore.server.body import expected_body
+from kcore.server.openapi.operations import PATCH_TYPES, Operation, operations
+from kcore.server.openapi.schemas import definitions
+from kcore.server.openapi.v2_protobuf import encode_v2
+
+__all__ = ["OpenApi"]
+
+_PATCH = "io.k8s.apimachinery.pkg.apis.meta.v1.Patch"
+_MEDIA_TYPES = ("application/json", "application/yaml")
+_FLAGS = ("allowWatchBookmarks", "force", "orphanDependents", "sendInitialEvents", "watch")
+_NUMBERS = ("gracePeriodSeconds", "limit", "timeoutSeconds")
+
+
+class Rendered(NamedTuple):
+    body: bytes
+    etag: str
+
+
+class OpenApi:
+    """Version 2 in JSON and protobuf; version 3 as an index and one document a group and version."""
+
+    def __init__(self, scheme: Scheme, version: str) -> None:
+        self._scheme = scheme
+        self._version = version
+        self._generation = -1
+        self._rendered: dict[str, asyncio.Future[Rendered]] = {}
+
+    async def v2(self) -> Rendered:
+        return await self._once("v2", self._render_v2)
+
+    async def v2_protobuf(self) -> Rendered:
+        return await self._once("v2 in protobuf", self._render_v2_protobuf)
+
+    async def v3(self, path: str) -> Rendered | None:
+        """The document of `api/v1`, `apis/apps/v1`, ...; None where no such group and version is served."""
+        for version in self._scheme.group_versions():
+            if path == _relative(version):
+                return await self._once(path, partial(self._render_v3, version))
+        return None
+
+    async def v3_index(self) -> bytes:
+        """Where the documents are, with a hash each so that they can be cached for ever."""
+        paths = {}
+        for version in self._scheme.group_versions():
+            path = _relative(version)
+            document = await self.v3(path)
+            assert document is not None
+            paths[path] = {"serverRelativeURL": f"/openapi/v3/{path}?hash={document.etag}"}
+        return msgspec.json.encode({"paths": paths})
+
+    async def _once(self, key: str, render: Callable[[], bytes]) -> Rendered:
+        """Render in a thread; who asks meanwhile waits for the same rendering."""
+        if self._generation != self._scheme.generation:
+            self._generation = self._scheme.generation
+            self._rendered = {}
+        found = self._rendered.get(key)
+        if found is None:
+            found = self._rendered[key] = asyncio.ensure_future(asyncio.to_thread(_hashed, render))
+        return await asyncio.shield(found)
+
+    def _kinds(self, version: GroupVersion | None = None) -> list[Kind]:
+        return [kind for kind in tuple(self._scheme) if version is None or kind.group_version == version]
+
+    def _render_v2(self) -> bytes:
+        return msgspec.json.encode(self._v2_tree())
+
+    def _render_v2_protobuf(self) -> bytes:
+        return encode_v2(self._v2_tree())
+
+    def _v2_tree(self) -> dict[str, Any]:
+        kinds = self._kinds()
+        prefix = "#/definitions/"
+        return {
+            "swagger": "2.0",
+            "info": {"title": "Kubernetes", "version": self._version},
+            "paths": _paths(kinds, lambda operation: _v2_operation(operation, prefix)),
+            "definitions": _with_patch(definitions(kinds, _bodies(kinds), prefix)),
+        }
+
+    def _render_v3(self, version: GroupVersion) -> bytes:
+        kinds = self._kinds(version)
+        prefix = "#/components/schemas/"
+        document = {
+            "openapi": "3.0.0",
+            "info": {"title": "Kubernetes", "version": self._version},
+            "paths": _paths(kinds, lambda operation: _v3_operation(operation, prefix)),
+            "components": {"schemas": _with_patch(definitions(kinds, _bodies(kinds), prefix))},
+        }
+        return msgspec.json.encode(document)
+
+
+def _relative(version: GroupVersion) -> str:
+    return f"apis/{version}" if version.group else f"api/{version}"
+
+
+def _hashed(render: Callable[[], bytes]) -> Rendered:
+    body = render()
+    return Rendered(body, hashlib.sha512(body).hexdigest().upper())
+
+
+def _bodies(kinds: Iterable[Kind]) -> Sequence[tuple[type[TypeMeta], str, str]]:
+    """What is sent or answered besides the kinds themselves."""
+    found: dict[tuple[type[TypeMeta], str, str], None] = {}
+    for kind in kinds:
+        found[DeleteOptions, kind.group, kind.version] = None
+        found[Status, "", "v1"] = None
+        for subresource in kind.subresources:
+            if subresource.kind != kind.name and not subresource.kind.endswith("Options"):
+                found[expected_body(kind, subresource.name)] = None
+    of_kinds = {kind.type for kind in kinds}
+    return [body for body in found if body[0] not in of_kinds]
+
+
+def _with_patch(found: dict[str, Any]) -> dict[str, Any]:
+    return {**found, _PATCH: {"type": "object"}}
+
+
+def _paths(kinds: Iterable[Kind], describe: Callable[[Operation], dict[str, Any]]) -> dict[str, Any]:
+    paths: dict[str, Any] = {}
+    for kind in kinds:
+        for operation in operations(kind):
+            paths.setdefault(operation.path, {})[operation.method] = describe(operation)
+    return dict(sorted(paths.items()))
+
+
+def _common(operation: Operation) -> dict[str, Any]:
+    tag = f"{operation.group.partition('.')[0] or 'core'}_{operation.version}"
+    gvk = {"group": operation.group, "version": operation.version, "kind": operation.kind}
+    return {
+        "tags": [tag],
+        "operationId": operation.id,
+        "x-kubernetes-action": operation.action,
+        "x-kubernetes-group-version-kind": gvk,
+    }
+
+
+def _type_of(parameter: str) -> str:
+    return "boolean" if parameter in _FLAGS else "integer" if parameter in _NUMBERS else "string"
+
+
+def _v2_operation(operation: Operation, prefix: str) -> dict[str, Any]:
+    parameters: list[dict[str, Any]] = [
+        {"in": "path", "name": name, "required": True, "type": "string"} for name in operation.parameters
+    ]
+    parameters += [{"in": "query", "name": name, "type": _type_of(name)} for name in operation.query]
+    if operation.body:
+        required = operation.method != "delete"
+        body = {"in": "body", "name": "body", "schema": {"$ref": prefix + operation.body}}
+        parameters.append({**body, "required": True} if required else body)
+    answer = {"description": "OK", "schema": {"$ref": prefix + operation.answer}}
+    return {
+        **_common(operation),
+        "consumes": list(PATCH_TYPES if operation.method == "patch" else ("*/*",)),
+        "produces": list(_MEDIA_TYPES),
+        "parameters": parameters,
+        "responses": {str(code): answer for code in operation.codes},
+    }
+
+
+def _v3_operation(operation: Operation, prefix: str) -> dict[str, Any]:
+    parameters: list[dict[str, Any]] = [
+        {"in": "path", "name": name, "required": True, "schema": {"type": "string"}} for name in operation.parameters
+    ]
+    parameters += [{"in": "query", "name": name, "schema": {"type": _type_of(name)}} for name in operation.query]
+    answer = {"schema": {"$ref": prefix + operation.answer}}
+    content = dict.fromkeys(_MEDIA_TYPES, answer)
+    described: dict[str, Any] = {
+        **_common(operation),
+        "parameters": parameters,
+        "responses": {str(code): {"description": "OK", "content": content} for code in operation.codes},
+    }
+    if operation.body:
+        accepted = PATCH_TYPES if operation.method == "patch" else ("*/*",)
+        schema = {"schema": {"$ref": prefix + operation.body}}
+        described["requestBody"] = {"content": dict.fromkeys(accepted, schema)}
+    return described
