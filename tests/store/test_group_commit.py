@@ -23,7 +23,8 @@ class GatedLog:
     def __init__(self) -> None:
         self.gate = threading.Event()
         self.gate.set()
-        self.failure: Exception | None = None
+        self.stepwise = False
+        self.failures: list[Exception] = []
         self.batches: list[list[int]] = []
         self.closed = False
         self.compacted_revision = 0
@@ -37,8 +38,10 @@ class GatedLog:
 
     def write(self, events: Sequence[Event]) -> None:
         assert self.gate.wait(10)
-        if self.failure is not None:
-            raise self.failure
+        if self.stepwise:
+            self.gate.clear()
+        if self.failures:
+            raise self.failures.pop(0)
         self.batches.append([event.revision for event in events])
 
     def forget(self, dropped: Sequence[Event], compacted: Mapping[str, int]) -> None: ...
@@ -124,9 +127,25 @@ async def test_commits_of_one_turn_and_those_during_a_flush_share_a_batch(store:
     assert log.batches == [[2, 3, 4], [5, 6, 7]]
 
 
+async def test_head_stays_ahead_while_an_older_batch_lands(store: EmbeddedStore, log: GatedLog) -> None:
+    log.gate.clear()
+    log.stepwise = True
+    first = asyncio.create_task(store.commit(put("pods/a/x")))
+    await turns()
+    second = asyncio.create_task(store.commit(delete("pods/a/x")))
+    await turns()
+    log.gate.set()
+    await first
+    assert store.get("pods/a/x") is not None
+    assert store.head("pods/a/x") is None
+    log.gate.set()
+    await second
+    assert store.get("pods/a/x") is None
+
+
 async def test_failed_batch_takes_along_what_was_built_on_it(store: EmbeddedStore, log: GatedLog) -> None:
     await store.commit(put("pods/a/x"))
-    log.failure = StoreUnavailable("the disk is full")
+    log.failures = [StoreUnavailable("the disk is full")]
     log.gate.clear()
     first = asyncio.create_task(store.commit(put("pods/a/x", expected=2)))
     await turns()
@@ -144,20 +163,18 @@ async def test_failed_batch_takes_along_what_was_built_on_it(store: EmbeddedStor
 async def test_writes_resume_when_the_disk_does_and_revisions_are_not_used_again(
     store: EmbeddedStore, log: GatedLog
 ) -> None:
-    log.failure = StoreUnavailable("the disk is full")
+    log.failures = [StoreUnavailable("the disk is full")]
     with pytest.raises(StoreUnavailable):
         await store.commit(put("pods/a/x"))
-    log.failure = None
     (record,) = await store.commit(put("pods/a/x", expected=0))
     assert record.revision == 3
     assert store.get("pods/a/x") == record
 
 
 async def test_unforeseen_failure_reaches_the_callers_too(store: EmbeddedStore, log: GatedLog) -> None:
-    log.failure = MemoryError()
+    log.failures = [MemoryError()]
     with pytest.raises(StoreUnavailable, match="MemoryError"):
         await store.commit(put("pods/a/x"))
-    log.failure = None
     assert await store.commit(put("pods/a/x"))
 
 

@@ -71,10 +71,13 @@ async def test_later_watcher_of_a_namespace_may_begin_earlier(store: EmbeddedSto
     for name in "uvw":
         await store.commit(put(f"pods/a/{name}"))
     late = store.watch("pods/a/", since=3)
+    assert [revision for *_, revision in shown(late.take_nowait())] == [4]
     early = store.watch("pods/a/", since=1)
+    await store.commit(put("jobs/a/x"))
+    assert late.revision == 5
     await store.commit(put("pods/a/x"))
-    assert [revision for *_, revision in shown(late.take_nowait())] == [4, 5]
-    assert [revision for *_, revision in shown(early.take_nowait())] == [2, 3, 4, 5]
+    assert [revision for *_, revision in shown(late.take_nowait())] == [6]
+    assert [revision for *_, revision in shown(early.take_nowait())] == [2, 3, 4, 6]
 
 
 async def test_readers_at_the_same_place_share_one_batch(store: EmbeddedStore) -> None:
@@ -86,8 +89,9 @@ async def test_readers_at_the_same_place_share_one_batch(store: EmbeddedStore) -
 
 async def test_watch_from_the_future_waits_for_it(store: EmbeddedStore) -> None:
     channels = [store.watch(prefix, since=3) for prefix in ("pods/", "pods/a/")]
+    await store.commit(put("pods/a/x"))
     beside = store.watch("pods/a/", since=1)
-    for name in "xyz":
+    for name in "yz":
         await store.commit(put(f"pods/a/{name}"))
     assert [shown(channel.take_nowait()) for channel in channels] == [[("ADDED", "pods/a/z", 4)]] * 2
     assert len(beside.take_nowait()) == 3
