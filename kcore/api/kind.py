@@ -69,6 +69,8 @@ class Kind:
     verbs: tuple[str, ...] = field(default=STANDARD_VERBS, compare=False)
     subresources: tuple[Subresource, ...] = field(default=(), compare=False)
     list_name: str = field(default="", compare=False)
+    deprecation: str = field(default="", compare=False)
+    """The warning that comes with every answer; empty: the kind is not deprecated."""
 
     @cached_property
     def api_version(self) -> str:
@@ -120,6 +122,7 @@ def resource(
     namespaced: bool = True,
     verbs: Sequence[str] = STANDARD_VERBS,
     subresources: Sequence[Subresource] = (),
+    deprecation: str = "",
 ) -> Kind:
     """A row of the table of built-in kinds; `group` gives it its group and version."""
     name = type_.__name__
@@ -135,4 +138,5 @@ def resource(
         namespaced=namespaced,
         verbs=tuple(verbs),
         subresources=tuple(subresources),
+        deprecation=deprecation,
     )

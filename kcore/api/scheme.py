@@ -60,9 +60,15 @@ BUILT_IN: tuple[Kind, ...] = (
                 "get",
                 "list",
             ),
+            deprecation="v1 ComponentStatus is deprecated in v1.19+",
         ),
         resource(core_v1.ConfigMap, "configmaps", short_names=("cm",)),
-        resource(core_v1.Endpoints, "endpoints", short_names=("ep",)),
+        resource(
+            core_v1.Endpoints,
+            "endpoints",
+            short_names=("ep",),
+            deprecation="v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice",
+        ),
         resource(core_v1.Event, "events", short_names=("ev",)),
         resource(core_v1.LimitRange, "limitranges", short_names=("limits",)),
         resource(

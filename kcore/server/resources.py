@@ -7,7 +7,7 @@ from typing import NamedTuple
 from aiohttp import web
 
 from kcore.api.documents import Expected, decode_document
-from kcore.api.errors import Invalid, NotFound, NotImplementedByServer
+from kcore.api.errors import ApiError, Invalid, NotFound, NotImplementedByServer
 from kcore.api.kind import Kind
 from kcore.api.meta_v1 import DeleteOptions
 from kcore.kit.clock import Chance
@@ -15,7 +15,7 @@ from kcore.registry.request import ListOptions, PatchType, Request, User
 from kcore.registry.verbs import Registry
 from kcore.server.address import Address
 from kcore.server.body import expected_body, media_type, read_body, read_document
-from kcore.server.errors import method_not_allowed, unsupported_patch
+from kcore.server.errors import error_reply, method_not_allowed, unsupported_patch
 from kcore.server.negotiation import PLAIN, Representation, negotiate, negotiate_watch
 from kcore.server.query import Query, delete_options, dry_run_errors, list_options, write_options
 from kcore.server.response import Reply, warning
@@ -51,6 +51,14 @@ class Resources:
     async def answer(self, call: Call) -> web.StreamResponse:
         """Raises ApiError."""
         kind = self._kind(call)
+        try:
+            return await self._answer(kind, call)
+        except ApiError as error:
+            if not kind.deprecation:
+                raise
+            return error_reply(error, warning(kind.deprecation))
+
+    async def _answer(self, kind: Kind, call: Call) -> web.StreamResponse:
         verb = call.verb
         if verb == "get":
             return self._get(kind, call)
@@ -183,7 +191,10 @@ class Resources:
     @staticmethod
     def _request(kind: Kind, call: Call) -> Request:
         address = call.address
-        return Request(call.verb, kind, address.namespace, address.name, call.user, address.subresource)
+        req = Request(call.verb, kind, address.namespace, address.name, call.user, address.subresource)
+        if kind.deprecation:
+            req.warnings.append(kind.deprecation)
+        return req
 
 
 def _across_namespaces(kind: Kind, call: Call) -> Kind:
