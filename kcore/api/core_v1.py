@@ -697,14 +697,14 @@ class TypedLocalObjectReference(Struct):
     __map_type__: ClassVar[str] = "atomic"
 
     name: str = field(default_factory=empty)
-    api_group: str | None = None
+    api_group: str | None = field(default_factory=null)
     kind: str = field(default_factory=empty)
 
 
 class TypedObjectReference(Struct):
     name: str = field(default_factory=empty)
     namespace: str | None = None
-    api_group: str | None = None
+    api_group: str | None = field(default_factory=null)
     kind: str = field(default_factory=empty)
 
 

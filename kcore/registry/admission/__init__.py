@@ -6,11 +6,13 @@ from kcore.registry.admission.default_toleration_seconds import DefaultToleratio
 from kcore.registry.admission.namespace_lifecycle import NamespaceLifecycle
 from kcore.registry.admission.plugin import Chain, Operation, Plugin
 from kcore.registry.admission.priority import Priority
+from kcore.registry.admission.taint_nodes_by_condition import TaintNodesByCondition
 
 __all__ = ["PLUGINS", "Chain", "Operation", "Plugin"]
 
 PLUGINS: tuple[type[Plugin], ...] = (
     NamespaceLifecycle,
+    TaintNodesByCondition,
     DefaultTolerationSeconds,
     Priority,
 )

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from msgspec.structs import replace
 
+from kcore.api import events_v1
 from kcore.api.core_v1 import (
     ConfigMap,
     Event,
@@ -19,6 +21,8 @@ from kcore.api.core_v1 import (
     Secret,
     ServiceAccount,
 )
+from kcore.api.errors import Invalid
+from kcore.api.field import FieldError
 from kcore.api.names import dns1123_label
 from kcore.api.schema import fill
 from kcore.api.timestamp import format_seconds
@@ -30,6 +34,7 @@ from kcore.registry.defaults.persistent_volumes import (
     default_persistent_volume_claim,
     settle_data_source,
 )
+from kcore.registry.event_views import as_core, as_events_v1
 from kcore.registry.request import Request
 from kcore.registry.strategies.ruled import Ruled, Rules
 from kcore.registry.validation.config import (
@@ -40,7 +45,12 @@ from kcore.registry.validation.config import (
     validate_secret,
     validate_secret_update,
 )
-from kcore.registry.validation.events import validate_event, validate_event_update
+from kcore.registry.validation.events import (
+    validate_event,
+    validate_event_update,
+    validate_events_v1,
+    validate_events_v1_update,
+)
 from kcore.registry.validation.limits import (
     validate_limit_range,
     validate_resource_quota,
@@ -152,6 +162,51 @@ class EventStrategy(Ruled):
     rules = Rules(create=validate_event, update=validate_event_update)
 
 
+def _regarding(attribute: str) -> Any:
+    def read(event: events_v1.Event) -> str:
+        return str(getattr(event.regarding, attribute))
+
+    return read
+
+
+class EventV1Strategy(Ruled):
+    """events.k8s.io/v1: the other view of the same objects. Upstream refuses in the name of the one that is stored."""
+
+    type = events_v1.Event
+    stored_as = Event
+    selectable: ClassVar = {
+        "regarding.kind": _regarding("kind"),
+        "regarding.namespace": _regarding("namespace"),
+        "regarding.name": _regarding("name"),
+        "regarding.uid": _regarding("uid"),
+        "regarding.apiVersion": _regarding("api_version"),
+        "regarding.resourceVersion": _regarding("resource_version"),
+        "regarding.fieldPath": _regarding("field_path"),
+        "reason": lambda e: e.reason,
+        "reportingController": lambda e: e.reporting_controller,
+        "type": lambda e: e.type,
+    }
+    rules = Rules(create=validate_events_v1, update=validate_events_v1_update)
+
+    def to_stored(self, obj: events_v1.Event) -> Event:
+        return as_core(obj)
+
+    def from_stored(self, obj: Event) -> events_v1.Event:
+        return as_events_v1(obj)
+
+    def validate(self, req: Request, obj: events_v1.Event) -> Sequence[FieldError]:
+        return _refuse_event(obj, super().validate(req, obj))
+
+    def validate_update(self, req: Request, new: events_v1.Event, old: events_v1.Event) -> Sequence[FieldError]:
+        return _refuse_event(new, super().validate_update(req, new, old))
+
+
+def _refuse_event(event: events_v1.Event, errors: Sequence[FieldError]) -> Sequence[FieldError]:
+    if errors:
+        raise Invalid.named("", "Event", event.metadata.name, errors)
+    return errors
+
+
 class LimitRangeStrategy(Ruled):
     type = LimitRange
     rules = Rules(default_limit_range, validate_limit_range)
@@ -214,6 +269,7 @@ STRATEGIES = (
     SecretStrategy,
     ServiceAccountStrategy,
     EventStrategy,
+    EventV1Strategy,
     LimitRangeStrategy,
     ResourceQuotaStrategy,
     PersistentVolumeStrategy,

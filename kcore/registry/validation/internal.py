@@ -158,6 +158,8 @@ _FIELDS: dict[type[Struct], str] = {
     core_v1.ResourceFieldSelector: "ContainerName Resource Divisor",
     core_v1.ResourceRequirements: "Limits Requests Claims",
     core_v1.SELinuxOptions: "User Role Type Level",
+    core_v1.ScopeSelector: "MatchExpressions",
+    core_v1.ScopedResourceSelectorRequirement: "ScopeName Operator Values",
     core_v1.ScaleIOVolumeSource: (
         "Gateway System SecretRef SSLEnabled ProtectionDomain StoragePool StorageMode VolumeName FSType ReadOnly"
     ),

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import msgspec
+
 from kcore.api.core_v1 import LoadBalancerIngress, Service, ServicePort, ServiceSpec
 from kcore.api.field import FieldError, Path, duplicate, forbidden, invalid, not_supported, required
 from kcore.api.names import dns1123_label, dns1123_subdomain, label_key, port_number
@@ -219,9 +221,9 @@ def _validate_ports_together(spec: ServiceSpec) -> Iterator[FieldError]:
         ports.add((port.protocol, port.port))
 
 
-def _port_key(port: ServicePort) -> dict[str, Any]:
+def _port_key(port: ServicePort) -> msgspec.Raw:
     """What upstream compares ports by, printed as its internal type."""
-    return {
+    key = {
         "Name": "",
         "Protocol": port.protocol,
         "AppProtocol": None,
@@ -229,6 +231,7 @@ def _port_key(port: ServicePort) -> dict[str, Any]:
         "TargetPort": 0,
         "NodePort": 0,
     }
+    return msgspec.Raw(msgspec.json.encode(key))
 
 
 def _validate_source_ranges(service: Service) -> Iterator[FieldError]:
