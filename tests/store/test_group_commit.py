@@ -233,12 +233,14 @@ async def test_stopping_finishes_what_was_begun_and_then_refuses(log: GatedLog) 
     async with anyio.create_task_group() as tasks:
         await tasks.start(store.run)
         log.gate.clear()
-        caller = asyncio.create_task(store.commit(put("pods/a/x")))
+        callers = [asyncio.create_task(store.commit(put("pods/a/x")))]
+        await turns()
+        callers.append(asyncio.create_task(store.commit(put("pods/a/y"))))
         await turns()
         tasks.cancel_scope.cancel()
         asyncio.get_running_loop().call_later(0, log.gate.set)
-    assert await caller
-    assert store.get("pods/a/x")
+    assert all(caller.done() and caller.result() for caller in callers)
+    assert len(store.range("pods/").records) == 2
     with pytest.raises(StoreUnavailable, match="does not run"):
         await store.commit(put("pods/a/late"))
     assert store.head("pods/a/late") is None
