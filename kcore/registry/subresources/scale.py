@@ -5,9 +5,8 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-import msgspec
-
 from kcore.api.autoscaling_v1 import Scale, ScaleSpec, ScaleStatus
+from kcore.api.decoding import decoder
 from kcore.api.errors import Invalid
 from kcore.api.field import Path, invalid
 from kcore.api.meta_v1 import LabelSelector, ObjectMeta
@@ -41,7 +40,7 @@ async def store_scale(pipe: Pipeline, req: Request, make: Make, *, uid: str = ""
         assert old is not None  # nothing that scales is created by an update
         scale: Scale = make(old)
         _check(scale)
-        new = msgspec.json.decode(old.data, type=req.kind.type)
+        new = decoder(req.kind.type)(old.data)
         fill(new.spec, replicas=scale.spec.replicas)
         fill(new.metadata, resource_version=scale.metadata.resource_version)
         return new
