@@ -99,9 +99,9 @@ def _default_update_strategy(spec: StatefulSetSpec) -> None:
         fill(strategy, type="RollingUpdate")
         if strategy.rolling_update is None:
             fill(strategy, rolling_update=RollingUpdateStatefulSetStrategy())
-    if strategy.type == "RollingUpdate" and strategy.rolling_update is not None:
-        if strategy.rolling_update.partition is None:
-            fill(strategy.rolling_update, partition=0)
+    rolling = strategy.rolling_update
+    if strategy.type == "RollingUpdate" and rolling is not None and rolling.partition is None:
+        fill(rolling, partition=0)
 
 
 def _default_claim_template(claim: PersistentVolumeClaim) -> None:

@@ -32,7 +32,7 @@ def default_job(job: Job) -> None:
         fill(spec, pod_replacement_policy="TerminatingOrFailed" if spec.pod_failure_policy is None else "Failed")
     # Upstream copies the template's labels to a job that has none; those it makes up itself come later.
     if not job.metadata.labels and spec.template.metadata.labels:
-        fill(job.metadata, labels=dict(spec.template.metadata.labels))
+        fill(job.metadata, labels=spec.template.metadata.labels)
 
 
 def default_cron_job(cron_job: CronJob) -> None:

@@ -208,8 +208,11 @@ def _merged(constraint: Selecting, labels: Mapping[str, str]) -> Selecting:
         added += tuple(_expressions(constraint.mismatch_label_keys, "NotIn", labels))
     if not added:
         return constraint
-    merged: LabelSelector = _replace(selector, match_expressions=(*selector.match_expressions, *added))
-    return _replace(constraint, label_selector=merged)
+    return _replace(constraint, label_selector=_extended(selector, added))
+
+
+def _extended(selector: LabelSelector, added: tuple[LabelSelectorRequirement, ...]) -> LabelSelector:
+    return _replace(selector, match_expressions=(*selector.match_expressions, *added))
 
 
 def _expressions(keys: Sequence[str], operator: str, labels: Mapping[str, str]) -> Iterator[LabelSelectorRequirement]:

@@ -1,0 +1,21 @@
+"""PodDisruptionBudgets."""
+
+from __future__ import annotations
+
+from kcore.api.policy_v1 import PodDisruptionBudget
+from kcore.registry.strategies.ruled import Ruled, Rules
+from kcore.registry.validation.disruption_budgets import (
+    validate_disruption_budget,
+    validate_disruption_budget_status,
+)
+
+__all__ = ["STRATEGIES"]
+
+
+class PodDisruptionBudgetStrategy(Ruled):
+    type = PodDisruptionBudget
+    generation = ("spec",)
+    rules = Rules(create=validate_disruption_budget, status=validate_disruption_budget_status)
+
+
+STRATEGIES = (PodDisruptionBudgetStrategy,)
