@@ -6,15 +6,15 @@ import base64
 import contextlib
 import json
 import os
-import select
 import shutil
 import signal
 import ssl
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -61,6 +61,9 @@ class Served:
             return json.load(answer)
 
     def stop(self, signum: int = signal.SIGTERM) -> int:
+        """Send a signal and wait; returns the exit code."""
+        assert self.process.stdout
+        self.process.stdout.close()
         self.process.send_signal(signum)
         return self.process.wait(30)
 
@@ -73,16 +76,18 @@ def start(folder: Path, *options: str) -> Served:
     with (folder / "stderr").open("a") as stderr:
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=stderr, text=True)
     assert process.stdout
-    deadline = time.monotonic() + START_SECONDS
+    guard = threading.Timer(START_SECONDS, process.kill)
+    guard.start()
     lines = ""
-    while "kubectl" not in lines:
-        ready, _, _ = select.select([process.stdout], [], [], max(0, deadline - time.monotonic()))
-        line = process.stdout.readline() if ready else ""
-        if not line:
-            process.kill()
-            process.wait()
-            raise AssertionError(f"kcore did not start: {lines}{(folder / 'stderr').read_text()}")
+    for line in process.stdout:
         lines += line
+        if "kubectl" in line:
+            break
+    guard.cancel()
+    if "kubectl" not in lines:
+        process.wait()
+        process.stdout.close()
+        raise AssertionError(f"kcore did not start: {lines}{(folder / 'stderr').read_text()}")
     return Served(process, kubeconfig, lines)
 
 
@@ -94,8 +99,6 @@ def serving(folder: Path, *options: str) -> Iterator[Served]:
     finally:
         if server.process.poll() is None:
             server.stop()
-        assert server.process.stdout
-        server.process.stdout.close()
     assert "Traceback" not in (folder / "stderr").read_text()
 
 
@@ -119,18 +122,25 @@ class Kubectl:
     namespace: str
 
     def __call__(self, *arguments: str, stdin: str | None = None, check: bool = True, timeout: float = 60) -> str:
-        """Run it and return what it printed; with `check` it must succeed."""
-        command = [str(self.binary), "--kubeconfig", str(self.server.kubeconfig), "-n", self.namespace, *arguments]
-        environment = {**os.environ, "HOME": str(self.server.kubeconfig.parent / self.binary.name)}
-        done = subprocess.run(
-            command, input=stdin, capture_output=True, text=True, timeout=timeout, env=environment, check=False
-        )
+        """Run it and return what it printed, warnings last; with `check` it must succeed."""
+        done = self._run(arguments, stdin, timeout)
         printed = done.stdout + done.stderr
         assert not check or done.returncode == 0, f"kubectl {' '.join(arguments)}: {printed}"
         return printed
 
     def json(self, *arguments: str) -> Any:
-        return json.loads(self(*arguments, "-o", "json"))
+        done = self._run((*arguments, "-o", "json"))
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    def _run(
+        self, arguments: Sequence[str], stdin: str | None = None, timeout: float = 60
+    ) -> subprocess.CompletedProcess[str]:
+        command = [str(self.binary), "--kubeconfig", str(self.server.kubeconfig), "-n", self.namespace, *arguments]
+        environment = {**os.environ, "HOME": str(self.server.kubeconfig.parent / self.binary.name)}
+        return subprocess.run(
+            command, input=stdin, capture_output=True, text=True, timeout=timeout, env=environment, check=False
+        )
 
 
 def eventually(holds: Callable[[], bool], seconds: float = 20) -> None:

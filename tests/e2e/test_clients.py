@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import subprocess
 import sys
 import textwrap
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,17 @@ from lightkube.resources.apps_v1 import Deployment
 from lightkube.resources.core_v1 import ConfigMap
 
 from tests.e2e.serving import Served, eventually
+
+# The clients leave sockets to the garbage collector.
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+
+
+@pytest.fixture(autouse=True)
+def collected() -> Iterator[None]:
+    """What a client leaves behind is collected within its own test."""
+    yield
+    gc.collect()
+
 
 DEPLOYMENT: dict[str, Any] = {
     "apiVersion": "apps/v1",
@@ -59,6 +72,8 @@ def test_kubernetes_client(server: Served, namespace: str) -> None:
     client.close()
 
 
+# kr8s knows the versions of its own day only, and says so.
+@pytest.mark.filterwarnings("ignore:Kubernetes version:UserWarning")
 async def test_kr8s(server: Served, namespace: str) -> None:
     api = await kr8s.asyncio.api(kubeconfig=str(server.kubeconfig), namespace=namespace)
     settings = await Kr8sConfigMap({"metadata": {"name": "one", "namespace": namespace}, "data": {"a": "1"}}, api=api)

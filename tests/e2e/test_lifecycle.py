@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.e2e.serving import Served, eventually, serving, start
 
@@ -42,8 +43,6 @@ def test_everything_acknowledged_survives_a_kill(tmp_path: Path) -> None:
     }
     pods = {item["metadata"]["uid"] for item in server.request("GET", "/api/v1/namespaces/default/pods")["items"]}
     assert server.stop(signal.SIGKILL) == -signal.SIGKILL
-    assert server.process.stdout
-    server.process.stdout.close()
 
     with serving(tmp_path, "--data-dir", data) as again:
         for name, version in versions.items():
@@ -65,8 +64,6 @@ def test_a_stop_is_clean_and_quick(tmp_path: Path, signum: int) -> None:
     )
     assert server.stop(signum) == 0
     watching.wait(10)
-    assert server.process.stdout
-    server.process.stdout.close()
     assert (tmp_path / "stderr").read_text() == ""
 
 
@@ -108,11 +105,13 @@ def test_a_second_server_on_the_same_data_is_refused(tmp_path: Path) -> None:
     assert data in said
 
 
-def test_a_kubeconfig_of_the_user_is_not_overwritten(tmp_path: Path) -> None:
-    mine = tmp_path / "config"
-    mine.write_text("apiVersion: v1\nkind: Config\nclusters: []\n")
-    refused("--ephemeral", "--secure-port", "0", "--kubeconfig", str(mine))
-    assert mine.read_text() == "apiVersion: v1\nkind: Config\nclusters: []\n"
+def test_what_the_user_has_in_the_kubeconfig_stays(tmp_path: Path) -> None:
+    mine = tmp_path / "kubeconfig"
+    user = {"name": "mine", "user": {"token": "secret"}}
+    mine.write_text(yaml.safe_dump({"apiVersion": "v1", "kind": "Config", "users": [user]}))
+    with serving(tmp_path, "--ephemeral") as server:
+        assert server.config["users"][0] == user
+        assert server.config["current-context"] == "kcore"
 
 
 def test_the_kubeconfig_command_prints_what_serve_wrote(tmp_path: Path) -> None:
