@@ -9,10 +9,14 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-import uuid
 from typing import Protocol
 
 __all__ = ["Chance", "Clock", "LoopClock", "SystemClock"]
+
+
+# Where version and variant stand in the 128 bits, and what they say (RFC 9562).
+_UUID_MASK = (0xF << 76) | (0b11 << 62)
+_UUID_4 = (4 << 76) | (0b10 << 62)
 
 
 class Clock(Protocol):
@@ -53,8 +57,9 @@ class Chance:
         self.random = random.Random(seed)
 
     def uid(self) -> str:
-        """A version 4 UUID."""
-        return str(uuid.UUID(int=self.random.getrandbits(128), version=4))
+        """A version 4 UUID, as `uuid.UUID(int=..., version=4)` would write it, in a quarter of the time."""
+        digits = f"{self.random.getrandbits(128) & ~_UUID_MASK | _UUID_4:032x}"
+        return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 
     def suffix(self, length: int = 5) -> str:
         """What `generateName` appends."""

@@ -60,12 +60,7 @@ async def store_new(pipe: Pipeline, strategy: Strategy, req: Request, obj: Any) 
     stored = False
     try:
         strategy.prepare_for_create(req, obj)
-        refuse(
-            req,
-            metadata.name,
-            (*metadata_errors(metadata, req.kind.namespaced, strategy.name_rule), *strategy.validate(req, obj)),
-        )
-        req.warnings.extend(strategy.warnings(req, obj))
+        _check(pipe, strategy, req, obj)
         pipe.admission.validate(req, Operation.CREATE, obj, None)
         record = await _put_new(pipe, req, obj)
         stored = not req.dry_run
@@ -73,6 +68,22 @@ async def store_new(pipe: Pipeline, strategy: Strategy, req: Request, obj: Any) 
     finally:
         if settle is not None:
             settle(stored)
+
+
+def _check(pipe: Pipeline, strategy: Strategy, req: Request, obj: Any) -> None:
+    """Raise Invalid for broken rules, and collect advice."""
+    errors = metadata_errors(obj.metadata, req.kind.namespaced, strategy.name_rule)
+    shape = strategy.shape(obj)
+    if shape is not None and pipe.sound.knows(shape):
+        refuse(req, obj.metadata.name, errors)
+        return
+    errors += strategy.validate(req, obj)
+    refuse(req, obj.metadata.name, errors)
+    advice = strategy.warnings(req, obj)
+    if advice:
+        req.warnings.extend(advice)
+    elif shape is not None:
+        pipe.sound.remember(shape)
 
 
 async def _put_new(pipe: Pipeline, req: Request, obj: Any) -> Record:

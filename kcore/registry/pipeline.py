@@ -23,9 +23,28 @@ __all__ = ["Pipeline", "absent", "durable", "refuse", "rehearsed"]
 _encode = msgspec.json.Encoder().encode
 
 
+_SOUND_MAX = 1024
+
+
+class Sound:
+    """Shapes of objects that were found good: the last thousand or so."""
+
+    def __init__(self) -> None:
+        self._shapes: dict[bytes, None] = {}
+
+    def knows(self, shape: bytes) -> bool:
+        return shape in self._shapes
+
+    def remember(self, shape: bytes) -> None:
+        if len(self._shapes) >= _SOUND_MAX:
+            del self._shapes[next(iter(self._shapes))]
+        self._shapes[shape] = None
+
+
 class Pipeline:
     def __init__(self, env: Environment, strategies: Iterable[type[Strategy]], plugins: Iterable[type[Plugin]]) -> None:
         self.env = env
+        self.sound = Sound()
         self.admission = Chain(plugin(env) for plugin in plugins)
         self._particular = {s.type: s for s in strategies}
         self._strategies: dict[Kind, Strategy] = {}

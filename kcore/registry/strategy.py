@@ -114,6 +114,13 @@ class Strategy:
         """Broken rules of a new object; metadata is checked elsewhere, for every kind alike."""
         return ()
 
+    def shape(self, obj: Any) -> bytes | None:
+        """All that `validate` and `warnings` of a new object look at, where that repeats from object to object.
+
+        An object of the shape of another that was found good, and without advice, is not looked at again. None: look.
+        """
+        return None
+
     def validate_update(self, req: Request, new: Any, old: Any) -> Sequence[FieldError]:
         """Broken rules of a changed object: those of `validate` and the immutable fields."""
         return self.validate(req, new)

@@ -131,3 +131,23 @@ async def test_immortal_namespaces(api: Api, name: str) -> None:
     await api.create("namespaces", {"metadata": {"name": name}})
     with pytest.raises(Forbidden, match="this namespace may not be deleted"):
         await api.delete("namespaces", name)
+
+
+def pod(name: str, image: str = "registry.example/app:1.0") -> dict[str, Any]:
+    return {"metadata": {"name": name}, "spec": {"containers": [{"name": "app", "image": image}]}}
+
+
+async def test_known_shapes_excuse_no_other_fault(api: Api) -> None:
+    await api.create("pods", pod("p1"))
+    with pytest.raises(Invalid, match=r"metadata\.labels"):
+        await api.create("pods", pod("p2") | {"metadata": {"name": "p2", "labels": {"a": "b c"}}})
+    for _ in range(2):  # what was found bad is found bad again
+        with pytest.raises(Invalid, match=r"spec\.containers\[0\]\.image: Required value"):
+            await api.create("pods", pod("p3", image=""))
+
+
+async def test_advice_is_given_each_time(api: Api) -> None:
+    for name in ("a.b", "c.d"):
+        request = api.request("create", "pods")
+        await api.create("pods", pod(name), request)
+        assert request.warnings

@@ -38,6 +38,9 @@ from kcore.registry.validation.pods import validate_pod, validate_pod_template
 __all__ = ["STRATEGIES", "PodStrategy", "PodTemplateStrategy"]
 
 _replace = msgspec.structs.replace
+_encode = msgspec.json.Encoder().encode
+
+DNS_LABEL_MAX = 63
 
 
 class PodStrategy(Strategy):
@@ -82,6 +85,15 @@ class PodStrategy(Strategy):
 
     def validate(self, req: Request, obj: Pod) -> Sequence[FieldError]:
         return validate_pod(obj)
+
+    def shape(self, obj: Pod) -> bytes | None:
+        """Pods are made from templates: their specs repeat. What the rules ask beyond the spec does not occur here."""
+        name, spec = obj.metadata.name, obj.spec
+        if obj.metadata.annotations or spec.ephemeral_containers or "." in name or len(name) > DNS_LABEL_MAX:
+            return None
+        if any(v.ephemeral is not None for v in spec.volumes):
+            return None  # its claim is named after the pod
+        return _encode(spec)
 
     def validate_update(self, req: Request, new: Pod, old: Pod) -> Sequence[FieldError]:
         return validate_pod_update(new, old)
