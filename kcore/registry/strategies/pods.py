@@ -15,6 +15,7 @@ from kcore.api.core_v1 import (
     PodAffinityTerm,
     PodAntiAffinity,
     PodCondition,
+    PodIP,
     PodSpec,
     PodStatus,
     PodTemplate,
@@ -140,6 +141,11 @@ def _prepare_status(new: Pod, old: Pod) -> None:
     fill(new, spec=old.spec)
     fill(new.metadata, owner_references=old.metadata.owner_references)
     status, before = new.status, old.status
+    # podIP is older than podIPs: where they differ, the writer knows only the one.
+    if status.pod_ip and (not status.pod_ips or status.pod_ips[0].ip != status.pod_ip):
+        fill(status, pod_ips=(PodIP(ip=status.pod_ip),))
+    elif status.pod_ips and not status.pod_ip:
+        fill(status, pod_ip=status.pod_ips[0].ip)
     if not status.qos_class:
         fill(status, qos_class=before.qos_class)
     if not status.observed_generation and before.observed_generation:

@@ -95,7 +95,9 @@ def _validate_metric(metric: MetricSpec, path: Path) -> Iterator[FieldError]:
         name, source = present[0]
         yield from _validate_source(source, path / name)
     expected = _SOURCES.get(metric.type, ("", ""))[0]
-    if expected and expected not in dict(present):
+    if not expected:  # upstream says it a second time
+        yield not_supported(path / "type", metric.type, sorted(_SOURCES))
+    elif expected not in dict(present):
         yield required(path / expected, "must populate information for the given metric source")
     if len(present) != 1:
         for name, _ in present:
