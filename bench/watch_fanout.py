@@ -67,8 +67,9 @@ def watch_all(url: str, ca: str, token: str, pipe: Connection) -> None:
     pipe.send((time.perf_counter(), received))
 
 
-def create_all(server: Served) -> float:
-    """200 creates over 32 connections, all requests under way at once; returns when the first was sent."""
+def create_all(server: Served) -> tuple[float, list[ssl.SSLSocket]]:
+    """200 creates over 32 connections, all requests under way at once; returns when the first was sent, and the
+    connections, which must stay open: a server drops the requests of a client that has gone."""
     context = ssl.create_default_context(cafile=str(server.ca))
     connections = [connect(server, context) for _ in range(32)]
     bodies = []
@@ -79,7 +80,7 @@ def create_all(server: Served) -> float:
     start = time.perf_counter()
     for i, body in enumerate(bodies):
         connections[i % len(connections)].sendall(request_bytes(server, "POST", PATH, body))
-    return start
+    return start, connections
 
 
 def main() -> None:
@@ -89,10 +90,12 @@ def main() -> None:
         watchers.start()
         assert here.poll(60)
         here.recv()
-        start = create_all(server)
+        start, connections = create_all(server)
         assert here.poll(60), "not every event arrived"
         end, received = here.recv()
         watchers.join()
+        for connection in connections:
+            connection.close()
     seconds = end - start
     report(
         "watch_fanout",
