@@ -13,6 +13,7 @@ from kcore.controllers.context import Context
 from kcore.controllers.deployment import DeploymentController
 from kcore.controllers.endpoints import EndpointsController
 from kcore.controllers.endpointslice import EndpointSliceController
+from kcore.controllers.endpointslicemirroring import EndpointSliceMirroringController
 from kcore.controllers.namespace import NamespaceController
 from kcore.controllers.nodeipam import NodeIPAMController
 from kcore.controllers.nodelifecycle import NodeLifecycleController
@@ -33,6 +34,7 @@ CONTROLLERS: tuple[Callable[[Context], Controller], ...] = (
     DeploymentController,
     EndpointsController,
     EndpointSliceController,
+    EndpointSliceMirroringController,
     NodeIPAMController,
     NodeLifecycleController,
     TaintEvictionController,

@@ -62,8 +62,9 @@ class EndpointsController(Controller):
             return
         pods = self._pods.of(service)
         subsets, truncated = _subsets(service, pods)
-        changed_at = self._trigger_times.update(key, service, pods)
+        changed_at = self._trigger_times.since(key, service, pods)
         await self._write(service, standing, subsets, truncated, changed_at)
+        self._trigger_times.seen(key, service, pods)
 
     async def _write(
         self, service: Service, standing: Endpoints | None, subsets: Subsets, truncated: bool, changed_at: str

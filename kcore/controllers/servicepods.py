@@ -98,19 +98,31 @@ class TriggerTimes:
     """
 
     def __init__(self) -> None:
-        self._seen: dict[str, dict[str, str]] = {}
+        self._seen: dict[str, _Sight] = {}
 
-    def update(self, key: str, service: Service, pods: Iterable[Pod]) -> str:
-        """The time to annotate with, "" for none."""
-        now: dict[str, str] = {"": service.metadata.creation_timestamp or ""}
-        now.update((pod.metadata.uid, _changed_at(pod)) for pod in pods)
-        before: Mapping[str, str] = self._seen.get(key, {})
-        self._seen[key] = now
-        changed = [time for what, time in now.items() if time and time > before.get(what, "")]
+    def since(self, key: str, service: Service, pods: Iterable[Pod]) -> str:
+        """The time to annotate with what is written now; "" for none."""
+        before = self._seen.get(key, {})
+        changed = [sight[0] for what, sight in _sight(service, pods).items() if sight[0] and sight != before.get(what)]
         return min(changed, key=parse, default="")
+
+    def seen(self, key: str, service: Service, pods: Iterable[Pod]) -> None:
+        """It has been written."""
+        self._seen[key] = _sight(service, pods)
 
     def forget(self, key: str) -> None:
         self._seen.pop(key, None)
+
+
+_Sight = Mapping[str, tuple[str, bool, bool]]
+"""By uid: when it changed, and what endpoints show of it (changes within one second are changes, too)."""
+
+
+def _sight(service: Service, pods: Iterable[Pod]) -> _Sight:
+    sight = {"": (service.metadata.creation_timestamp or "", True, False)}
+    for pod in pods:
+        sight[pod.metadata.uid] = (_changed_at(pod), is_ready(pod), pod.metadata.deletion_timestamp is not None)
+    return sight
 
 
 def _changed_at(pod: Pod) -> str:

@@ -5,7 +5,17 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from kcore.api.core_v1 import ContainerPort, Endpoints, Pod, Service, ServicePort, ServiceSpec
+from kcore.api.core_v1 import (
+    ContainerPort,
+    EndpointAddress,
+    Endpoints,
+    EndpointSubset,
+    Pod,
+    Service,
+    ServicePort,
+    ServiceSpec,
+)
+from kcore.api.core_v1 import EndpointPort as CoreEndpointPort
 from kcore.api.discovery_v1 import Endpoint, EndpointPort, EndpointSlice
 from kcore.api.errors import NotFound
 from kcore.api.meta_v1 import ObjectMeta
@@ -155,3 +165,27 @@ def test_slice_of_other_ports_is_used_anew() -> None:
     assert len(steps.update) == 1
     assert steps.update[0].ports == other
     assert len(steps.delete) == 1
+
+
+async def test_endpoints_written_by_hand_are_mirrored_for_services_without_selector() -> None:
+    async with controlled() as w:
+        await make_service(w, selector={}, ports=(ServicePort(port=1),))
+        metadata = ObjectMeta(name="svc", namespace="ns")
+        subset = EndpointSubset(
+            addresses=(EndpointAddress(ip="192.0.2.70"),),
+            not_ready_addresses=(EndpointAddress(ip="2001:db8::1"),),
+            ports=(CoreEndpointPort(port=1),),
+        )
+        written = await w.client.create(Endpoints(metadata=metadata, subsets=(subset,)))
+        await w.settle()
+        four, six = sorted(await slices(w), key=lambda s: s.address_type)
+        assert (four.address_type, six.address_type) == ("IPv4", "IPv6")
+        assert [(e.addresses, e.conditions.ready) for e in four.endpoints or ()] == [(("192.0.2.70",), True)]
+        assert [(e.addresses, e.conditions.ready) for e in six.endpoints or ()] == [(("2001:db8::1",), False)]
+        assert four.metadata.owner_references[0].kind == "Endpoints"
+        await w.client.update(replace(written, subsets=(replace(subset, not_ready_addresses=()),)))
+        await w.settle()
+        assert [s.address_type for s in await slices(w)] == ["IPv4"]
+        await w.client.delete(Endpoints, "svc", "ns")
+        await w.settle()
+        assert await slices(w) == []
