@@ -6,6 +6,7 @@ counts it already. An assumption ends by `forget` (the bind failed), by the pod'
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import NamedTuple
 
 from kcore.api.core_v1 import Node, Pod
@@ -31,6 +32,7 @@ class SchedulerCache:
         self._nodes: dict[str, NodeInfo] = {}
         self._node_of: dict[str, NodeInfo] = {}
         self._assumed: set[str] = set()
+        self._priorities: Counter[int] = Counter()
 
     def __getitem__(self, node_name: str) -> NodeInfo:
         return self._nodes[node_name]
@@ -67,8 +69,8 @@ class SchedulerCache:
         self._assumed.discard(uid)
         if standing is not None:
             known = standing.pods[uid]
-            # The same demands on the same node: only the object is newer.
-            if standing.name == pod.spec.node_name and known.pod.spec.containers == pod.spec.containers:
+            there = standing.name == pod.spec.node_name and uid not in standing.ghosts
+            if there and known.pod.spec.containers == pod.spec.containers:  # only the object is newer
                 standing.pods[uid] = known.renewed(pod)
                 return
             self._take_off(uid)
@@ -92,6 +94,23 @@ class SchedulerCache:
             self._assumed.discard(uid)
             self._take_off(uid)
 
+    def nominate(self, pod: PodInfo, node_name: str) -> None:
+        """Keep room for a pod that waits for its victims to leave. Other pods see it as if it were there already."""
+        self._put(pod, node_name)
+        self._nodes[node_name].ghosts.add(pod.uid)
+
+    def withdraw(self, uid: str) -> str:
+        """Keep room no longer; the node where it was kept, if there was any."""
+        info = self._node_of.get(uid)
+        if info is None or uid not in info.ghosts:
+            return ""
+        self._take_off(uid)
+        return info.name
+
+    def lowest_priority(self) -> int:
+        """The least important pod's priority: nobody of that priority or lower can preempt."""
+        return min(self._priorities, default=2**31)
+
     def is_placed(self, uid: str) -> bool:
         """Whether a pod is on a node, or assumed there."""
         return uid in self._node_of
@@ -110,13 +129,20 @@ class SchedulerCache:
             info = self._nodes[node_name] = NodeInfo(node_name, -1)
         info.add(pod)
         self._node_of[pod.uid] = info
+        self._priorities[pod.priority] += 1
         if info.node is not None:
             self.columns.recount(info)
 
     def _take_off(self, uid: str) -> None:
         info = self._node_of.pop(uid)
+        self._uncount(info.pods[uid].priority)
         info.remove(uid)
         if info.node is not None:
             self.columns.recount(info)
         elif not info.pods:
             del self._nodes[info.name]
+
+    def _uncount(self, priority: int) -> None:
+        self._priorities[priority] -= 1
+        if not self._priorities[priority]:
+            del self._priorities[priority]

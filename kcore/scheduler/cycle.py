@@ -56,6 +56,16 @@ class SchedulingCycle:
         columns = self._cache.columns
         if not columns.count:
             return Refused(NO_NODES, frozenset())
+        self._cache.withdraw(pod.uid)
+        outcome = self._decide(profile, pod)
+        if isinstance(outcome, Refused):
+            pod.nominated = outcome.post_filter.nominated_node
+            if pod.nominated:
+                self._cache.nominate(pod, pod.nominated)
+        return outcome
+
+    def _decide(self, profile: Profile, pod: PodInfo) -> Placed | Refused:
+        columns = self._cache.columns
         evaluation = self._evaluator.evaluate(profile, pod)
         rows = evaluation.best_rows()
         if not rows:
@@ -81,7 +91,7 @@ class SchedulingCycle:
         diagnosis = evaluation.diagnose()
         result = NOTHING_DONE
         for plugin in profile.post_filter:
-            answer = plugin.post_filter(evaluation.state, pod, diagnosis)
+            answer = plugin.post_filter(evaluation.state, pod, diagnosis, evaluation.ask)
             if answer is not None:
                 result = answer
                 break

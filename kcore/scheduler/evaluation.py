@@ -18,6 +18,7 @@ from kcore.scheduler.framework import (
     Status,
     unresolvable,
 )
+from kcore.scheduler.node_info import NodeInfo
 from kcore.scheduler.pod_info import PodInfo
 from kcore.scheduler.profile import Judge, Profile, Scorer
 from kcore.scheduler.vector import Vector
@@ -103,6 +104,14 @@ class Evaluation:
         if self._diagnosis is None:
             self._diagnosis = self._diagnose()
         return self._diagnosis
+
+    def ask(self, node: NodeInfo) -> Status | None:
+        """What the filters say of the pod on a node as it might be: the first refusal."""
+        for judge in self._filters:
+            status = judge.plugin.filter(self.state, self.pod, node)
+            if status is not None:
+                return status
+        return None
 
     def _start(self) -> None:
         """Ask every plugin about every node."""
@@ -224,7 +233,7 @@ class Evaluation:
         node = columns.node(row)
         if self._names is not None and node.name not in self._names:
             return False
-        return all(judge.plugin.filter(self.state, self.pod, node) is None for judge in self._filters)
+        return self.ask(node) is None
 
     def _drop(self, row: int) -> bool:
         """The pod fits this row no more; False: it may have held the score that all others are scaled by."""

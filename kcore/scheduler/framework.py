@@ -23,6 +23,7 @@ from kcore.scheduler.vector import Vector
 __all__ = [
     "MAX_NODE_SCORE",
     "SKIP",
+    "Ask",
     "BindPlugin",
     "ClusterEvent",
     "Code",
@@ -108,6 +109,10 @@ Hint = Callable[[Pod, Node | Pod | None, Node | Pod | None], bool]
 """Takes the waiting pod and the change as (old, new); whether the plugin may now let the pod pass."""
 
 
+Ask = Callable[[NodeInfo], Status | None]
+"""What the filters say of the pod on a node as it might be."""
+
+
 class PreFilterResult(NamedTuple):
     """`nodes`: the only names worth looking at; None: all of them."""
 
@@ -189,7 +194,8 @@ class ColumnFilterPlugin(FilterPlugin, Protocol):
 
 @runtime_checkable
 class PostFilterPlugin(Plugin, Protocol):
-    def post_filter(self, state: CycleState, pod: PodInfo, diagnosis: Diagnosis) -> PostFilterResult | None: ...
+    def post_filter(self, state: CycleState, pod: PodInfo, diagnosis: Diagnosis, ask: Ask) -> PostFilterResult | None:
+        """Do something about a pod that fits nowhere."""
 
 
 @runtime_checkable

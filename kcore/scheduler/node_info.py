@@ -15,7 +15,18 @@ ANY_ADDRESS = "0.0.0.0"
 class NodeInfo:
     """One node and its pods, by uid. `node` is None while pods are known to be on a node that is not known yet."""
 
-    __slots__ = ("allocatable", "name", "node", "nonzero_cpu", "nonzero_memory", "pods", "ports", "requested", "row")
+    __slots__ = (
+        "allocatable",
+        "ghosts",
+        "name",
+        "node",
+        "nonzero_cpu",
+        "nonzero_memory",
+        "pods",
+        "ports",
+        "requested",
+        "row",
+    )
 
     def __init__(self, name: str, row: int) -> None:
         self.name = name
@@ -27,6 +38,20 @@ class NodeInfo:
         self.nonzero_memory = 0
         self.pods: dict[str, PodInfo] = {}
         self.ports: dict[HostPort, int] = {}
+        self.ghosts: set[str] = set()
+        """Those of `pods` that are not there, but for whom room is kept: they are nominated."""
+
+    def copy(self) -> NodeInfo:
+        """The same node, to try things on."""
+        other = NodeInfo(self.name, self.row)
+        other.node = self.node
+        other.allocatable = self.allocatable
+        other.requested = dict(self.requested)
+        other.nonzero_cpu, other.nonzero_memory = self.nonzero_cpu, self.nonzero_memory
+        other.pods = dict(self.pods)
+        other.ports = dict(self.ports)
+        other.ghosts = set(self.ghosts)
+        return other
 
     def set_node(self, node: Node) -> None:
         self.node = node
@@ -39,6 +64,7 @@ class NodeInfo:
 
     def remove(self, uid: str) -> None:
         """Count a pod no more."""
+        self.ghosts.discard(uid)
         self._count(self.pods.pop(uid), -1)
 
     def conflicts(self, wanted: Iterable[HostPort]) -> bool:

@@ -28,13 +28,25 @@ class HostPort(NamedTuple):
 class PodInfo:
     """A pod and its demands. CPU counts in thousandths, everything else in whole units."""
 
-    __slots__ = ("host_ports", "key", "nonzero_cpu", "nonzero_memory", "pod", "priority", "requests", "uid")
+    __slots__ = (
+        "host_ports",
+        "key",
+        "nominated",
+        "nonzero_cpu",
+        "nonzero_memory",
+        "pod",
+        "priority",
+        "requests",
+        "uid",
+    )
 
     def __init__(self, pod: Pod) -> None:
         self.pod = pod
         self.key = key_of(pod)
         self.uid = pod.metadata.uid
         self.priority = pod.spec.priority or 0
+        self.nominated = pod.status.nominated_node_name
+        """The node on which preemption makes room for the pod."""
         self.requests = requests_of(pod.spec)
         scored = requests_of(pod.spec, {"cpu": DEFAULT_CPU, "memory": DEFAULT_MEMORY})
         self.nonzero_cpu = scored["cpu"]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import anyio
 import structlog
@@ -18,7 +18,7 @@ from kcore.api.core_v1 import Node, Pod, PodCondition
 from kcore.api.errors import ApiError, Conflict, NotFound
 from kcore.api.timestamp import format_seconds
 from kcore.client.client import Client, PatchType
-from kcore.client.events import EventBroadcaster
+from kcore.client.events import EventBroadcaster, EventRecorder
 from kcore.client.informer import Informers
 from kcore.client.workqueue import WorkQueue
 from kcore.kit.clock import Chance, Clock
@@ -63,12 +63,12 @@ class Scheduler:
         self._nodes = informers.of(Node)
         self._pods = informers.of(Pod)
         self.cache = SchedulerCache()
-        handle = Handle(client, self.cache, clock, chance)
-        self._profiles = {
-            name: Profile([(entry.make(handle), entry.weight) for entry in entries], name)
-            for name, entries in (profiles or {DEFAULT_SCHEDULER_NAME: DEFAULT_PLUGINS}).items()
-        }
-        self._recorders = {name: events.recorder(name) for name in self._profiles}
+        self._profiles: dict[str, Profile] = {}
+        self._recorders: dict[str, EventRecorder] = {}
+        for name, entries in (profiles or {DEFAULT_SCHEDULER_NAME: DEFAULT_PLUGINS}).items():
+            recorder = self._recorders[name] = events.recorder(name)
+            handle = Handle(client, self.cache, clock, chance, informers, recorder)
+            self._profiles[name] = Profile([(entry.make(handle), entry.weight) for entry in entries], name)
         first = next(iter(self._profiles.values()))
         hints = {name: events for profile in self._profiles.values() for name, events in profile.events.items()}
         self.queue = SchedulingQueue(
@@ -184,11 +184,15 @@ class Scheduler:
         if refused.post_filter.carry_out is not None:
             await refused.post_filter.carry_out(self._client)
         self._tell_failure(queued, refused.message)
-        pod = queued.info.pod
+        pod, nominated = queued.info.pod, refused.post_filter.nominated_node
         condition = next((c for c in pod.status.conditions if c.type == "PodScheduled"), None)
-        if condition is not None and (condition.reason, condition.message) == ("Unschedulable", refused.message):
+        known = condition is not None and (condition.reason, condition.message) == ("Unschedulable", refused.message)
+        if known and nominated == pod.status.nominated_node_name:
             return
-        patch = {"status": {"conditions": [self._condition(pod, condition, refused.message)]}}
+        status: dict[str, Any] = {"conditions": [self._condition(pod, condition, refused.message)]}
+        if nominated != pod.status.nominated_node_name:
+            status["nominatedNodeName"] = nominated or None
+        patch = {"status": status}
         try:
             await self._client.patch(
                 Pod,

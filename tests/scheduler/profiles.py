@@ -4,13 +4,24 @@ from __future__ import annotations
 
 from typing import cast
 
+from kcore.api.scheme import Scheme
 from kcore.client.client import Client
+from kcore.client.events import EventBroadcaster
+from kcore.client.informer import Informers
 from kcore.kit.clock import Chance, SystemClock
 from kcore.scheduler.cache import SchedulerCache
 from kcore.scheduler.plugins import DEFAULT_PLUGINS, Handle
 from kcore.scheduler.profile import Profile
 
 
+class NoClient:
+    """Knows the kinds, and nothing else."""
+
+    scheme = Scheme()
+
+
 def default_profile(cache: SchedulerCache) -> Profile:
-    handle = Handle(cast(Client, None), cache, SystemClock(), Chance(1))
+    client, clock = cast(Client, NoClient()), SystemClock()
+    recorder = EventBroadcaster(client, clock).recorder("default-scheduler")
+    handle = Handle(client, cache, clock, Chance(1), Informers(client), recorder)
     return Profile([(entry.make(handle), entry.weight) for entry in DEFAULT_PLUGINS])

@@ -21,11 +21,17 @@ async def scheduled(*nodes: Node) -> AsyncIterator[World]:
     async with world() as w:
         await w.create_namespace()
         for one in nodes:
-            await w.client.create(one)
+            await add(w, one)
         scheduler = Scheduler(w.client, w.informers, w.events, w.clock, w.chance)
         await w.tasks.start(w.informers.run)
         await w.tasks.start(scheduler.run)
         yield w
+
+
+async def add(w: World, given: Node) -> None:
+    """Create a node that has been seen ready, as far as its taints tell."""
+    created = await w.client.create(given)
+    await w.client.update(replace(created, spec=replace(created.spec, taints=given.spec.taints)))
 
 
 async def where(w: World, name: str = "p") -> str:
@@ -79,7 +85,7 @@ async def test_a_new_node_wakes_who_fits_it() -> None:
         await w.client.create(pod(cpu="2"))
         await w.settle()
         assert await where(w) == ""
-        await w.client.create(node("b", cpu="4"))
+        await add(w, node("b", cpu="4"))
         await w.settle(5)
         assert await where(w) == "b"
 

@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
+from kcore.api.policy_v1 import PodDisruptionBudget
 from kcore.client.client import Client
+from kcore.client.events import EventRecorder
+from kcore.client.informer import Informers
 from kcore.kit.clock import Chance, Clock
 from kcore.scheduler.cache import SchedulerCache
 from kcore.scheduler.framework import Plugin
 from kcore.scheduler.plugins.default_binder import DefaultBinder
+from kcore.scheduler.plugins.default_preemption import DefaultPreemption
 from kcore.scheduler.plugins.node_affinity import NodeAffinity
 from kcore.scheduler.plugins.node_name import NodeName
 from kcore.scheduler.plugins.node_ports import NodePorts
@@ -30,6 +34,8 @@ class Handle(NamedTuple):
     cache: SchedulerCache
     clock: Clock
     chance: Chance
+    informers: Informers
+    recorder: EventRecorder
 
 
 class Entry(NamedTuple):
@@ -37,6 +43,11 @@ class Entry(NamedTuple):
 
     make: Callable[[Handle], Plugin]
     weight: int = 0
+
+
+def _default_preemption(handle: Handle) -> Plugin:
+    budgets = handle.informers.of(PodDisruptionBudget)
+    return DefaultPreemption(handle.cache, budgets.values, handle.recorder, handle.clock)
 
 
 # In upstream's order, which is the order in which filters are asked; the first refusal is the one that is told.
@@ -49,6 +60,7 @@ DEFAULT_PLUGINS: tuple[Entry, ...] = (
     Entry(lambda handle: NodeAffinity(), weight=2),
     Entry(lambda handle: NodePorts()),
     Entry(lambda handle: NodeResourcesFit(), weight=1),
+    Entry(_default_preemption),
     Entry(lambda handle: NodeResourcesBalancedAllocation(), weight=1),
     Entry(lambda handle: DefaultBinder(handle.client)),
 )
