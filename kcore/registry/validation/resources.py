@@ -101,9 +101,11 @@ def validate_requirements(
 ) -> Iterator[FieldError]:
     limits, requests = requirements.limits, requirements.requests
     for name in sorted(limits):
-        yield from _validate_entry(name, path / "limits", limits[name], name_rule)
+        if not _is_plain(name, limits[name]):
+            yield from _validate_entry(name, path / "limits", limits[name], name_rule)
     for name in sorted(requests):
-        yield from _validate_entry(name, path / "requests", requests[name], name_rule)
+        if not _is_plain(name, requests[name]):
+            yield from _validate_entry(name, path / "requests", requests[name], name_rule)
         if (problem := _beyond_limit(path, name, requests[name], limits)) is not None:
             yield problem
     mentioned = {*limits, *requests}
@@ -111,6 +113,11 @@ def validate_requirements(
         yield forbidden(path, "HugePages require cpu or memory")
     if requirements.claims:
         yield from _validate_claims(requirements.claims, path / "claims", pod_claims)
+
+
+def _is_plain(name: str, value: str) -> bool:
+    """Whether an entry breaks no rule of its own, as nearly all do not."""
+    return name in ("cpu", "memory") and not value.startswith("-")
 
 
 def _validate_entry(name: str, path: Path, value: str, name_rule: NameRule) -> Iterator[FieldError]:

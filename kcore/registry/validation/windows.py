@@ -82,6 +82,8 @@ def validate_host_process(spec: PodSpec, path: Path) -> Iterator[FieldError]:
     """Host process containers come all or none, and need the host's network."""
     context = spec.security_context
     windows = context.windows_options if context is not None else None
+    if windows is None and not any(c.security_context is not None for c in (*spec.init_containers, *spec.containers)):
+        return
     of_pod = windows.host_process if windows is not None else None
     yes = no = False
     for container, at in containers_with_path(spec, path):
