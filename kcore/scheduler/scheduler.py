@@ -28,6 +28,7 @@ from kcore.scheduler.framework import ClusterEvent, Status
 from kcore.scheduler.plugins import DEFAULT_PLUGINS, Entry, Handle
 from kcore.scheduler.profile import DEFAULT_SCHEDULER_NAME, Profile
 from kcore.scheduler.queue import QueuedPod, SchedulingQueue
+from kcore.scheduler.waiting import WaitingPod, WaitingPods
 
 __all__ = ["Scheduler"]
 
@@ -63,11 +64,12 @@ class Scheduler:
         self._nodes = informers.of(Node)
         self._pods = informers.of(Pod)
         self.cache = SchedulerCache()
+        self.waiting = WaitingPods()
         self._profiles: dict[str, Profile] = {}
         self._recorders: dict[str, EventRecorder] = {}
         for name, entries in (profiles or {DEFAULT_SCHEDULER_NAME: DEFAULT_PLUGINS}).items():
             recorder = self._recorders[name] = events.recorder(name)
-            handle = Handle(client, self.cache, clock, chance, informers, recorder)
+            handle = Handle(client, self.cache, clock, chance, informers, recorder, self.waiting)
             self._profiles[name] = Profile([(entry.make(handle), entry.weight) for entry in entries], name)
         first = next(iter(self._profiles.values()))
         hints = {name: events for profile in self._profiles.values() for name, events in profile.events.items()}
@@ -123,13 +125,40 @@ class Scheduler:
             self.queue.failed(queued, self._clock.now())
             return
         if isinstance(outcome, Refused):
-            now = self._clock.now()
-            if outcome.is_error:
-                self.queue.failed(queued, now)
-            else:
-                self.queue.refused(queued, outcome.plugins, now)
-        self._attempts[info.uid] = Attempt(queued, outcome)
-        self._work.add(info.uid)
+            self._send_back(queued, outcome)
+        elif outcome.permit is not None:
+            self._hold(queued, outcome, outcome.permit)
+        else:
+            self._hand_over(queued, outcome)
+
+    def _hand_over(self, queued: QueuedPod, outcome: Placed | Refused) -> None:
+        """Have a decision carried out by the next free worker."""
+        uid = queued.info.uid
+        self._attempts[uid] = Attempt(queued, outcome)
+        self._work.add(uid)
+
+    def _send_back(self, queued: QueuedPod, refused: Refused) -> None:
+        now = self._clock.now()
+        if refused.is_error:
+            self.queue.failed(queued, now)
+        else:
+            self.queue.refused(queued, refused.plugins, now)
+        self._hand_over(queued, refused)
+
+    def _hold(self, queued: QueuedPod, placed: Placed, permit: Status) -> None:
+        """Bind later, if Permit plugins allow it in time."""
+
+        def rejected(reason: str) -> None:
+            self._give_up(queued, placed)
+            if queued.info.uid in self.queue:
+                self._send_back(queued, Refused(reason, frozenset((permit.plugin,))))
+
+        self.waiting.hold(
+            WaitingPod(queued.info, placed.node_name, permit.plugin),
+            placed.permit_seconds,
+            lambda: self._hand_over(queued, placed),
+            rejected,
+        )
 
     async def _carry_out(self) -> None:
         while True:
@@ -170,13 +199,16 @@ class Scheduler:
         self._recorders[profile.scheduler_name].event(info.pod, "Normal", "Scheduled", message)
 
     def _unbind(self, queued: QueuedPod, placed: Placed) -> None:
-        """Take an assumption back, and try again later."""
+        """A bind has failed: take the assumption back, and try again later."""
+        self._give_up(queued, placed)
+        self.queue.failed(queued, self._clock.now())
+
+    def _give_up(self, queued: QueuedPod, placed: Placed) -> None:
+        """Free what a placed pod has taken; others may need it."""
         profile = self._profiles[queued.info.pod.spec.scheduler_name]
         profile.run_unreserve(placed.state, queued.info, placed.node_name)
         self.cache.forget(queued.info.uid)
-        now = self._clock.now()
-        self.queue.failed(queued, now)
-        self.queue.move(ClusterEvent.POD_DELETED, queued.info.pod, None, now)
+        self.queue.move(ClusterEvent.POD_DELETED, queued.info.pod, None, self._clock.now())
         self._wake.set()
 
     async def _report(self, queued: QueuedPod, refused: Refused) -> None:
@@ -249,6 +281,7 @@ class Scheduler:
     def _pod_gone(self, pod: Pod) -> None:
         uid = pod.metadata.uid
         self.queue.delete(uid)
+        self.waiting.reject(uid, "the pod is gone")
         if self.cache.is_placed(uid):
             self.cache.remove_pod(uid)
             self.queue.move(ClusterEvent.POD_DELETED, pod, None, self._clock.now())

@@ -23,6 +23,7 @@ from kcore.scheduler.plugins.node_unschedulable import NodeUnschedulable
 from kcore.scheduler.plugins.priority_sort import PrioritySort
 from kcore.scheduler.plugins.scheduling_gates import SchedulingGates
 from kcore.scheduler.plugins.taint_toleration import TaintToleration
+from kcore.scheduler.waiting import WaitingPods
 
 __all__ = ["DEFAULT_PLUGINS", "Entry", "Handle"]
 
@@ -36,6 +37,7 @@ class Handle(NamedTuple):
     chance: Chance
     informers: Informers
     recorder: EventRecorder
+    waiting: WaitingPods
 
 
 class Entry(NamedTuple):
