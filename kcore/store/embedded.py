@@ -75,7 +75,7 @@ class EmbeddedStore:
 
     def get(self, key: str) -> Record | None:
         bucket = self._buckets.get(bucket_of(key))
-        return bucket.get(key) if bucket else None
+        return None if bucket is None else bucket.get(key)
 
     def head(self, key: str) -> Record | None:
         event = self._pending.get(key)
@@ -146,14 +146,12 @@ class EmbeddedStore:
         revision = events[0].record.revision
         assert revision > self._progress.revision
         self._progress.revision = revision
-        for event in events:
-            key = event.record.key
-            bucket = self._bucket(bucket_of(key))
+        buckets = [self._bucket(bucket_of(event.record.key)) for event in events]
+        for bucket, event in zip(buckets, events, strict=True):
             bucket.apply(event)
-            if self._pending.get(key) is event:
-                del self._pending[key]
-        for event in events:
-            bucket = self._bucket(bucket_of(event.record.key))
+            if self._pending.get(event.record.key) is event:
+                del self._pending[event.record.key]
+        for bucket in buckets:  # only now, so that no history begins in the middle of a commit
             if dropped := bucket.trim(self._window):
                 self._forget(dropped)
 

@@ -26,7 +26,7 @@ __all__ = ["GroupCommit"]
 log = structlog.get_logger(__name__)
 
 # What one batch may carry at most: applying it to the indexes has to fit into one short turn of the loop.
-BATCH_EVENTS_MAX = 2_000
+BATCH_EVENTS_MAX = 1_000
 
 
 class Commit(NamedTuple):
