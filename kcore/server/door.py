@@ -10,7 +10,7 @@ from typing import cast
 from aiohttp import web
 
 from kcore.api.errors import NotFound
-from kcore.kit.clock import Chance
+from kcore.kit.clock import Chance, Clock
 from kcore.registry.request import User
 from kcore.registry.verbs import Registry
 from kcore.server.address import parse_path, verb_of
@@ -20,7 +20,7 @@ from kcore.server.connection import Connection
 from kcore.server.discovery import Discovery
 from kcore.server.errors import error_reply, method_not_allowed, page_not_found
 from kcore.server.health import Health
-from kcore.server.negotiation import negotiate_discovery
+from kcore.server.negotiation import error_media_type, negotiate_discovery
 from kcore.server.openapi import OpenApi
 from kcore.server.query import Query, parse_query
 from kcore.server.resources import Call, Resources
@@ -39,13 +39,19 @@ class Door:
     """Every request enters here."""
 
     def __init__(
-        self, registry: Registry, authenticator: Authenticator, discovery: Discovery, health: Health, chance: Chance
+        self,
+        registry: Registry,
+        authenticator: Authenticator,
+        discovery: Discovery,
+        health: Health,
+        clock: Clock,
+        chance: Chance,
     ) -> None:
         self._authorizer = registry.authorizer
         self._authenticator = authenticator
         self._discovery = discovery
         self._health = health
-        self._resources = Resources(registry, chance)
+        self._resources = Resources(registry, clock, chance)
         self._version = version_document()
         self._openapi = OpenApi(registry.scheme, GIT_VERSION)
 
@@ -53,7 +59,7 @@ class Door:
         try:
             return await self._answer(request)
         except Exception as error:
-            return error_reply(error)
+            return error_reply(error, media_type=error_media_type(request.headers.get("Accept", "")))
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
         path, _, query_text = request.raw_path.partition("?")
@@ -94,7 +100,7 @@ class Door:
             if path.startswith("/api/") or self._discovery.serves_group(group):
                 raise NotFound.path()
             return page_not_found()
-        if request.method != "GET":
+        if request.method != "GET" and path != "/apis":  # there upstream does not look at the method
             raise method_not_allowed()
         aggregated = self._discovery.aggregated(path)
         representation = negotiate_discovery(request.headers.get("Accept", ""), aggregated is not None)

@@ -7,7 +7,7 @@ import structlog
 
 from kcore.api.errors import ApiError, InternalError, MethodNotAllowed, NotAcceptable, UnsupportedMediaType
 from kcore.api.meta_v1 import Status, StatusDetails
-from kcore.server.response import JSON_TYPE, TEXT_TYPE, Reply, header
+from kcore.server.response import JSON_TYPE, TEXT_TYPE, YAML_TYPE, Reply, header, to_yaml
 
 __all__ = [
     "error_reply",
@@ -36,11 +36,12 @@ def status_of(error: BaseException) -> Status:
     return InternalError.because("the server failed on this request, see its log").status
 
 
-def error_reply(error: BaseException, headers: bytes = b"") -> Reply:
+def error_reply(error: BaseException, headers: bytes = b"", media_type: str = JSON_TYPE) -> Reply:
     status = status_of(error)
     if status.details is not None and status.details.retry_after_seconds:
         headers += header("Retry-After", str(status.details.retry_after_seconds))
-    return Reply(status.code, msgspec.json.encode(status) + b"\n", JSON_TYPE, headers)
+    body = to_yaml(msgspec.json.encode(status)) if media_type == YAML_TYPE else msgspec.json.encode(status) + b"\n"
+    return Reply(status.code, body, media_type, headers)
 
 
 def method_not_allowed() -> MethodNotAllowed:

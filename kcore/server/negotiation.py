@@ -15,21 +15,34 @@ from kcore.api.errors import NotAcceptable
 from kcore.server.errors import unacceptable
 from kcore.server.response import JSON_TYPE, YAML_TYPE
 
-__all__ = ["PLAIN", "Clause", "Representation", "negotiate", "negotiate_discovery", "negotiate_watch", "parse_accept"]
+__all__ = [
+    "PLAIN",
+    "Clause",
+    "Representation",
+    "error_media_type",
+    "negotiate",
+    "negotiate_discovery",
+    "negotiate_watch",
+    "parse_accept",
+]
 
 PROTOBUF_TYPE = "application/vnd.kubernetes.protobuf"
 ROUTED = (JSON_TYPE, YAML_TYPE, PROTOBUF_TYPE)
 _META_VERSIONS = ("v1", "v1beta1")
-_TRANSFORMS = ("PartialObjectMetadata", "PartialObjectMetadataList")
+_TRANSFORMS = ("Table", "PartialObjectMetadata", "PartialObjectMetadataList")
 
 
 class Representation(NamedTuple):
-    """`form` is "" for the object itself, or the kind it is to be shown as, of meta.k8s.io/`version`."""
+    """`form` is "" for the object itself, or the kind it is to be shown as, of meta.k8s.io/`version`.
+
+    `include` is what the rows of a table carry of their objects.
+    """
 
     media_type: str = JSON_TYPE
     form: str = ""
     version: str = "v1"
     pretty: bool = False
+    include: str = "Metadata"
 
 
 PLAIN = Representation()
@@ -83,6 +96,15 @@ def negotiate_watch(accept: str) -> Representation:
             return found
     streams = [f"{media_type};stream=watch" for media_type in (JSON_TYPE, PROTOBUF_TYPE)]
     raise NotAcceptable(f"only the following media types are accepted: {', '.join(streams)}")
+
+
+@lru_cache(256)
+def error_media_type(accept: str) -> str:
+    """What an error is written in: it is never refused, so JSON where nothing fits."""
+    for clause in parse_accept(accept):
+        if clause.media_type in (JSON_TYPE, YAML_TYPE):
+            return clause.media_type
+    return JSON_TYPE
 
 
 def _route(clauses: Sequence[Clause], streams: bool) -> None:

@@ -7,11 +7,13 @@ from typing import NamedTuple
 from aiohttp import web
 
 from kcore.api.documents import Expected, decode_document
-from kcore.api.errors import ApiError, Invalid, NotFound, NotImplementedByServer
+from kcore.api.errors import ApiError, BadRequest, Invalid, NotFound, NotImplementedByServer
+from kcore.api.field import Path, invalid
 from kcore.api.kind import Kind
 from kcore.api.meta_v1 import DeleteOptions
-from kcore.kit.clock import Chance
+from kcore.kit.clock import Chance, Clock
 from kcore.registry.request import ListOptions, PatchType, Request, User
+from kcore.registry.tables import INCLUDE_OBJECT
 from kcore.registry.verbs import Registry
 from kcore.server.address import Address
 from kcore.server.body import expected_body, media_type, read_body, read_document
@@ -19,13 +21,16 @@ from kcore.server.errors import error_reply, method_not_allowed, unsupported_pat
 from kcore.server.negotiation import PLAIN, Representation, negotiate, negotiate_watch
 from kcore.server.query import Query, delete_options, dry_run_errors, list_options, write_options
 from kcore.server.response import Reply, warning
-from kcore.server.stream import EventStream, Lines, cached_lines
-from kcore.server.views import encode_answer, encode_list, event_line
+from kcore.server.stream import EventStream, Lines, cached_lines, table_lines
+from kcore.server.views import Views
 
 __all__ = ["Call", "Resources"]
 
 # These hold a connection to a node open; they need a kubelet's own server.
 _STREAMED = frozenset(("attach", "exec", "log", "portforward", "proxy"))
+
+# The verbs whose address ends in a name. (A watch may too, in its legacy form.)
+_OF_ONE = frozenset(("get", "update", "patch", "delete"))
 
 _PATCH_TYPES = {patch_type.value: patch_type for patch_type in PatchType}
 
@@ -43,8 +48,9 @@ class Call(NamedTuple):
 class Resources:
     """Answers for every resource of the registry's scheme."""
 
-    def __init__(self, registry: Registry, chance: Chance) -> None:
+    def __init__(self, registry: Registry, clock: Clock, chance: Chance) -> None:
         self._registry = registry
+        self._views = Views(clock)
         self._chance = chance
         self._lines: dict[tuple[Kind, Representation], Lines] = {}
 
@@ -90,7 +96,7 @@ class Resources:
                 raise method_not_allowed()
             if address.subresource in _STREAMED:
                 raise NotImplementedByServer(f"{kind.plural}/{address.subresource} is not served yet")
-        elif call.verb not in kind.verbs or (address.name and call.verb == "create"):
+        elif call.verb not in kind.verbs or (bool(address.name) != (call.verb in _OF_ONE) and not address.watch):
             raise method_not_allowed()
         return kind
 
@@ -98,16 +104,16 @@ class Resources:
         representation = self._representation(call)
         req = self._request(kind, call)
         record = self._registry.get(req, call.query.get("resourceVersion"))
-        return _reply(req, encode_answer(kind, record, representation), representation)
+        return _reply(req, self._views.answer(kind, record, representation), representation)
 
     def _list(self, kind: Kind, call: Call) -> Reply:
-        representation = negotiate(call.request.headers.get("Accept", ""), "watch" in kind.verbs)
+        representation = self._representation(call, "watch" in kind.verbs)
         req = self._request(kind, call)
         page = self._registry.list(req, list_options(call.query))
-        return _reply(req, encode_list(kind, page, representation), representation)
+        return _reply(req, self._views.list(kind, page, representation), representation)
 
     def _watch(self, kind: Kind, call: Call) -> EventStream:
-        representation = negotiate_watch(call.request.headers.get("Accept", ""))
+        representation = _including(negotiate_watch(call.request.headers.get("Accept", "")), call.query)
         req = self._request(kind, call)
         options = list_options(call.query)
         if call.address.name:
@@ -120,7 +126,9 @@ class Resources:
     def _lines_of(self, kind: Kind, representation: Representation) -> Lines:
         lines = self._lines.get((kind, representation))
         if lines is None:
-            lines = self._lines[kind, representation] = cached_lines(event_line(kind, representation))
+            lines = self._lines[kind, representation] = cached_lines(self._views.line(kind, representation))
+        if representation.form == "Table":
+            return table_lines(self._views.line(kind, representation, columns=True), lines)
         return lines
 
     async def _write(self, kind: Kind, call: Call) -> Reply:
@@ -141,7 +149,7 @@ class Resources:
         )
         verb = self._registry.create if call.verb == "create" else self._registry.update
         answer = await verb(req, obj)
-        return _reply(req, encode_answer(kind, answer, representation), representation)
+        return _reply(req, self._views.answer(kind, answer, representation), representation)
 
     async def _patch(self, kind: Kind, call: Call) -> Reply:
         patch_type = _PATCH_TYPES.get(media_type(call.request.headers.get("Content-Type", "")))
@@ -153,21 +161,21 @@ class Resources:
         req.dry_run, req.field_manager = options.dry_run, options.field_manager
         req.field_validation = options.field_validation
         answer = await self._registry.patch(req, patch_type, await read_body(call.request))
-        return _reply(req, encode_answer(kind, answer, representation), representation)
+        return _reply(req, self._views.answer(kind, answer, representation), representation)
 
     async def _delete(self, kind: Kind, call: Call) -> Reply:
         representation = self._representation(call)
         req = self._request(kind, call)
         options = await self._delete_options(req, call)
         answer = await self._registry.delete(req, options)
-        return _reply(req, encode_answer(kind, answer, representation), representation)
+        return _reply(req, self._views.answer(kind, answer, representation), representation)
 
     async def _delete_collection(self, kind: Kind, call: Call) -> Reply:
         representation = self._representation(call)
         req = self._request(kind, call)
         options = await self._delete_options(req, call)
         page = await self._registry.delete_collection(req, options, list_options(call.query))
-        return _reply(req, encode_list(kind, page, representation), representation)
+        return _reply(req, self._views.list(kind, page, representation), representation)
 
     async def _delete_options(self, req: Request, call: Call) -> DeleteOptions:
         """From the body, or, where there is none, from the query."""
@@ -184,9 +192,9 @@ class Resources:
         return options
 
     @staticmethod
-    def _representation(call: Call) -> Representation:
+    def _representation(call: Call, streams: bool = False) -> Representation:
         accept = call.request.headers.get("Accept")
-        return PLAIN if accept is None else negotiate(accept)
+        return PLAIN if accept is None else _including(negotiate(accept, streams), call.query)
 
     @staticmethod
     def _request(kind: Kind, call: Call) -> Request:
@@ -214,6 +222,18 @@ def _of_one_name(options: ListOptions, name: str) -> ListOptions:
     return options._replace(
         field_selector=f"{options.field_selector},{selector}" if options.field_selector else selector
     )
+
+
+def _including(representation: Representation, query: Query) -> Representation:
+    """With what the query wants of a table's rows. Raises BadRequest where there is no such thing."""
+    include = query.get("includeObject")
+    if representation.form != "Table" or not include:
+        return representation
+    if include not in INCLUDE_OBJECT:
+        path = Path("includeObject")
+        why = invalid(path, include, "must be 'Metadata', 'Object', 'None', or empty")
+        raise BadRequest(f"Unable to convert to Table as requested: {why}")
+    return representation._replace(include=include)
 
 
 def _warnings(req: Request) -> bytes:

@@ -7,6 +7,7 @@ from email.utils import formatdate
 from http import HTTPStatus
 from typing import TYPE_CHECKING, cast
 
+import msgspec
 from aiohttp import web
 from aiohttp.abc import AbstractStreamWriter
 
@@ -15,7 +16,7 @@ from kcore.kit.clock import Chance, Clock
 if TYPE_CHECKING:
     from kcore.server.connection import Connection
 
-__all__ = ["JSON_TYPE", "TEXT_TYPE", "YAML_TYPE", "Heads", "Reply", "header", "warning"]
+__all__ = ["JSON_TYPE", "TEXT_TYPE", "YAML_TYPE", "Heads", "Reply", "header", "to_yaml", "warning"]
 
 JSON_TYPE = "application/json"
 YAML_TYPE = "application/yaml"
@@ -33,6 +34,13 @@ def warning(text: str) -> bytes:
     """A Warning header (RFC 7234, 5.5) as client-go and kubectl print it."""
     quoted = text.replace("\\", "\\\\").replace('"', '\\"')
     return header("Warning", f'299 - "{quoted}"')
+
+
+def to_yaml(document: bytes) -> bytes:
+    """A JSON document as YAML. Slow, and asked for by people only, so what it needs is loaded when it is."""
+    import yaml
+
+    return yaml.dump(msgspec.json.decode(document), Dumper=yaml.CSafeDumper, allow_unicode=True).encode()
 
 
 class Heads:

@@ -55,7 +55,7 @@ class ApiServer:
         self.health = Health()
         self._ssl_context = ssl_context
         discovery = Discovery(registry.scheme, f"{host}:{port}")
-        self._door = Door(registry, Authenticator(tokens), discovery, self.health, chance)
+        self._door = Door(registry, Authenticator(tokens), discovery, self.health, clock, chance)
         self._heads = Heads(clock, chance)
 
     @property

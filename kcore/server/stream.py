@@ -24,7 +24,7 @@ from kcore.store.store import Event
 if TYPE_CHECKING:
     from kcore.server.connection import Connection
 
-__all__ = ["EventStream", "Lines", "cached_lines"]
+__all__ = ["EventStream", "Lines", "cached_lines", "table_lines"]
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -154,6 +154,23 @@ class EventStream(web.StreamResponse):
 def cached_lines(line: Callable[[Event], bytes]) -> Lines:
     """Lines whose encodings are shared by all watchers of one representation."""
     return _CachedLines(line)
+
+
+def table_lines(first: Callable[[Event], bytes], rest: Lines) -> Lines:
+    """The lines of one watch of tables: `first` writes the event that tells the columns."""
+    return _TableLines(first, rest)
+
+
+class _TableLines:
+    def __init__(self, first: Callable[[Event], bytes], rest: Lines) -> None:
+        self._first: Callable[[Event], bytes] | None = first
+        self._rest = rest
+
+    def chunk(self, events: Sequence[Event]) -> bytes:
+        if self._first is None:
+            return self._rest.chunk(events)
+        opening, self._first = self._first(events[0]), None
+        return opening + b"".join([self._rest.chunk((event,)) for event in events[1:]])
 
 
 class _CachedLines:

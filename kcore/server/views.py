@@ -5,51 +5,119 @@ The plain form is put together from bytes that are already there; every other on
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import msgspec
-import yaml
 
 from kcore.api.errors import NotAcceptable
 from kcore.api.kind import Kind
+from kcore.kit.clock import Clock
 from kcore.registry.request import Answer, ListPage
+from kcore.registry.tables import table
 from kcore.server.negotiation import PLAIN, Representation
-from kcore.server.response import YAML_TYPE
+from kcore.server.response import YAML_TYPE, to_yaml
 from kcore.store.store import Event, EventType, Record
 
-__all__ = ["encode", "encode_answer", "encode_list", "event_line"]
+__all__ = ["Views", "encode"]
 
 
 def encode(document: bytes, representation: Representation) -> bytes:
     """A JSON document as the client wants it written."""
     if representation.media_type == YAML_TYPE:
-        return yaml.dump(msgspec.json.decode(document), Dumper=yaml.CSafeDumper, allow_unicode=True).encode()
+        return to_yaml(document)
     if representation.pretty:
         return msgspec.json.format(document, indent=2)
     return document + b"\n"
 
 
-def encode_answer(kind: Kind, answer: Answer, representation: Representation = PLAIN) -> bytes:
-    """The body of one object; or of a Status, which is never shown in another form."""
-    if not isinstance(answer, Record):
-        return encode(msgspec.json.encode(answer), representation)
-    if representation is PLAIN:
-        return b"".join((kind.type_meta, memoryview(answer.data)[1:], b"\n"))
-    if representation.form:
-        return encode(msgspec.json.encode(_transformed(kind, answer, representation)), representation)
-    return encode(kind.type_meta + answer.data[1:], representation)
+class Views:
+    """Shows objects. The clock tells how old they are, which tables say."""
 
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
 
-def encode_list(kind: Kind, page: ListPage, representation: Representation = PLAIN) -> bytes:
-    """The body of a list: the records' own bytes, joined."""
-    if representation.form:
-        return encode(msgspec.json.encode(_transformed_list(kind, page, representation)), representation)
-    opening = f'{{"kind":"{kind.list_kind}","apiVersion":"{kind.api_version}","metadata":'.encode()
-    items = b",".join([record.data for record in page.records])
-    ending = b"]}\n" if representation is PLAIN else b"]}"
-    document = b"".join((opening, msgspec.json.encode(_list_metadata(page)), b',"items":[', items, ending))
-    return document if representation is PLAIN else encode(document, representation)
+    def answer(self, kind: Kind, answer: Answer, representation: Representation = PLAIN) -> bytes:
+        """The body of one object; or of a Status, which is never shown in another form."""
+        if not isinstance(answer, Record):
+            return encode(msgspec.json.encode(answer), representation)
+        if representation is PLAIN:
+            return b"".join((kind.type_meta, memoryview(answer.data)[1:], b"\n"))
+        if representation.form:
+            return encode(msgspec.json.encode(self._transformed(kind, answer, representation)), representation)
+        return encode(kind.type_meta + answer.data[1:], representation)
+
+    def list(self, kind: Kind, page: ListPage, representation: Representation = PLAIN) -> bytes:
+        """The body of a list: the records' own bytes, joined."""
+        if representation.form:
+            return encode(msgspec.json.encode(self._transformed_list(kind, page, representation)), representation)
+        opening = f'{{"kind":"{kind.list_kind}","apiVersion":"{kind.api_version}","metadata":'.encode()
+        items = b",".join([record.data for record in page.records])
+        ending = b"]}\n" if representation is PLAIN else b"]}"
+        document = b"".join((opening, msgspec.json.encode(_list_metadata(page)), b',"items":[', items, ending))
+        return document if representation is PLAIN else encode(document, representation)
+
+    def line(self, kind: Kind, representation: Representation, *, columns: bool = False) -> Callable[[Event], bytes]:
+        """How to write an event as one line of a watch; `columns`: a table with its column definitions."""
+        openings = {
+            event_type: b'{"type":"%b","object":%b' % (event_type.value.encode(), kind.type_meta)
+            for event_type in EventType
+        }
+
+        def plain(event: Event) -> bytes:
+            return b"".join((openings[event.type], memoryview(event.record.data)[1:], b"}\n"))
+
+        def transformed(event: Event) -> bytes:
+            tree = self._transformed(kind, event.record, representation, columns=columns)
+            return msgspec.json.encode({"type": event.type.value, "object": tree}) + b"\n"
+
+        return transformed if representation.form else plain
+
+    def _transformed(
+        self, kind: Kind, record: Record, representation: Representation, *, columns: bool = True
+    ) -> dict[str, Any]:
+        if representation.form == "Table":
+            metadata = {"resourceVersion": record.obj.metadata.resource_version}
+            return self._table(kind, (record,), representation, metadata, columns=columns)
+        if representation.form == "PartialObjectMetadataList":
+            raise NotAcceptable(
+                f"you requested {representation.form}, but the requested object is not a list ({_go_type(kind)})"
+            )
+        return _partial(record, representation.version)
+
+    def _transformed_list(self, kind: Kind, page: ListPage, representation: Representation) -> dict[str, Any]:
+        metadata = _list_metadata(page)
+        if representation.form == "Table":
+            return self._table(kind, page.records, representation, metadata)
+        if representation.form == "PartialObjectMetadata":
+            raise NotAcceptable(
+                f"you requested {representation.form}, but the requested object is a list ({_go_type(kind)}List)"
+            )
+        return {
+            "kind": representation.form,
+            "apiVersion": f"meta.k8s.io/{representation.version}",
+            "metadata": metadata,
+            "items": [_partial(record, representation.version) for record in page.records],
+        }
+
+    def _table(
+        self,
+        kind: Kind,
+        records: Iterable[Record],
+        representation: Representation,
+        metadata: dict[str, Any],
+        *,
+        columns: bool = True,
+    ) -> dict[str, Any]:
+        return table(
+            kind,
+            records,
+            now=self._clock.now(),
+            include_object=representation.include,
+            version=representation.version,
+            metadata=metadata,
+            columns=columns,
+        )
 
 
 def _list_metadata(page: ListPage) -> dict[str, Any]:
@@ -59,45 +127,6 @@ def _list_metadata(page: ListPage) -> dict[str, Any]:
     if page.remaining_item_count is not None:
         metadata["remainingItemCount"] = page.remaining_item_count
     return metadata
-
-
-def event_line(kind: Kind, representation: Representation) -> Callable[[Event], bytes]:
-    """How to write an event as one line of a watch."""
-
-    openings = {
-        event_type: b'{"type":"%b","object":%b' % (event_type.value.encode(), kind.type_meta)
-        for event_type in EventType
-    }
-
-    def plain(event: Event) -> bytes:
-        return b"".join((openings[event.type], memoryview(event.record.data)[1:], b"}\n"))
-
-    def transformed(event: Event) -> bytes:
-        tree = _transformed(kind, event.record, representation)
-        return msgspec.json.encode({"type": event.type.value, "object": tree}) + b"\n"
-
-    return transformed if representation.form else plain
-
-
-def _transformed(kind: Kind, record: Record, representation: Representation) -> dict[str, Any]:
-    if representation.form == "PartialObjectMetadataList":
-        raise NotAcceptable(
-            f"you requested {representation.form}, but the requested object is not a list ({_go_type(kind)})"
-        )
-    return _partial(record, representation.version)
-
-
-def _transformed_list(kind: Kind, page: ListPage, representation: Representation) -> dict[str, Any]:
-    if representation.form == "PartialObjectMetadata":
-        raise NotAcceptable(
-            f"you requested {representation.form}, but the requested object is a list ({_go_type(kind)}List)"
-        )
-    return {
-        "kind": representation.form,
-        "apiVersion": f"meta.k8s.io/{representation.version}",
-        "metadata": _list_metadata(page),
-        "items": [_partial(record, representation.version) for record in page.records],
-    }
 
 
 def _partial(record: Record, version: str) -> dict[str, Any]:
