@@ -10,6 +10,7 @@ __all__ = ["Attributes", "Authorizer", "BuiltInAccess"]
 
 _PUBLIC = ("/healthz", "/livez", "/readyz", "/version")
 _DISCOVERY = ("/api", "/apis", "/openapi")
+_OWN_REVIEWS = ("selfsubjectreviews", "selfsubjectaccessreviews", "selfsubjectrulesreviews")
 
 
 class Attributes(NamedTuple):
@@ -30,13 +31,17 @@ class Authorizer(Protocol):
 
 
 class BuiltInAccess:
-    """What is granted before any role: everything to system:masters, discovery to who is known, health to all."""
+    """What is granted before any role: everything to system:masters, discovery and questions about
+    oneself to who is known, health to all."""
 
     def allowed(self, attributes: Attributes) -> bool:
         groups = attributes.user.groups
         if "system:masters" in groups:
             return True
-        if attributes.verb != "get" or not attributes.path:
+        if not attributes.path:
+            own = attributes.resource in _OWN_REVIEWS and attributes.verb == "create"
+            return own and "system:authenticated" in groups
+        if attributes.verb != "get":
             return False
         if _under(attributes.path, _PUBLIC):
             return True

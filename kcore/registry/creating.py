@@ -11,7 +11,7 @@ from kcore.api.meta_v1 import ObjectMeta, StatusDetails
 from kcore.api.schema import fill
 from kcore.registry.admission import Operation
 from kcore.registry.metadata import check_namespace, metadata_errors
-from kcore.registry.pipeline import Pipeline, refuse, rehearsed
+from kcore.registry.pipeline import Pipeline, refuse, rehearsed, settled
 from kcore.registry.request import Request
 from kcore.registry.strategy import Strategy
 from kcore.store.store import Put, Record, RevisionMismatch
@@ -57,17 +57,11 @@ async def store_new(pipe: Pipeline, strategy: Strategy, req: Request, obj: Any) 
         managed_fields=(),
     )
     settle = strategy.begin(req, obj, None)
-    stored = False
-    try:
+    with settled(settle, req):
         strategy.prepare_for_create(req, obj)
         _check(pipe, strategy, req, obj)
         pipe.admission.validate(req, Operation.CREATE, obj, None)
-        record = await _put_new(pipe, req, obj)
-        stored = not req.dry_run
-        return record
-    finally:
-        if settle is not None:
-            settle(stored)
+        return await _put_new(pipe, req, obj)
 
 
 def _check(pipe: Pipeline, strategy: Strategy, req: Request, obj: Any) -> None:

@@ -14,11 +14,11 @@ from kcore.api.names import path_segment_name
 from kcore.api.timestamp import format_seconds
 from kcore.registry.admission import Chain, Plugin
 from kcore.registry.request import Request
-from kcore.registry.strategy import Environment, Strategy
+from kcore.registry.strategy import Environment, Settle, Strategy
 from kcore.registry.views import ViewStore
 from kcore.store.store import Op, Record, Store, StoreUnavailable
 
-__all__ = ["Pipeline", "absent", "durable", "refuse", "rehearsed"]
+__all__ = ["Pipeline", "absent", "durable", "refuse", "rehearsed", "settled"]
 
 _encode = msgspec.json.Encoder().encode
 
@@ -82,6 +82,26 @@ class Pipeline:
 def rehearsed(key: str, obj: Any) -> Record:
     """What a dry run answers: the object as it would be stored, at no revision."""
     return Record(key, 0, obj, _encode(obj))
+
+
+class settled:  # noqa: N801  # reads as a phrase: `with settled(...)`
+    """Tells `settle` at the end whether the object was stored.
+
+    A request cancelled while its commit is on its way to disk counts as stored: the commit will not be undone.
+    """
+
+    __slots__ = ("_req", "_settle")
+
+    def __init__(self, settle: Settle | None, req: Request) -> None:
+        self._settle = settle
+        self._req = req
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        if self._settle is not None:
+            self._settle(not isinstance(error, Exception) and not self._req.dry_run)
 
 
 def durable(pipe: Pipeline, req: Request, record: Record) -> bool:

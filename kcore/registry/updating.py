@@ -16,7 +16,7 @@ from kcore.api.schema import fill
 from kcore.registry.admission import Operation
 from kcore.registry.creating import store_new
 from kcore.registry.metadata import METADATA, check_address, metadata_update_errors, settle_update
-from kcore.registry.pipeline import Pipeline, absent, durable, refuse, rehearsed
+from kcore.registry.pipeline import Pipeline, absent, durable, refuse, rehearsed, settled
 from kcore.registry.request import Request
 from kcore.registry.strategy import Strategy
 from kcore.store.store import Delete, Put, Record, RevisionMismatch
@@ -87,8 +87,7 @@ async def _store(pipe: Pipeline, strategy: Strategy, req: Request, new: Any, old
     pipe.admission.admit(req, Operation.UPDATE, new, standing)
     _check_version(strategy, req, metadata.resource_version, old)
     settle = None if req.subresource else strategy.begin(req, new, standing)
-    stored = False
-    try:
+    with settled(settle, req):
         fill(metadata, generation=standing.metadata.generation)
         if req.subresource:
             strategy.prepare_for_status_update(req, new, standing)
@@ -98,12 +97,7 @@ async def _store(pipe: Pipeline, strategy: Strategy, req: Request, new: Any, old
         _validate(strategy, req, new, standing)
         req.warnings.extend(strategy.warnings(req, new, standing))
         pipe.admission.validate(req, Operation.UPDATE, new, standing)
-        record = await _put(pipe, strategy, req, new, old)
-        stored = not req.dry_run
-        return record
-    finally:
-        if settle is not None:
-            settle(stored)
+        return await _put(pipe, strategy, req, new, old)
 
 
 def _validate(strategy: Strategy, req: Request, new: Any, old: Any) -> None:

@@ -20,9 +20,11 @@ from kcore.registry.listing import list_records
 from kcore.registry.patches import patch
 from kcore.registry.pipeline import Pipeline, absent
 from kcore.registry.request import Answer, ListOptions, ListPage, PatchType, Request
+from kcore.registry.reviews import is_question, review
 from kcore.registry.strategies import STRATEGIES
 from kcore.registry.strategy import Environment, Strategy
 from kcore.registry.subresources import CREATIONS, get_scale, update_scale
+from kcore.registry.subresources.binding import bind
 from kcore.registry.updating import update
 from kcore.registry.versions import parse_version, too_large
 from kcore.registry.watching import Watch, watch
@@ -77,16 +79,23 @@ class Registry:
 
     async def create(self, req: Request, obj: Any) -> Answer:
         """Store a new object; or, with `req.subresource`, do what its body (Binding, Eviction, ...) asks for."""
+        if is_question(req):
+            return await self._answer(req, obj)
         if not req.subresource:
-            if req.kind.type is Binding:  # the old way to bind a pod
-                pods = self.scheme.of(Pod)
-                req = replace(req, kind=pods, subresource="binding", name=obj.metadata.name)
-            else:
-                return await create(self._pipe, req, obj)
+            return await create(self._pipe, req, obj)
         action = CREATIONS.get((req.kind.group_resource, req.subresource))
         if action is None:
             raise _absent(req)
         return await action(self._pipe, req, obj)
+
+    async def _answer(self, req: Request, obj: Any) -> Answer:
+        if req.kind.type is not Binding:
+            return review(self._pipe, self.authorizer, req, obj)
+        # The old way to bind a pod.
+        req.code = 201
+        return await bind(
+            self._pipe, replace(req, kind=self.scheme.of(Pod), name=obj.metadata.name, subresource="binding"), obj
+        )
 
     async def update(self, req: Request, obj: Any) -> Answer:
         if req.subresource == "scale":

@@ -1,0 +1,133 @@
+"""Kinds that are questions: created, answered, and never stored."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from kcore.api.authentication_v1 import SelfSubjectReview, SelfSubjectReviewStatus, UserInfo
+from kcore.api.authorization_v1 import (
+    LocalSubjectAccessReview,
+    NonResourceAttributes,
+    SelfSubjectAccessReview,
+    SelfSubjectAccessReviewSpec,
+    SubjectAccessReview,
+    SubjectAccessReviewSpec,
+    SubjectAccessReviewStatus,
+)
+from kcore.api.errors import Invalid, NotImplementedByServer
+from kcore.api.field import FieldError, Path, invalid
+from kcore.api.meta_v1 import ObjectMeta
+from kcore.api.schema import TypeMeta, fill
+from kcore.registry.access import Attributes, Authorizer
+from kcore.registry.metadata import METADATA
+from kcore.registry.pipeline import Pipeline
+from kcore.registry.request import Request, User
+
+__all__ = ["is_question", "review"]
+
+_SPEC = Path("spec")
+_RESOURCE = _SPEC / "resourceAttributes"
+_NON_RESOURCE = _SPEC / "nonResourceAttributes"
+
+
+def is_question(req: Request) -> bool:
+    """Whether objects of the kind are answered instead of stored."""
+    return "get" not in req.kind.verbs and not req.subresource
+
+
+def review(pipe: Pipeline, authorizer: Authorizer, req: Request, obj: Any) -> TypeMeta:
+    """The object with its answer in its status. Raises Invalid for what is no question."""
+    answer = _ANSWERS.get(req.kind.type)
+    if answer is None:
+        raise NotImplementedByServer(f"{req.kind.group_resource} is not implemented by this server")
+    answer(pipe, authorizer, req, obj)
+    fill(obj, kind=req.kind.name, api_version=req.kind.api_version)
+    req.code = 201
+    return obj  # type: ignore[no-any-return]
+
+
+def _who_am_i(pipe: Pipeline, authorizer: Authorizer, req: Request, obj: SelfSubjectReview) -> None:
+    user = req.user
+    info = UserInfo(username=user.name, uid=user.uid, groups=user.groups, extra=user.extra)
+    fill(obj.metadata, creation_timestamp=pipe.timestamp())
+    fill(obj, status=SelfSubjectReviewStatus(user_info=info))
+
+
+def _may_i(pipe: Pipeline, authorizer: Authorizer, req: Request, obj: SelfSubjectAccessReview) -> None:
+    _refuse([*_metadata_errors(obj.metadata), *_attribute_errors(obj.spec)])
+    _decide(authorizer, req.user, obj)
+
+
+def _may_they(pipe: Pipeline, authorizer: Authorizer, req: Request, obj: SubjectAccessReview) -> None:
+    _refuse([*_attribute_errors(obj.spec), *_subject_errors(obj.spec), *_metadata_errors(obj.metadata)])
+    _decide(authorizer, _subject(obj.spec), obj)
+
+
+def _may_they_here(pipe: Pipeline, authorizer: Authorizer, req: Request, obj: LocalSubjectAccessReview) -> None:
+    spec = obj.spec
+    errors = [*_attribute_errors(spec), *_subject_errors(spec)]
+    if obj.metadata != ObjectMeta(namespace=obj.metadata.namespace):
+        errors.append(invalid(METADATA, obj.metadata, "must be empty except for namespace"))
+    asked = spec.resource_attributes
+    if asked is not None and asked.namespace != obj.metadata.namespace:
+        errors.append(invalid(_RESOURCE / "namespace", asked.namespace, "must match metadata.namespace"))
+    if spec.non_resource_attributes is not None:
+        shown = _shown(spec.non_resource_attributes)
+        errors.append(invalid(_NON_RESOURCE, shown, "disallowed on this kind of request"))
+    _refuse(errors)
+    _decide(authorizer, _subject(spec), obj)
+
+
+_ANSWERS: Mapping[type[Any], Callable[[Pipeline, Authorizer, Request, Any], None]] = {
+    SelfSubjectReview: _who_am_i,
+    SelfSubjectAccessReview: _may_i,
+    SubjectAccessReview: _may_they,
+    LocalSubjectAccessReview: _may_they_here,
+}
+
+
+def _decide(authorizer: Authorizer, user: User, obj: Any) -> None:
+    asked, path = obj.spec.resource_attributes, obj.spec.non_resource_attributes
+    if asked is not None:
+        attributes = Attributes(
+            user, asked.verb, asked.group, asked.resource, asked.subresource, asked.namespace, asked.name
+        )
+    else:
+        attributes = Attributes(user, path.verb, path=path.path)
+    fill(obj, status=SubjectAccessReviewStatus(allowed=authorizer.allowed(attributes)))
+
+
+def _subject(spec: SubjectAccessReviewSpec) -> User:
+    return User(spec.user, spec.uid, spec.groups, spec.extra)
+
+
+def _attribute_errors(spec: SubjectAccessReviewSpec | SelfSubjectAccessReviewSpec) -> list[FieldError]:
+    if spec.resource_attributes is not None and spec.non_resource_attributes is not None:
+        shown = _shown(spec.non_resource_attributes)
+        return [invalid(_NON_RESOURCE, shown, "cannot be specified in combination with resourceAttributes")]
+    if spec.resource_attributes is None and spec.non_resource_attributes is None:
+        why = "exactly one of nonResourceAttributes or resourceAttributes must be specified"
+        return [invalid(_RESOURCE, None, why)]
+    return []
+
+
+def _subject_errors(spec: SubjectAccessReviewSpec) -> list[FieldError]:
+    if spec.user or spec.groups:
+        return []
+    return [invalid(_SPEC / "user", "", "at least one of user or group must be specified")]
+
+
+def _metadata_errors(metadata: ObjectMeta) -> list[FieldError]:
+    return [invalid(METADATA, metadata, "must be empty")] if metadata != ObjectMeta() else []
+
+
+def _shown(attributes: NonResourceAttributes) -> dict[str, str]:
+    """As Go prints its internal type, which has no names for the wire."""
+    return {"Path": attributes.path, "Verb": attributes.verb}
+
+
+def _refuse(errors: list[FieldError]) -> None:
+    """Upstream names no kind here."""
+    if errors:
+        raise Invalid.named("authorization.k8s.io", "", "", errors)
