@@ -21,6 +21,11 @@ from kcore.controllers.replicaset import ReplicaSetController
 from kcore.controllers.replicationcontroller import ReplicationControllerController
 from kcore.controllers.rootca import RootCAPublisher
 from kcore.controllers.serviceaccount import ServiceAccountController
+from kcore.controllers.storageprotection import (
+    ClaimProtectionController,
+    ClassProtectionController,
+    VolumeProtectionController,
+)
 from kcore.controllers.tainteviction import TaintEvictionController
 
 __all__ = ["CONTROLLERS"]
@@ -38,5 +43,8 @@ CONTROLLERS: tuple[Callable[[Context], Controller], ...] = (
     NodeIPAMController,
     NodeLifecycleController,
     TaintEvictionController,
+    ClaimProtectionController,
+    VolumeProtectionController,
+    ClassProtectionController,
 )
 """The garbage collector, which is about all kinds, runs beside."""

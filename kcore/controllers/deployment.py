@@ -21,6 +21,7 @@ from kcore.client.informer import key_of
 from kcore.client.runner import Controller, MapFunction, Result, controller_of
 from kcore.controllers.adoption import Claimant, controller_reference, index_by_controller, owned_or_orphaned
 from kcore.controllers.context import Context
+from kcore.controllers.freshness import Freshness
 from kcore.controllers.pods import is_finished
 from kcore.controllers.progress import (
     has_deadline,
@@ -102,6 +103,7 @@ class DeploymentController(Controller):
         index_by_controller(self._replica_sets)
         self._pods = informers.of(Pod)
         index_by_controller(self._pods)
+        self._freshness = Freshness(self._deployments)
 
     # From changes to keys.
 
@@ -142,6 +144,9 @@ class DeploymentController(Controller):
     async def reconcile(self, key: str) -> Result | None:
         deployment = self._deployments.get(key)
         if deployment is None:
+            self._freshness.forget(key)
+            return None
+        if not self._freshness.is_fresh(key):
             return None
         selector = _selector(deployment)
         if selector.empty:
@@ -346,6 +351,7 @@ class DeploymentController(Controller):
         if status == before.status and draft.metadata.annotations == before.metadata.annotations:
             return
         rollout.deployment = await self._client.update(replace(draft, status=status), subresource="status")
+        self._freshness.wrote(key_of(draft), rollout.deployment)
 
     def _look_again(self, deployment: Deployment, status: DeploymentStatus) -> Result | None:
         after = seconds_to_deadline(deployment, status, self._clock.now())

@@ -1,4 +1,9 @@
-"""Whether a cache shows what its reader wrote last: who names objects by `generateName` must not write them twice."""
+"""Whether a cache shows what its reader wrote last.
+
+Who decides by a cache that lags behind its own writes does things twice: makes objects anew whose names the server
+makes up, or writes a status that is refused as a conflict. It may as well wait: what was written is about to show up
+in the cache, and that is a change like any other.
+"""
 
 from __future__ import annotations
 

@@ -25,6 +25,7 @@ from kcore.controllers.adoption import Claimant, controller_reference, index_by_
 from kcore.controllers.batches import slow_start
 from kcore.controllers.context import Context
 from kcore.controllers.expectations import Expectations
+from kcore.controllers.freshness import Freshness
 from kcore.controllers.pods import available_in, is_active, is_terminating, rank_for_deletion
 
 __all__ = ["Counts", "Failure", "ReplicaManager", "failure_conditions"]
@@ -91,6 +92,7 @@ class ReplicaManager(Controller, Generic[S]):
         self._pods = informers.of(Pod)
         index_by_controller(self._pods)
         self._expectations = Expectations(self._clock)
+        self._freshness = Freshness(self._owners)
 
     # What differs between the kinds.
 
@@ -152,6 +154,9 @@ class ReplicaManager(Controller, Generic[S]):
     async def reconcile(self, key: str) -> Result | None:
         owner = self._owners.get(key)
         if owner is None:
+            self._freshness.forget(key)
+            return None
+        if not self._freshness.is_fresh(key):
             return None
         uid = owner.metadata.uid
         selector = self.selector(owner)
@@ -196,7 +201,7 @@ class ReplicaManager(Controller, Generic[S]):
     async def _write_status(self, owner: S, counts: Counts, failure: Failure | None) -> None:
         updated = self.with_status(owner, counts, failure, self._clock.now())
         if updated is not owner:
-            await self._client.update(updated, subresource="status")
+            self._freshness.wrote(key_of(owner), await self._client.update(updated, subresource="status"))
 
     async def _manage(self, owner: S, pods: list[Pod]) -> tuple[Failure | None, ApiError | None]:
         """Create or delete pods until there are as many as wanted."""
