@@ -7,12 +7,19 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-from aiohttp import web
-
 from kcore.api.errors import Unauthorized
 from kcore.registry.request import User
 
-__all__ = ["ADMIN", "ANONYMOUS", "Authenticator", "TokenAuthenticator", "read_token_file", "user_of_certificate"]
+__all__ = [
+    "ADMIN",
+    "ANONYMOUS",
+    "AUTHENTICATED",
+    "Authenticator",
+    "StaticTokens",
+    "TokenAuthenticator",
+    "read_token_file",
+    "user_of_certificate",
+]
 
 AUTHENTICATED = "system:authenticated"
 ADMIN = User("system:admin", groups=("system:masters", AUTHENTICATED))
@@ -65,11 +72,8 @@ class Authenticator:
     def __init__(self, tokens: Iterable[TokenAuthenticator] = ()) -> None:
         self._tokens: Sequence[TokenAuthenticator] = tuple(tokens)
 
-    async def user(self, request: web.BaseRequest, certified: User | None) -> User:
-        """Who sent the request. Raises Unauthorized where it carries a token that nobody knows."""
-        if certified is not None:
-            return certified
-        credentials = request.headers.get("Authorization")
+    async def user(self, credentials: str | None) -> User:
+        """Whose an Authorization header is. Raises Unauthorized where it carries a token that nobody knows."""
         if credentials is None:
             return ANONYMOUS
         scheme, _, token = credentials.partition(" ")

@@ -9,7 +9,7 @@ from kcore.registry.access import Attributes, Authorizer
 from kcore.registry.request import User
 from kcore.server.address import Address
 
-__all__ = ["authorize_path", "authorize_resource"]
+__all__ = ["authorize_path", "authorize_resource", "require"]
 
 
 def authorize_resource(authorizer: Authorizer, user: User, verb: str, address: Address, name: str = "") -> None:
@@ -18,7 +18,11 @@ def authorize_resource(authorizer: Authorizer, user: User, verb: str, address: A
     namespace = address.namespace
     if address.resource == "namespaces" and not address.group:
         namespace = address.name
-    attributes = Attributes(user, verb, address.group, address.resource, address.subresource, namespace, name)
+    require(authorizer, Attributes(user, verb, address.group, address.resource, address.subresource, namespace, name))
+
+
+def require(authorizer: Authorizer, attributes: Attributes) -> None:
+    """Raises Forbidden unless the authorizer allows it."""
     if not authorizer.allowed(attributes):
         raise _forbidden(attributes)
 

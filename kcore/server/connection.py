@@ -78,11 +78,13 @@ class Connection(RequestHandler):
 class Connections(web.Server):
     """Makes a Connection for each client that connects, and knows them all. `everyone`: who they all are."""
 
-    def __init__(self, handler: _RequestHandler, heads: Heads, everyone: User | None = None) -> None:
+    def __init__(
+        self, handler: _RequestHandler, heads: Heads, streams: set[EventStream], everyone: User | None = None
+    ) -> None:
         super().__init__(handler, access_log=None, keepalive_timeout=180, tcp_keepalive=True)
         self.heads = heads
         self.everyone = everyone
-        self.streams: set[EventStream] = set()
+        self.streams = streams
 
     def __call__(self) -> RequestHandler:
         return Connection(self, loop=self._loop, **self._kwargs)

@@ -1,135 +1,119 @@
 """From a request to its answer: who asks, what for, may they; then the resource or the document.
 
-The order is upstream's handler chain: authentication, request info, authorization, routing, negotiation.
+The order is upstream's handler chain: authentication, impersonation, authorization, routing, negotiation.
 """
 
 from __future__ import annotations
 
+import asyncio
+import gzip
 from typing import cast
 
 from aiohttp import web
 
-from kcore.api.errors import NotFound
 from kcore.kit.clock import Chance, Clock
 from kcore.registry.request import User
 from kcore.registry.verbs import Registry
-from kcore.server.address import parse_path, verb_of
+from kcore.server.address import Address, parse_path, verb_of
 from kcore.server.authentication import Authenticator
 from kcore.server.authorization import authorize_path, authorize_resource
 from kcore.server.connection import Connection
-from kcore.server.discovery import Discovery
+from kcore.server.documents import Documents
 from kcore.server.errors import error_reply, method_not_allowed, page_not_found
 from kcore.server.health import Health
-from kcore.server.negotiation import error_media_type, negotiate_discovery
-from kcore.server.openapi import OpenApi
+from kcore.server.impersonation import impersonated
+from kcore.server.metrics import Metrics, labels_of
+from kcore.server.negotiation import error_media_type
 from kcore.server.query import Query, parse_query
 from kcore.server.resources import Call, Resources
-from kcore.server.response import JSON_TYPE, TEXT_TYPE, Reply, header
-from kcore.server.version import GIT_VERSION, version_document
-from kcore.server.views import encode
+from kcore.server.response import Reply, header
+from kcore.server.stream import EventStream
 
 __all__ = ["Door"]
 
-_AGGREGATED_TYPE = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
-_OPENAPI_V2_PROTOBUF = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"
-_VARY = header("Vary", "Accept")
+_COMPRESSED_FROM = 128 * 1024
+_GZIPPED = header("Content-Encoding", "gzip") + header("Vary", "Accept-Encoding")
+_IMPERSONATION = ("Impersonate-User", "Impersonate-Group", "Impersonate-Uid")
 
 
 class Door:
-    """Every request enters here."""
+    """Every request enters here. `address` is where clients reach the server."""
 
     def __init__(
         self,
         registry: Registry,
         authenticator: Authenticator,
-        discovery: Discovery,
         health: Health,
         clock: Clock,
         chance: Chance,
+        address: str,
     ) -> None:
+        self.streams: set[EventStream] = set()
+        """The open watches."""
         self._authorizer = registry.authorizer
         self._authenticator = authenticator
-        self._discovery = discovery
-        self._health = health
+        self._metrics = Metrics(lambda: [stream.labels for stream in self.streams])
+        self._documents = Documents(registry.scheme, address, health, self._metrics)
         self._resources = Resources(registry, clock, chance)
-        self._version = version_document()
-        self._openapi = OpenApi(registry.scheme, GIT_VERSION)
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        path, _, query_text = request.raw_path.partition("?")
+        query = parse_query(query_text)
+        address = parse_path(path)
         try:
-            return await self._answer(request)
+            if address is not None:
+                return await self._measured(request, address, query)
+            path = "/" + path.strip("/")
+            user = await self._user(request)
+            authorize_path(self._authorizer, user, _path_verb(request.method), path)
+            return await _compressed(request, await self._documents.answer(request, path, query))
         except Exception as error:
             return error_reply(error, media_type=error_media_type(request.headers.get("Accept", "")))
 
-    async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
-        path, _, query_text = request.raw_path.partition("?")
-        query = parse_query(query_text)
-        user = cast(Connection, request.protocol).certified
-        if user is None or "Authorization" in request.headers:
-            user = await self._authenticator.user(request, user)
-        address = parse_path(path)
-        if address is None:
-            return await self._document(request, user, path, query)
+    async def _measured(self, request: web.BaseRequest, address: Address, query: Query) -> web.StreamResponse:
+        """The answer of a resource, counted."""
         verb = verb_of(request.method, address, query)
+        loop_time = asyncio.get_running_loop().time
+        started, kind = loop_time(), self._metrics.begin(verb)
+        try:
+            reply = await self._resource(request, address, verb, query)
+        except Exception as error:
+            reply = error_reply(error, media_type=error_media_type(request.headers.get("Accept", "")))
+        self._metrics.end(kind, labels_of(verb, address), reply.status, loop_time() - started)
+        return reply
+
+    async def _resource(
+        self, request: web.BaseRequest, address: Address, verb: str, query: Query
+    ) -> web.StreamResponse:
+        user = await self._user(request)
         authorize_resource(self._authorizer, user, verb, address)
-        if address.group and not self._discovery.serves_group(address.group):
+        if address.group and not self._documents.serves_group(address.group):
             return page_not_found()
         if not verb or request.method == "HEAD":
             raise method_not_allowed()
-        return await self._resources.answer(Call(request, user, verb, address, query))
+        reply = await self._resources.answer(Call(request, user, verb, address, query))
+        return await _compressed(request, reply) if isinstance(reply, Reply) else reply
 
-    async def _document(self, request: web.BaseRequest, user: User, path: str, query: Query) -> Reply:
-        """Discovery, health, version."""
-        path = "/" + path.strip("/")
-        authorize_path(self._authorizer, user, _path_verb(request.method), path)
-        root = path.split("/", 2)[1]
-        if root in ("healthz", "livez", "readyz"):
-            return self._health.answer(path, query)
-        if root in ("api", "apis"):
-            return self._discover(request, path)
-        if path == "/version":
-            return Reply(200, self._version)
-        if root == "openapi":
-            return await self._describe(request, path)
-        return page_not_found()
-
-    def _discover(self, request: web.BaseRequest, path: str) -> Reply:
-        document = self._discovery.document(path)
-        if document is None:
-            group = path.split("/")[2]
-            if path.startswith("/api/") or self._discovery.serves_group(group):
-                raise NotFound.path()
-            return page_not_found()
-        if request.method != "GET" and path != "/apis":  # there upstream does not look at the method
-            raise method_not_allowed()
-        aggregated = self._discovery.aggregated(path)
-        representation = negotiate_discovery(request.headers.get("Accept", ""), aggregated is not None)
-        if not representation.form or aggregated is None:
-            return Reply(200, encode(document, representation), representation.media_type, _VARY)
-        return _tagged(request, *aggregated, _AGGREGATED_TYPE)
-
-    async def _describe(self, request: web.BaseRequest, path: str) -> Reply:
-        """OpenAPI. The third version's documents are asked for with their hash, so they may be cached for ever."""
-        if path == "/openapi/v2":
-            protobuf = "protobuf" in request.headers.get("Accept", "")
-            document = await (self._openapi.v2_protobuf() if protobuf else self._openapi.v2())
-            return _tagged(request, document.body, document.etag, _OPENAPI_V2_PROTOBUF if protobuf else JSON_TYPE)
-        if path == "/openapi/v3":
-            return Reply(200, await self._openapi.v3_index(), TEXT_TYPE, _VARY)
-        found = await self._openapi.v3(path.removeprefix("/openapi/v3/"))
-        if found is None:
-            return Reply(404, b"", "")
-        return _tagged(request, found.body, found.etag, JSON_TYPE)
-
-
-def _tagged(request: web.BaseRequest, body: bytes, etag: str, content_type: str) -> Reply:
-    """A document with its ETag, or word that the client has it already."""
-    headers = _VARY + header("ETag", f'"{etag}"')
-    if request.headers.get("If-None-Match") == f'"{etag}"':
-        return Reply(304, b"", "", headers)
-    return Reply(200, body, content_type, headers)
+    async def _user(self, request: web.BaseRequest) -> User:
+        user = cast(Connection, request.protocol).certified
+        headers = request.headers
+        if user is None:
+            user = await self._authenticator.user(headers.get("Authorization"))
+        if any(name in headers for name in _IMPERSONATION):
+            user = impersonated(self._authorizer, user, headers)
+        return user
 
 
 def _path_verb(method: str) -> str:
     """Of a path that is no resource, the verb is the method; but HEAD is a get."""
     return "get" if method in ("GET", "HEAD") else method.lower()
+
+
+async def _compressed(request: web.BaseRequest, reply: Reply) -> Reply:
+    """A large body goes gzipped to who takes it so. zlib works beside the loop, at its fastest level as upstream."""
+    if len(reply.content) <= _COMPRESSED_FROM or request.method != "GET":
+        return reply
+    if "gzip" not in request.headers.get("Accept-Encoding", ""):
+        return reply
+    body = await asyncio.to_thread(gzip.compress, reply.content, 1)
+    return Reply(reply.status, body, reply.media_type, reply.extra + _GZIPPED)

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from kcore.api.errors import NotAcceptable
 from kcore.server.errors import unacceptable
+from kcore.server.query import Query
 from kcore.server.response import JSON_TYPE, YAML_TYPE
 
 __all__ = [
@@ -24,11 +25,13 @@ __all__ = [
     "negotiate_discovery",
     "negotiate_watch",
     "parse_accept",
+    "pretty",
 ]
 
 PROTOBUF_TYPE = "application/vnd.kubernetes.protobuf"
 ROUTED = (JSON_TYPE, YAML_TYPE, PROTOBUF_TYPE)
 _META_VERSIONS = ("v1", "v1beta1")
+_PEOPLE = ("curl", "Wget", "Mozilla/5.0")
 _TRANSFORMS = ("Table", "PartialObjectMetadata", "PartialObjectMetadataList")
 
 
@@ -105,6 +108,12 @@ def error_media_type(accept: str) -> str:
         if clause.media_type in (JSON_TYPE, YAML_TYPE):
             return clause.media_type
     return JSON_TYPE
+
+
+def pretty(representation: Representation, query: Query, user_agent: str) -> Representation:
+    """With indentation where the query asks for it, or, without a word there, for people's own clients."""
+    wanted = query.flag("pretty") if "pretty" in query else user_agent.startswith(_PEOPLE)
+    return representation._replace(pretty=True) if wanted else representation
 
 
 def _route(clauses: Sequence[Clause], streams: bool) -> None:

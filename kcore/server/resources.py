@@ -18,7 +18,8 @@ from kcore.registry.verbs import Registry
 from kcore.server.address import Address
 from kcore.server.body import expected_body, media_type, read_body, read_document
 from kcore.server.errors import error_reply, method_not_allowed, unsupported_patch
-from kcore.server.negotiation import PLAIN, Representation, negotiate, negotiate_watch
+from kcore.server.metrics import labels_of
+from kcore.server.negotiation import Representation, negotiate, negotiate_watch, pretty
 from kcore.server.query import Query, delete_options, dry_run_errors, list_options, write_options
 from kcore.server.response import Reply, warning
 from kcore.server.stream import EventStream, Lines, cached_lines, table_lines
@@ -121,7 +122,8 @@ class Resources:
         watch = self._registry.watch(req, options)
         # Upstream's default: between 30 and 60 minutes, at random so that clients do not come back all at once.
         timeout = watch.timeout_seconds or self._chance.jitter(1800, 1)
-        return EventStream(watch, self._lines_of(kind, representation), timeout, headers=_warnings(req))
+        lines = self._lines_of(kind, representation)
+        return EventStream(watch, lines, timeout, labels_of("watch", call.address), _warnings(req))
 
     def _lines_of(self, kind: Kind, representation: Representation) -> Lines:
         lines = self._lines.get((kind, representation))
@@ -193,8 +195,9 @@ class Resources:
 
     @staticmethod
     def _representation(call: Call, streams: bool = False) -> Representation:
-        accept = call.request.headers.get("Accept")
-        return PLAIN if accept is None else _including(negotiate(accept, streams), call.query)
+        headers = call.request.headers
+        found = _including(negotiate(headers.get("Accept", ""), streams), call.query)
+        return pretty(found, call.query, headers.get("User-Agent", ""))
 
     @staticmethod
     def _request(kind: Kind, call: Call) -> Request:

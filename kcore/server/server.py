@@ -14,7 +14,6 @@ from kcore.kit.clock import Chance, Clock
 from kcore.registry.verbs import Registry
 from kcore.server.authentication import ADMIN, Authenticator, TokenAuthenticator
 from kcore.server.connection import Connections
-from kcore.server.discovery import Discovery
 from kcore.server.door import Door
 from kcore.server.health import Health
 from kcore.server.response import Heads
@@ -54,8 +53,7 @@ class ApiServer:
         self.insecure_port = insecure_port
         self.health = Health()
         self._ssl_context = ssl_context
-        discovery = Discovery(registry.scheme, f"{host}:{port}")
-        self._door = Door(registry, Authenticator(tokens), discovery, self.health, clock, chance)
+        self._door = Door(registry, Authenticator(tokens), self.health, clock, chance, f"{host}:{port}")
         self._heads = Heads(clock, chance)
 
     @property
@@ -67,13 +65,13 @@ class ApiServer:
 
     async def run(self, *, task_status: TaskStatus[None]) -> None:
         """Listen until cancelled; then stop accepting, end the watches, and let running requests finish."""
-        connections = Connections(self._door.handle, self._heads)
+        connections = Connections(self._door.handle, self._heads, self._door.streams)
         listeners = [await self._listen(connections, self.host, self.port, self._ssl_context)]
         self.port = listeners[0].sockets[0].getsockname()[1]
         doors = [connections]
         try:
             if self.insecure_port:
-                trusting = Connections(self._door.handle, self._heads, everyone=ADMIN)
+                trusting = Connections(self._door.handle, self._heads, self._door.streams, ADMIN)
                 doors.append(trusting)
                 listeners.append(await self._listen(trusting, "127.0.0.1", self.insecure_port, None))
             task_status.started()

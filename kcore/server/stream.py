@@ -18,6 +18,7 @@ from aiohttp.abc import AbstractStreamWriter
 from kcore.api.errors import ApiError
 from kcore.registry.watching import Watch
 from kcore.server.errors import status_of
+from kcore.server.metrics import Labels
 from kcore.server.response import JSON_TYPE
 from kcore.store.store import Event
 
@@ -42,13 +43,12 @@ class Lines(Protocol):
 class EventStream(web.StreamResponse):
     """The answer to a watch. It ends with its timeout, the client, the server, or an error."""
 
-    def __init__(
-        self, watch: Watch, lines: Lines, timeout: float, content_type: str = JSON_TYPE, headers: bytes = b""
-    ) -> None:
+    def __init__(self, watch: Watch, lines: Lines, timeout: float, labels: Labels, headers: bytes = b"") -> None:
+        self.labels = labels
+        """How metrics count it."""
         self._watch = watch
         self._lines = lines
         self._timeout = timeout
-        self._media_type = content_type
         self._headers_given = headers
         self._events: Sequence[Event] = ()
         self._position = 0
@@ -107,7 +107,7 @@ class EventStream(web.StreamResponse):
         if self._closing:
             transfer += b"Connection: close\r\n"
         audit = heads.audit_id(request.headers.get("Audit-Id"))
-        return b"".join((heads.opening(200, self._media_type), audit, self._headers_given, transfer, b"\r\n"))
+        return b"".join((heads.opening(200, JSON_TYPE), audit, self._headers_given, transfer, b"\r\n"))
 
     def _pump(self) -> None:
         """Write what there is, as long as the client keeps up."""

@@ -1,0 +1,89 @@
+"""The paths that are no resources: discovery, health, version, OpenAPI, metrics."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from kcore.api.errors import NotFound
+from kcore.api.scheme import Scheme
+from kcore.server.discovery import Discovery
+from kcore.server.errors import method_not_allowed, page_not_found
+from kcore.server.health import Health
+from kcore.server.metrics import METRICS_TYPE, Metrics
+from kcore.server.negotiation import negotiate_discovery, pretty
+from kcore.server.openapi import OpenApi
+from kcore.server.query import Query
+from kcore.server.response import JSON_TYPE, TEXT_TYPE, Reply, header
+from kcore.server.version import GIT_VERSION, version_document
+from kcore.server.views import encode
+
+__all__ = ["Documents"]
+
+_AGGREGATED_TYPE = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
+_OPENAPI_V2_PROTOBUF = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"
+_VARY = header("Vary", "Accept")
+
+
+class Documents:
+    """Answers by path."""
+
+    def __init__(self, scheme: Scheme, address: str, health: Health, metrics: Metrics) -> None:
+        self._discovery = Discovery(scheme, address)
+        self._health = health
+        self._metrics = metrics
+        self._openapi = OpenApi(scheme, GIT_VERSION)
+        self._version = version_document()
+
+    def serves_group(self, group: str) -> bool:
+        return self._discovery.serves_group(group)
+
+    async def answer(self, request: web.BaseRequest, path: str, query: Query) -> Reply:
+        """`path` has no slash at its end. Raises ApiError."""
+        root = path.split("/", 2)[1]
+        if root in ("healthz", "livez", "readyz"):
+            return self._health.answer(path, query)
+        if root in ("api", "apis"):
+            return self._discover(request, path, query)
+        if root == "openapi":
+            return await self._describe(request, path)
+        if path == "/version":
+            return Reply(200, self._version)
+        if path == "/metrics":
+            return Reply(200, await self._metrics.render(), METRICS_TYPE)
+        return page_not_found()
+
+    def _discover(self, request: web.BaseRequest, path: str, query: Query) -> Reply:
+        document = self._discovery.document(path)
+        if document is None:
+            if path.startswith("/api/") or self.serves_group(path.split("/")[2]):
+                raise NotFound.path()
+            return page_not_found()
+        if request.method != "GET" and path != "/apis":  # there upstream does not look at the method
+            raise method_not_allowed()
+        aggregated = self._discovery.aggregated(path)
+        representation = negotiate_discovery(request.headers.get("Accept", ""), aggregated is not None)
+        if not representation.form or aggregated is None:
+            representation = pretty(representation, query, request.headers.get("User-Agent", ""))
+            return Reply(200, encode(document, representation), representation.media_type, _VARY)
+        return _tagged(request, *aggregated, _AGGREGATED_TYPE)
+
+    async def _describe(self, request: web.BaseRequest, path: str) -> Reply:
+        """OpenAPI. The third version's documents are asked for with their hash, so they may be cached for ever."""
+        if path == "/openapi/v2":
+            protobuf = "protobuf" in request.headers.get("Accept", "")
+            document = await (self._openapi.v2_protobuf() if protobuf else self._openapi.v2())
+            return _tagged(request, document.body, document.etag, _OPENAPI_V2_PROTOBUF if protobuf else JSON_TYPE)
+        if path == "/openapi/v3":
+            return Reply(200, await self._openapi.v3_index(), TEXT_TYPE, _VARY)
+        found = await self._openapi.v3(path.removeprefix("/openapi/v3/"))
+        if found is None:
+            return Reply(404, b"", "")
+        return _tagged(request, found.body, found.etag, JSON_TYPE)
+
+
+def _tagged(request: web.BaseRequest, body: bytes, etag: str, content_type: str) -> Reply:
+    """A document with its ETag, or word that the client has it already."""
+    headers = _VARY + header("ETag", f'"{etag}"')
+    if request.headers.get("If-None-Match") == f'"{etag}"':
+        return Reply(304, b"", "", headers)
+    return Reply(200, body, content_type, headers)

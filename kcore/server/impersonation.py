@@ -1,0 +1,77 @@
+"""Acting as somebody else (`kubectl --as`), where the authorizer lets one impersonate each part of that identity."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from urllib.parse import unquote
+
+from multidict import CIMultiDictProxy
+
+from kcore.api.errors import InternalError
+from kcore.registry.access import Attributes, Authorizer
+from kcore.registry.request import User
+from kcore.server.authentication import ANONYMOUS, AUTHENTICATED
+from kcore.server.authorization import require
+
+__all__ = ["impersonated"]
+
+_AUTHENTICATION = "authentication.k8s.io"
+_EXTRA = "impersonate-extra-"
+_SERVICE_ACCOUNT = "system:serviceaccount:"
+
+
+def impersonated(authorizer: Authorizer, user: User, headers: CIMultiDictProxy[str]) -> User:
+    """Who the request acts as. Raises Forbidden where `user` may not act as them."""
+    name = headers.get("Impersonate-User", "")
+    uid = headers.get("Impersonate-Uid", "")
+    groups = tuple(headers.getall("Impersonate-Group", ()))
+    extra = _extra(headers)
+    if not name:
+        if groups or uid or extra:
+            raise InternalError.because("requested groups, uid or extra without impersonating a user")
+        return user
+    wanted = User(name, uid, groups, extra)
+    for attributes in _questions(user, wanted):
+        require(authorizer, attributes)
+    return wanted._replace(groups=_effective_groups(wanted))
+
+
+def _extra(headers: CIMultiDictProxy[str]) -> Mapping[str, tuple[str, ...]]:
+    found: dict[str, tuple[str, ...]] = {}
+    for header, value in headers.items():
+        if header.lower().startswith(_EXTRA):
+            key = unquote(header[len(_EXTRA) :].lower())
+            found[key] = (*found.get(key, ()), value)
+    return found
+
+
+def _questions(user: User, wanted: User) -> Iterator[Attributes]:
+    """What must be allowed, one question for each part of the identity."""
+    namespace, name = _service_account(wanted.name)
+    if namespace:
+        yield Attributes(user, "impersonate", resource="serviceaccounts", namespace=namespace, name=name)
+    else:
+        yield Attributes(user, "impersonate", resource="users", name=wanted.name)
+    for group in wanted.groups:
+        yield Attributes(user, "impersonate", resource="groups", name=group)
+    if wanted.uid:
+        yield Attributes(user, "impersonate", _AUTHENTICATION, "uids", name=wanted.uid)
+    for key, values in wanted.extra.items():
+        for value in values:
+            yield Attributes(user, "impersonate", _AUTHENTICATION, "userextras", key, name=value)
+
+
+def _service_account(name: str) -> tuple[str, str]:
+    """The namespace and name of a service account's user name; empty for any other."""
+    namespace, _, account = name.removeprefix(_SERVICE_ACCOUNT).partition(":")
+    return (namespace, account) if name.startswith(_SERVICE_ACCOUNT) and account else ("", "")
+
+
+def _effective_groups(wanted: User) -> tuple[str, ...]:
+    """The groups asked for, and those that authentication would have given."""
+    groups = wanted.groups
+    namespace, _ = _service_account(wanted.name)
+    if namespace and not groups:
+        groups = ("system:serviceaccounts", f"system:serviceaccounts:{namespace}")
+    implied = ANONYMOUS.groups[0] if wanted.name == ANONYMOUS.name else AUTHENTICATED
+    return groups if implied in groups else (*groups, implied)
