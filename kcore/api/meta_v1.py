@@ -6,6 +6,7 @@ from typing import Annotated, ClassVar
 from msgspec import field
 
 from kcore.api.schema import (
+    JSON,
     LIST_ATOMIC,
     LIST_SET,
     Int32,
@@ -20,6 +21,7 @@ from kcore.api.schema import (
     empty_tuple,
     false,
     null,
+    zero,
 )
 
 
@@ -197,3 +199,39 @@ class Status(TypeMeta):
 class WatchEvent(Struct):
     type: str = field(default_factory=empty)
     object: RawExtension = field(default_factory=null)
+
+
+class TableColumnDefinition(Struct):
+    name: str = field(default_factory=empty)
+    type: str = field(default_factory=empty)
+    format: str = field(default_factory=empty)
+    description: str = field(default_factory=empty)
+    priority: Int32 = field(default_factory=zero)
+
+
+class TableRowCondition(Struct):
+    type: str = field(default_factory=empty)
+    status: str = field(default_factory=empty)
+    reason: str = ""
+    message: str = ""
+
+
+class TableRow(Struct):
+    cells: Annotated[tuple[JSON, ...], LIST_ATOMIC] = field(default_factory=empty_tuple)
+    conditions: Annotated[tuple[TableRowCondition, ...], LIST_ATOMIC] = ()
+    object: RawExtension = None
+
+
+class Table(TypeMeta):
+    metadata: ListMeta = field(default_factory=ListMeta)
+    column_definitions: Annotated[tuple[TableColumnDefinition, ...], LIST_ATOMIC] = field(default_factory=empty_tuple)
+    rows: Annotated[tuple[TableRow, ...], LIST_ATOMIC] = field(default_factory=empty_tuple)
+
+
+class PartialObjectMetadata(TypeMeta):
+    metadata: ObjectMeta = field(default_factory=ObjectMeta)
+
+
+class PartialObjectMetadataList(TypeMeta):
+    metadata: ListMeta = field(default_factory=ListMeta)
+    items: tuple[PartialObjectMetadata, ...] = field(default_factory=empty_tuple)
