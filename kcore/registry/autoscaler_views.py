@@ -1,13 +1,14 @@
 """HorizontalPodAutoscalers are stored as autoscaling/v2; autoscaling/v1 is another view of the same object.
 
 What v1 has no field for travels in annotations, as upstream writes them, so that a client of v1 which sends back what
-it has read loses nothing.
+it has read loses none of the spec. Measured values are left out: the controller measures again.
 """
 
 from __future__ import annotations
 
 import json
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -23,6 +24,8 @@ _CONDITIONS = "autoscaling.alpha.kubernetes.io/conditions"
 _ANNOTATIONS = (_BEHAVIOR, _METRICS, _CURRENT_METRICS, _CONDITIONS)
 
 _replace = msgspec.structs.replace
+
+T = TypeVar("T")
 
 
 def as_v1(autoscaler: autoscaling_v2.HorizontalPodAutoscaler) -> autoscaling_v1.HorizontalPodAutoscaler:
@@ -69,8 +72,8 @@ def as_v2(autoscaler: autoscaling_v1.HorizontalPodAutoscaler) -> autoscaling_v2.
         )
         source = autoscaling_v2.ResourceMetricSource(name="cpu", target=target)
         metrics.append(autoscaling_v2.MetricSpec(type="Resource", resource=source))
-    metrics += map(_metric_from_v1, _read(annotations.get(_METRICS, "")) or ())
-    behavior = _read(annotations.get(_BEHAVIOR, ""))
+    metrics += _read(annotations.get(_METRICS, ""), lambda tree: [_metric_from_v1(m) for m in tree]) or ()
+    behavior = _read(annotations.get(_BEHAVIOR, ""), _behavior_from_v1)
     reference = spec.scale_target_ref
     return autoscaling_v2.HorizontalPodAutoscaler(
         metadata=_without(autoscaler.metadata),
@@ -78,7 +81,7 @@ def as_v2(autoscaler: autoscaling_v1.HorizontalPodAutoscaler) -> autoscaling_v2.
             max_replicas=spec.max_replicas,
             min_replicas=spec.min_replicas,
             metrics=tuple(metrics),
-            behavior=_behavior_from_v1(behavior) if behavior else None,
+            behavior=behavior,
             scale_target_ref=autoscaling_v2.CrossVersionObjectReference(
                 name=reference.name, kind=reference.kind, api_version=reference.api_version
             ),
@@ -88,8 +91,13 @@ def as_v2(autoscaler: autoscaling_v1.HorizontalPodAutoscaler) -> autoscaling_v2.
             desired_replicas=status.desired_replicas,
             last_scale_time=status.last_scale_time,
             observed_generation=status.observed_generation,
+            conditions=_read(annotations.get(_CONDITIONS, ""), _conditions_from_v1) or (),
         ),
     )
+
+
+def _conditions_from_v1(tree: Any) -> tuple[autoscaling_v2.HorizontalPodAutoscalerCondition, ...]:
+    return msgspec.convert(tree, tuple[autoscaling_v2.HorizontalPodAutoscalerCondition, ...])
 
 
 def _without(metadata: ObjectMeta) -> ObjectMeta:
@@ -101,11 +109,11 @@ def _json(value: Any) -> str:
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
 
-def _read(text: str) -> Any:
-    """An annotation that is no JSON says nothing."""
+def _read(text: str, interpret: Callable[[Any], T]) -> T | None:
+    """An annotation that makes no sense says nothing: clients can write what they like there."""
     try:
-        return json.loads(text) if text else None
-    except ValueError:
+        return interpret(json.loads(text)) if text else None
+    except (ValueError, TypeError, AttributeError, KeyError):
         return None
 
 

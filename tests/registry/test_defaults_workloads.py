@@ -214,3 +214,11 @@ def test_the_older_version_has_a_field_for_the_cpu() -> None:
     assert isinstance(seen, autoscaling_v1.HorizontalPodAutoscaler)
     assert seen.spec.target_cpu_utilization_percentage == 80
     assert seen.metadata.annotations == {}
+
+
+@pytest.mark.parametrize("text", ["{", "[1]", '{"a": 1}', '[{"type": 5}]', "null"])
+def test_annotations_that_make_no_sense_say_nothing(text: str) -> None:
+    seen = as_v1(autoscaler())
+    keys = ("behavior", "metrics", "conditions")
+    seen.metadata.annotations.update({f"autoscaling.alpha.kubernetes.io/{k}": text for k in keys})  # type: ignore[attr-defined]
+    assert as_v2(seen).spec.metrics == autoscaler().spec.metrics

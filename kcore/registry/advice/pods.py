@@ -19,7 +19,7 @@ from kcore.api.field import Path, quote
 from kcore.api.meta_v1 import ObjectMeta
 from kcore.registry.validation.windows import containers_with_path
 
-__all__ = ["name_advice", "pod_advice", "pod_name_advice", "template_advice"]
+__all__ = ["name_advice", "pod_advice", "template_advice"]
 
 _NULL_SELECTOR = "a null labelSelector results in matching no pod"
 _OLD_NODE_LABELS = {
@@ -56,13 +56,8 @@ def name_advice(name: str, used_in: str = "Pod names and hostnames") -> Iterator
         )
 
 
-def pod_name_advice(pod: Pod) -> Iterator[str]:
+def pod_advice(pod: Pod) -> Iterator[str]:
     yield from name_advice(pod.metadata.name, "the Pod's hostname")
-
-
-def pod_advice(pod: Pod, old: Pod | None) -> Iterator[str]:
-    if old is None:
-        yield from pod_name_advice(pod)
     yield from _advice(pod.spec, pod.metadata, Path("spec"), Path("metadata"))
 
 

@@ -115,6 +115,8 @@ class ReplicationControllerStrategy(Ruled):
 
 
 class StatefulSetStrategy(Ruled):
+    """`maxUnavailable` of a rolling update is of no effect yet, and dropped where it does not stand (KEP-961)."""
+
     type = StatefulSet
     generation = ("spec",)
     name_rule = staticmethod(dns1123_label)
@@ -125,6 +127,22 @@ class StatefulSetStrategy(Ruled):
         validate_stateful_set_status,
         _stateful_set_advice,
     )
+
+    def prepare_for_create(self, req: Request, obj: StatefulSet) -> None:
+        super().prepare_for_create(req, obj)
+        _drop_max_unavailable(obj)
+
+    def prepare_for_update(self, req: Request, new: StatefulSet, old: StatefulSet) -> None:
+        standing = old.spec.update_strategy.rolling_update
+        if standing is None or standing.max_unavailable is None:
+            _drop_max_unavailable(new)
+        super().prepare_for_update(req, new, old)
+
+
+def _drop_max_unavailable(stateful_set: StatefulSet) -> None:
+    rolling = stateful_set.spec.update_strategy.rolling_update
+    if rolling is not None:
+        fill(rolling, max_unavailable=None)
 
 
 class DaemonSetStrategy(Ruled):

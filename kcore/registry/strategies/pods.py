@@ -124,7 +124,8 @@ class PodStrategy(Strategy):
         return list(validate_pod_status_update(new, old))
 
     def warnings(self, req: Request, obj: Pod, old: Pod | None = None) -> Sequence[str]:
-        return () if req.subresource == "status" else list(pod_advice(obj, old))
+        """Updates go without: they are mostly made by machines, and often."""
+        return list(pod_advice(obj)) if old is None else ()
 
     def grace_period(self, req: Request, obj: Pod, options: DeleteOptions) -> int | None:
         """A pod that is on no node, or has ended, is stopped by nobody: it goes at once."""
@@ -239,13 +240,19 @@ def _expressions(keys: Sequence[str], operator: str, labels: Mapping[str, str]) 
             yield LabelSelectorRequirement(key=key, operator=operator, values=(labels[key],))
 
 
+def _template_advice(new: PodTemplate, old: PodTemplate | None) -> Iterator[str]:
+    if old is None or new.metadata.generation != old.metadata.generation:
+        yield from template_advice(new.template, Path("template"))
+
+
 class PodTemplateStrategy(Ruled):
     type = PodTemplate
+    returns_deleted = True
     generation = ("template",)
     rules = Rules(
         default_pod_template,
         validate_pod_template,
-        advice=lambda new, old: template_advice(new.template, Path("template")),
+        advice=_template_advice,
     )
 
 
