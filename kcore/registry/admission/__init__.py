@@ -6,6 +6,7 @@ from kcore.registry.admission.default_toleration_seconds import DefaultToleratio
 from kcore.registry.admission.namespace_lifecycle import NamespaceLifecycle
 from kcore.registry.admission.plugin import Chain, Operation, Plugin
 from kcore.registry.admission.priority import Priority
+from kcore.registry.admission.storage_object_in_use_protection import StorageObjectInUseProtection
 from kcore.registry.admission.taint_nodes_by_condition import TaintNodesByCondition
 
 __all__ = ["PLUGINS", "Chain", "Operation", "Plugin"]
@@ -15,4 +16,5 @@ PLUGINS: tuple[type[Plugin], ...] = (
     TaintNodesByCondition,
     DefaultTolerationSeconds,
     Priority,
+    StorageObjectInUseProtection,
 )
