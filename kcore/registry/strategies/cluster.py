@@ -48,6 +48,7 @@ class PriorityClassStrategy(Ruled):
 
 class RuntimeClassStrategy(Ruled):
     type = RuntimeClass
+    create_on_update = True
     rules = Rules(create=validate_runtime_class, update=validate_runtime_class_update)
 
 

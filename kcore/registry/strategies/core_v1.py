@@ -146,6 +146,7 @@ def _about(attribute: str) -> Any:
 
 class EventStrategy(Ruled):
     type = Event
+    create_on_update = True
     selectable: ClassVar = {
         "involvedObject.kind": _about("kind"),
         "involvedObject.namespace": _about("namespace"),
@@ -173,6 +174,7 @@ class EventV1Strategy(Ruled):
     """events.k8s.io/v1: the other view of the same objects. Upstream refuses in the name of the one that is stored."""
 
     type = events_v1.Event
+    create_on_update = True
     stored_as = Event
     selectable: ClassVar = {
         "regarding.kind": _regarding("kind"),
@@ -209,6 +211,7 @@ def _refuse_event(event: events_v1.Event, errors: Sequence[FieldError]) -> Seque
 
 class LimitRangeStrategy(Ruled):
     type = LimitRange
+    create_on_update = True
     rules = Rules(default_limit_range, validate_limit_range)
 
     def prepare_for_create(self, req: Request, obj: LimitRange) -> None:

@@ -27,6 +27,7 @@ __all__ = ["STRATEGIES", "EndpointsStrategy", "ServiceStrategy"]
 
 class ServiceStrategy(Ruled):
     type = Service
+    create_on_update = True
     name_rule = staticmethod(dns1123_label)
     returns_deleted = True
     selectable: ClassVar = {"spec.clusterIP": lambda s: s.spec.cluster_ip, "spec.type": lambda s: s.spec.type}
@@ -93,6 +94,7 @@ def _adds_no_node_port(new: ServiceSpec, old: ServiceSpec) -> bool:
 
 class EndpointsStrategy(Ruled):
     type = Endpoints
+    create_on_update = True
     rules = Rules(default_endpoints, validate_endpoints, advice=endpoints_warnings)
 
 STRATEGIES = (ServiceStrategy, EndpointsStrategy)
