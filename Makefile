@@ -12,6 +12,7 @@ help: ## this list
 	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 serve: $(SERVE_DEPS) ## run a cluster (pass options in ARGS="--nodes 10")
+	@$(BIN)/python -m compileall -q kcore
 	@$(BIN)/python -m kcore serve $(ARGS)
 
 test: $(DEV_DEPS) ## run the tests (pass options in ARGS="-k watch")

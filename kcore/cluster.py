@@ -15,6 +15,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import anyio
+import anyio.to_thread
 from anyio.abc import TaskStatus
 
 from kcore.api.scheme import Scheme
@@ -126,7 +127,7 @@ class Cluster:
                 self._store.compact()  # as upstream, no watch begins before the server was set up
             for service in self._services():
                 await tasks.start(service.run)
-            self._write_kubeconfig()
+            await anyio.to_thread.run_sync(self._write_kubeconfig)
             task_status.started()
 
     def _services(self) -> Iterator[Service]:

@@ -16,7 +16,6 @@ from kcore.api.json_syntax import JSONSyntaxError, parse_json
 from kcore.api.kind import parse_api_version
 from kcore.api.schema import TypeMeta, fill
 from kcore.api.scheme import Scheme
-from kcore.api.yaml_syntax import YAMLSyntaxError, parse_yaml
 
 __all__ = ["Expected", "decode_document", "kind_mismatch", "unregistered_message"]
 
@@ -68,12 +67,10 @@ def decode_document(
     tree: Any = None
     try:
         if yaml and not _is_json(body):
-            tree, repeated = parse_yaml(body)
+            tree, repeated = _parse_yaml(body, expected)
             decoded = decode_tree(expected.type, tree)
         else:
             decoded = decode_json(expected.type, body)
-    except YAMLSyntaxError as e:
-        raise _unrecognized(expected, body, str(e)) from None
     except DecodeError as e:
         kind, version = _identify(tree if yaml else body, body, expected, scheme)
         raise _cannot_be_handled(kind, version, expected, str(e)) from None
@@ -85,6 +82,16 @@ def decode_document(
     if field_validation != "Ignore" and (repeated or decoded.findings):
         _report(repeated, decoded.findings, expected, field_validation, warnings)
     return obj
+
+
+def _parse_yaml(body: bytes, expected: Expected) -> tuple[Any, tuple[str, ...]]:
+    """The tree and the repeated keys. The parser is loaded with the first YAML, not at start."""
+    from kcore.api.yaml_syntax import YAMLSyntaxError, parse_yaml
+
+    try:
+        return parse_yaml(body)
+    except YAMLSyntaxError as e:
+        raise _unrecognized(expected, body, str(e)) from None
 
 
 def _is_json(body: bytes) -> bool:

@@ -7,13 +7,14 @@ counts it already. An assumption ends by `forget` (the bind failed), by the pod'
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from typing import NamedTuple
 
 from kcore.api.core_v1 import Node, Pod
 from kcore.scheduler.columns import NodeColumns
 from kcore.scheduler.node_info import NodeInfo
 from kcore.scheduler.pod_info import PodInfo
-from kcore.scheduler.vector import BACKEND, Backend
+from kcore.scheduler.vector import Backend, backend_for
 
 __all__ = ["CacheStatistics", "SchedulerCache"]
 
@@ -27,8 +28,8 @@ class CacheStatistics(NamedTuple):
 class SchedulerCache:
     """Nodes and the pods on them, with the columns that mirror them."""
 
-    def __init__(self, backend: Backend = BACKEND) -> None:
-        self.columns = NodeColumns(backend)
+    def __init__(self, choose: Callable[[int], Backend] = backend_for) -> None:
+        self.columns = NodeColumns(choose)
         self._nodes: dict[str, NodeInfo] = {}
         self._node_of: dict[str, NodeInfo] = {}
         self._assumed: set[str] = set()

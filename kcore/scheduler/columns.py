@@ -11,7 +11,7 @@ from typing import Generic, TypeVar
 
 from kcore.api.core_v1 import Taint
 from kcore.scheduler.node_info import NodeInfo
-from kcore.scheduler.vector import BACKEND, Backend, Vector
+from kcore.scheduler.vector import Backend, Vector, backend_for
 
 __all__ = ["Categories", "NodeColumns"]
 
@@ -30,8 +30,9 @@ class Categories(Generic[C]):
         self._numbers: dict[C, int] = {empty: 0}
         self._codes = backend.ints(size)
 
-    def grow(self, size: int) -> None:
-        self._codes = self._backend.grow(self._codes, size)
+    def grow(self, backend: Backend, size: int) -> None:
+        self._backend = backend
+        self._codes = backend.grow(self._codes, size)
 
     def set(self, row: int, value: C) -> None:
         number = self._numbers.get(value)
@@ -59,10 +60,11 @@ class Categories(Generic[C]):
 
 
 class NodeColumns:
-    """All nodes. Only the cache writes; plugins read."""
+    """All nodes. Only the cache writes; plugins read. `choose` gives the backend for a number of rows."""
 
-    def __init__(self, backend: Backend = BACKEND) -> None:
-        self.backend = backend
+    def __init__(self, choose: Callable[[int], Backend] = backend_for) -> None:
+        self._choose = choose
+        self.backend = backend = choose(FIRST_SIZE)
         self.size = FIRST_SIZE
         self.alive = backend.bools(FIRST_SIZE)
         self.unschedulable = backend.bools(FIRST_SIZE)
@@ -166,16 +168,17 @@ class NodeColumns:
 
     def _grow(self) -> None:
         old, size = self.size, self.size * 2
-        grow = self.backend.grow
+        self.backend = backend = self._choose(size)
+        grow = backend.grow
         self.alive, self.unschedulable = grow(self.alive, size), grow(self.unschedulable, size)
         self.pods = grow(self.pods, size)
         self.nonzero_cpu, self.nonzero_memory = grow(self.nonzero_cpu, size), grow(self.nonzero_memory, size)
         for vectors in (self._allocatable, self._requested):
             for resource, vector in vectors.items():
                 vectors[resource] = grow(vector, size)
-        self.taints.grow(size)
+        self.taints.grow(backend, size)
         for column in self._labels.values():
-            column.grow(size)
+            column.grow(backend, size)
         self.nodes.extend([None] * (size - old))
         self._free = list(range(size - 1, old - 1, -1))
         self.size = size

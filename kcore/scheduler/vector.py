@@ -9,14 +9,14 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Callable, Iterator, Sequence
+from functools import cache
+from importlib.util import find_spec
 from typing import Any, Protocol, cast
 
-try:
-    import numpy
-except ImportError:  # numpy is an extra
-    numpy = None  # type: ignore[assignment]
+__all__ = ["PLAIN", "Backend", "Vector", "backend_for", "numpy_backend"]
 
-__all__ = ["BACKEND", "PLAIN", "Backend", "Vector"]
+PLAIN_SIZE_MAX = 64
+"""Up to here plain vectors are no slower, and numpy need not be loaded, which takes a tenth of a second."""
 
 Number = int | float | bool
 
@@ -189,37 +189,40 @@ class PlainBackend:
 
 
 class NumpyBackend:
-    """Vectors as numpy arrays."""
+    """Vectors as numpy arrays; the module is an extra, given to the constructor by `numpy_backend`."""
+
+    def __init__(self, numpy: Any) -> None:
+        self._numpy = numpy
 
     def ints(self, size: int) -> Vector:
-        return cast(Vector, numpy.zeros(size, numpy.int64))
+        return cast(Vector, self._numpy.zeros(size, self._numpy.int64))
 
     def bools(self, size: int, value: bool = False) -> Vector:
-        return cast(Vector, numpy.full(size, value, numpy.bool_))
+        return cast(Vector, self._numpy.full(size, value, self._numpy.bool_))
 
     def grow(self, vector: Vector, size: int) -> Vector:
-        array = cast(Any, vector)
-        grown = numpy.zeros(size, array.dtype)
+        array = self._numpy.asarray(vector)
+        grown = self._numpy.zeros(size, array.dtype)
         grown[: len(array)] = array
         return cast(Vector, grown)
 
     def take(self, table: Sequence[Number], codes: Vector) -> Vector:
-        return cast(Vector, numpy.asarray(table)[cast(Any, codes)])
+        return cast(Vector, self._numpy.asarray(table)[cast(Any, codes)])
 
     def where(self, mask: Vector, yes: Vector | Number, no: Vector | Number) -> Vector:
-        return cast(Vector, numpy.where(cast(Any, mask), cast(Any, yes), cast(Any, no)))
+        return cast(Vector, self._numpy.where(cast(Any, mask), cast(Any, yes), cast(Any, no)))
 
     def at_most(self, vector: Vector, limit: float) -> Vector:
-        return cast(Vector, numpy.minimum(cast(Any, vector), limit))
+        return cast(Vector, self._numpy.minimum(cast(Any, vector), limit))
 
     def distance(self, a: Vector, b: Vector) -> Vector:
-        return cast(Vector, numpy.abs(cast(Any, a) - cast(Any, b)))
+        return cast(Vector, self._numpy.abs(cast(Any, a) - cast(Any, b)))
 
     def truncate(self, vector: Vector) -> Vector:
-        return cast(Vector, cast(Any, vector).astype(numpy.int64))
+        return cast(Vector, cast(Any, vector).astype(self._numpy.int64))
 
     def count(self, mask: Vector) -> int:
-        return int(numpy.count_nonzero(cast(Any, mask)))
+        return int(self._numpy.count_nonzero(cast(Any, mask)))
 
     def any(self, mask: Vector) -> bool:
         return bool(cast(Any, mask).any())
@@ -228,15 +231,30 @@ class NumpyBackend:
         return int(cast(Any, vector).max()) if len(vector) else 0
 
     def rows(self, mask: Vector) -> list[int]:
-        return numpy.flatnonzero(cast(Any, mask)).tolist()
+        rows: list[int] = self._numpy.flatnonzero(cast(Any, mask)).tolist()
+        return rows
 
     def best(self, vector: Vector) -> list[int]:
         array = cast(Any, vector)
         if not len(array):
             return []
         top = array.max()
-        return numpy.flatnonzero(array == top).tolist() if top >= 0 else []
+        return self.rows(array == top) if top >= 0 else []
 
 
 PLAIN: Backend = PlainBackend()
-BACKEND: Backend = NumpyBackend() if numpy is not None else PLAIN
+
+
+@cache
+def numpy_backend() -> Backend | None:
+    """The fast one, where numpy is installed."""
+    if find_spec("numpy") is None:
+        return None
+    import numpy
+
+    return NumpyBackend(numpy)
+
+
+def backend_for(size: int) -> Backend:
+    """The better of the two for vectors of this length."""
+    return PLAIN if size <= PLAIN_SIZE_MAX else numpy_backend() or PLAIN

@@ -7,9 +7,6 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from cryptography import x509
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
-
 from kcore.api.core_v1 import ConfigMap, Secret, ServiceAccount
 from kcore.api.field import FieldError, Path, forbidden, invalid, required, too_long
 from kcore.api.names import config_map_key
@@ -123,6 +120,9 @@ def secret_warnings(new: Secret, old: Secret | None) -> Iterator[str]:
 
 
 def _key_pair_problem(certificate: bytes, key: bytes) -> str:
+    from cryptography import x509
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
     for what, data in (("certificate", certificate), ("key", key)):
         if b"-----BEGIN " not in data:
             return f"failed to find any PEM data in {what} input"
