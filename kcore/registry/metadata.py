@@ -67,6 +67,7 @@ def settle_update(new: ObjectMeta, old: ObjectMeta) -> None:
         ),
         resource_version=old.resource_version,
         self_link="",
+        managed_fields=old.managed_fields,
     )
 
 
