@@ -86,14 +86,10 @@ class NodeLifecycleController(Controller):
         if node is None:
             return None
         left = self._last_seen.get(key, self._clock.now()) + GRACE_PERIOD - self._clock.now()
-        was_ready = _ready(node) == "True"
         if left <= 0 and any(c.status != "Unknown" for c in node.status.conditions if c.type in HEARTBEATS):
             node = await self._give_up(node)
         node = await self._taint(node)
         if _ready(node) != "True":
-            if was_ready:
-                message = f"Node {key} status is now: NodeNotReady"
-                self._recorder.event(node, "Normal", "NodeNotReady", message)
             await self._mark_pods(node)
         return Result(left) if left > 0 else None
 
@@ -105,7 +101,11 @@ class NodeLifecycleController(Controller):
             old = conditions.get(type_)
             conditions[type_] = _unknown(type_, old, node.metadata.creation_timestamp, now)
         status = replace(node.status, conditions=tuple(conditions.values()))
-        return await self._client.update(replace(node, status=status), subresource="status")
+        updated = await self._client.update(replace(node, status=status), subresource="status")
+        if _ready(node) == "True":
+            message = f"Node {node.metadata.name} status is now: NodeNotReady"
+            self._recorder.event(node, "Normal", "NodeNotReady", message)
+        return updated
 
     async def _taint(self, node: Node) -> Node:
         now = format_seconds(self._clock.now())
