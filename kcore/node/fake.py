@@ -97,6 +97,7 @@ class FakeRuntime:
     """Records of containers, for all nodes at once. A container takes `start_seconds` from created to running."""
 
     version = "kcore-fake://1.0.0"
+    editable = True
 
     def __init__(self, clock: Clock, chance: Chance, start_seconds: float = 0.05) -> None:
         self._clock = clock

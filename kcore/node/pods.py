@@ -48,7 +48,7 @@ log = structlog.get_logger(__name__)
 class LocalPod:
     """What the process knows of a pod beyond its object."""
 
-    __slots__ = ("key", "node", "reported", "stepping", "uid", "version", "wake_at")
+    __slots__ = ("answered", "key", "node", "reported", "stepping", "uid", "wake_at")
 
     def __init__(self, key: str, uid: str, node: ServedNode) -> None:
         self.key = key
@@ -56,8 +56,8 @@ class LocalPod:
         self.node = node
         self.reported: RuntimeState = NOTHING
         """The runtime state of which events have been told."""
-        self.version = ""
-        """The resourceVersion at which there was nothing left to do."""
+        self.answered: object = None
+        """The `_question` to which the pod's status is the answer."""
         self.wake_at: float | None = None
         self.stepping = False
 
@@ -151,20 +151,18 @@ class PodKeeper:
         if result.wake_at is not None:
             self._queue.add_after(key, max(0.01, result.wake_at - self._clock.now()))
         gone = any(isinstance(effect, Delete) for effect in result.effects)
-        if gone and not pod.metadata.finalizers:
-            # Nobody could read a last status: the object goes now.
-            await self._delete(pod)
-        elif status != pod.status:
+        # Nobody could read a last status of an object that goes now.
+        if status != pod.status and not (gone and not pod.metadata.finalizers):
             pod = await self._client.update(replace(pod, status=status), subresource="status")
-        elif gone:
+        if gone:
             await self._delete(pod)
         if node.runtime.state(local.uid) is state:
-            local.version = pod.metadata.resource_version
+            local.answered = _question(pod, node)
 
     def _nothing_new(self, pod: Pod, local: LocalPod) -> bool:
-        """Whether this is only the echo of what we wrote ourselves."""
+        """Whether this is only the echo of what we wrote ourselves, or an edit that stands."""
         return (
-            pod.metadata.resource_version == local.version
+            _question(pod, local.node) == local.answered
             and local.node.runtime.state(local.uid) is local.reported
             and (local.wake_at is None or self._clock.now() < local.wake_at)
         )
@@ -258,3 +256,13 @@ class PodKeeper:
 
 def _node_of(pod: Pod) -> tuple[str, ...]:
     return (pod.spec.node_name,) if pod.spec.node_name else ()
+
+
+def _question(pod: Pod, node: ServedNode) -> object:
+    """What of a pod, beside its runtime, its status is the answer to."""
+    metadata, status = pod.metadata, pod.status
+    if not node.runtime.editable:
+        return metadata.resource_version
+    gates = [gate.condition_type for gate in pod.spec.readiness_gates]
+    open_gates = [c.type for c in status.conditions if c.type in gates and c.status == "True"] if gates else []
+    return metadata.generation, metadata.deletion_timestamp, status.phase, status.pod_ip, open_gates

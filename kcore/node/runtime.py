@@ -121,6 +121,10 @@ class Runtime(Protocol):
     version: str
     """What nodes report as `containerRuntimeVersion`, and the scheme of container IDs before `://`."""
 
+    editable: bool
+    """Whether what others write into a pod's status stands until there is something new to report. A runtime that
+    knows better writes over it, as a kubelet does; one that only pretends lets users play with readiness."""
+
     async def run(self, on_change: OnRuntimeChange, *, task_status: TaskStatus[None]) -> None:
         """Do the work that commands ask for, until cancelled."""
 

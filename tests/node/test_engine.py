@@ -14,6 +14,7 @@ from kcore.api.core_v1 import Node, NodeStatus, Pod
 from kcore.api.errors import NotFound
 from kcore.api.meta_v1 import DeleteOptions, ObjectMeta, OwnerReference
 from kcore.api.timestamp import parse
+from kcore.client.client import PatchType
 from kcore.node.engine import KubeletEngine, KubeletOptions
 from kcore.node.fake import FakeRuntime
 from tests.node.pods import container, pod
@@ -213,6 +214,30 @@ async def test_init_containers_run_one_after_another() -> None:
             statuses = (*status.init_container_statuses, *status.container_statuses)
             assert [s.name for s in statuses if s.state.running] == running
         assert (await current(w)).status.phase == "Running"
+
+
+async def test_readiness_set_by_hand_stands_until_something_happens() -> None:
+    async with served() as w:
+        await run(w, pod(annotations={"kcore.dev/run-seconds": "30"}))
+        await w.settle(5)
+        unready = {"status": {"conditions": [{"type": "Ready", "status": "False"}]}}
+        await w.client.patch(Pod, "web", unready, "default", patch_type=PatchType.STRATEGIC, subresource="status")
+        await w.settle(5)
+        assert conditions(await current(w))["Ready"] == "False"
+        await w.settle(25)
+        assert (await current(w)).status.container_statuses[0].restart_count == 1
+        assert conditions(await current(w))["Ready"] == "True"
+
+
+async def test_an_opened_readiness_gate_makes_the_pod_ready() -> None:
+    async with served() as w:
+        await run(w, pod(gates=["example.com/go"]))
+        await w.settle()
+        assert conditions(await current(w))["Ready"] == "False"
+        gate = {"status": {"conditions": [{"type": "example.com/go", "status": "True"}]}}
+        await w.client.patch(Pod, "web", gate, "default", patch_type=PatchType.STRATEGIC, subresource="status")
+        await w.settle()
+        assert conditions(await current(w))["Ready"] == "True"
 
 
 async def test_a_deleted_pod_stops_and_goes() -> None:
