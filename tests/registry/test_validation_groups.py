@@ -1,0 +1,405 @@
+"""The rules of the groups beside core, apps and batch: a valid object, how it differs, and what is said of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.registry.rules import advice, broken, broken_update, changed
+
+
+def obj(api_version: str, kind: str, name: str = "x", **fields: Any) -> dict[str, Any]:
+    return {"apiVersion": api_version, "kind": kind, "metadata": {"name": name, "namespace": "ns"}, **fields}
+
+
+def path(**fields: Any) -> dict[str, Any]:
+    backend = {"service": {"name": "s", "port": {"number": 80}}}
+    return {
+        "spec": {"rules": [{"http": {"paths": [{"pathType": "Prefix", "path": "/", "backend": backend, **fields}]}}]}
+    }
+
+
+INGRESS = obj(
+    "networking.k8s.io/v1", "Ingress", spec={"defaultBackend": {"service": {"name": "s", "port": {"number": 1}}}}
+)
+CLASS = obj("networking.k8s.io/v1", "IngressClass", spec={"controller": "example.com/c"})
+POLICY = obj("networking.k8s.io/v1", "NetworkPolicy", spec={"podSelector": {}})
+ADDRESS = obj(
+    "networking.k8s.io/v1", "IPAddress", "10.96.0.9", spec={"parentRef": {"resource": "services", "name": "s"}}
+)
+CIDR = obj("networking.k8s.io/v1", "ServiceCIDR", spec={"cidrs": ["10.0.0.0/24"]})
+SLICE = obj("discovery.k8s.io/v1", "EndpointSlice", addressType="IPv4", endpoints=[{"addresses": ["192.0.2.1"]}])
+LEASE = obj("coordination.k8s.io/v1", "Lease", spec={"leaseDurationSeconds": 15})
+ROLE = obj("rbac.authorization.k8s.io/v1", "Role", rules=[{"apiGroups": [""], "resources": ["pods"], "verbs": ["get"]}])
+CLUSTER_ROLE = changed(ROLE, {"kind": "ClusterRole"})
+BINDING = obj(
+    "rbac.authorization.k8s.io/v1",
+    "RoleBinding",
+    roleRef={"kind": "Role", "name": "r"},
+    subjects=[{"kind": "User", "name": "ann"}],
+)
+CLUSTER_BINDING = changed(BINDING, {"kind": "ClusterRoleBinding", "roleRef": {"kind": "ClusterRole"}})
+STORAGE_CLASS = obj("storage.k8s.io/v1", "StorageClass", provisioner="example.com/d")
+DRIVER = obj("storage.k8s.io/v1", "CSIDriver", "d.example.com", spec={})
+CSI_NODE = obj("storage.k8s.io/v1", "CSINode", spec={"drivers": [{"name": "d", "nodeID": "n"}]})
+ATTACHMENT = obj(
+    "storage.k8s.io/v1",
+    "VolumeAttachment",
+    spec={"attacher": "d", "nodeName": "n", "source": {"persistentVolumeName": "pv"}},
+)
+PRIORITY = obj("scheduling.k8s.io/v1", "PriorityClass", value=5)
+RUNTIME = obj("node.k8s.io/v1", "RuntimeClass", handler="runc")
+API_SERVICE = obj(
+    "apiregistration.k8s.io/v1",
+    "APIService",
+    "v1.example.com",
+    spec={"group": "example.com", "version": "v1", "groupPriorityMinimum": 10, "versionPriority": 5},
+)
+FLOW = obj("flowcontrol.apiserver.k8s.io/v1", "FlowSchema", spec={"priorityLevelConfiguration": {"name": "exempt"}})
+LEVEL = obj(
+    "flowcontrol.apiserver.k8s.io/v1",
+    "PriorityLevelConfiguration",
+    spec={"type": "Limited", "limited": {"limitResponse": {"type": "Reject"}}},
+)
+RULE = {"apiGroups": [""], "apiVersions": ["v1"], "resources": ["pods"], "operations": ["CREATE"]}
+HOOK: dict[str, Any] = {
+    "name": "v.example.com",
+    "clientConfig": {"url": "https://x.example/"},
+    "sideEffects": "None",
+    "admissionReviewVersions": ["v1"],
+    "rules": [RULE],
+}
+HOOKS = obj("admissionregistration.k8s.io/v1", "ValidatingWebhookConfiguration", webhooks=[HOOK])
+ADMISSION = obj(
+    "admissionregistration.k8s.io/v1",
+    "ValidatingAdmissionPolicy",
+    spec={"matchConstraints": {"resourceRules": [RULE]}, "validations": [{"expression": "true"}]},
+)
+ADMISSION_BINDING = obj(
+    "admissionregistration.k8s.io/v1",
+    "ValidatingAdmissionPolicyBinding",
+    spec={"policyName": "p", "validationActions": ["Deny"]},
+)
+RESOURCE_CLAIM = obj(
+    "resource.k8s.io/v1",
+    "ResourceClaim",
+    spec={"devices": {"requests": [{"name": "gpu", "exactly": {"deviceClassName": "gpu.example.com"}}]}},
+)
+RESOURCE_SLICE = obj(
+    "resource.k8s.io/v1",
+    "ResourceSlice",
+    spec={
+        "driver": "gpu.example.com",
+        "nodeName": "n",
+        "pool": {"name": "p", "generation": 1, "resourceSliceCount": 1},
+        "devices": [{"name": "d0"}],
+    },
+)
+EVENT = obj(
+    "events.k8s.io/v1",
+    "Event",
+    eventTime="2019-01-01T00:00:00.000000Z",
+    reportingController="a/b",
+    reportingInstance="i",
+    action="A",
+    reason="R",
+    type="Normal",
+    regarding={"kind": "Pod", "namespace": "ns", "name": "p"},
+)
+
+VALID = [
+    *(INGRESS, CLASS, POLICY, ADDRESS, CIDR, SLICE, LEASE, ROLE, CLUSTER_ROLE, BINDING, CLUSTER_BINDING),
+    *(STORAGE_CLASS, DRIVER, CSI_NODE, ATTACHMENT, PRIORITY, RUNTIME, API_SERVICE, FLOW, LEVEL, HOOKS, ADMISSION),
+    *(ADMISSION_BINDING, RESOURCE_CLAIM, RESOURCE_SLICE, EVENT),
+]
+
+
+@pytest.mark.parametrize("body", VALID, ids=lambda body: str(body["kind"]))
+def test_valid_object_has_nothing_wrong(body: dict[str, Any]) -> None:
+    assert broken(body) == []
+
+
+CREATES: list[tuple[dict[str, Any], dict[str, Any], list[str]]] = [
+    (
+        INGRESS,
+        {"spec": {"defaultBackend": None}},
+        ["spec: Invalid value: null: either `defaultBackend` or `rules` must be specified"],
+    ),
+    (
+        INGRESS,
+        path(path="/a//b"),
+        ["spec.rules[0].http.paths[0].path: Invalid value: \"/a//b\": must not contain '//'"],
+    ),
+    (
+        INGRESS,
+        path(pathType="ImplementationSpecific", path="x"),
+        ['spec.rules[0].http.paths[0].path: Invalid value: "x": must be an absolute path'],
+    ),
+    (
+        INGRESS,
+        path(backend={"service": {"name": "s", "port": {"number": 1, "name": "a"}}}),
+        ['spec.rules[0].http.paths[0].backend: Invalid value: "": cannot set both port name & port number'],
+    ),
+    (
+        INGRESS,
+        path(backend={}),
+        ['spec.rules[0].http.paths[0].backend: Invalid value: "": resource or service backend is required'],
+    ),
+    (
+        CLASS,
+        {"spec": {"controller": "c"}},
+        ['spec.controller: Invalid value: "c": must be a domain-prefixed path (such as "acme.io/foo")'],
+    ),
+    (
+        CLASS,
+        {"spec": {"parameters": {"kind": "K", "name": "n", "scope": "Namespace"}}},
+        ["spec.parameters.namespace: Required value: `parameters.scope` is set to 'Namespace'"],
+    ),
+    (
+        POLICY,
+        {"spec": {"ingress": [{"from": [{"ipBlock": {"cidr": "10.0.0.0/16", "except": ["10.0.0.0/16"]}}]}]}},
+        ['spec.ingress[0].from[0].ipBlock.except[0]: Invalid value: "10.0.0.0/16": must be a strict subset of `cidr`'],
+    ),
+    (
+        POLICY,
+        {"spec": {"egress": [{"ports": [{"port": "http", "endPort": 5}]}]}},
+        ["spec.egress[0].ports[0].endPort: Invalid value: 5: may not be specified when `port` is non-numeric"],
+    ),
+    (
+        POLICY,
+        {"spec": {"ingress": [{"from": [{"podSelector": {}, "ipBlock": {"cidr": "10.0.0.0/8"}}]}]}},
+        ["spec.ingress[0].from[0]: Forbidden: may not specify both ipBlock and another peer"],
+    ),
+    (
+        CIDR,
+        {"spec": {"cidrs": ["10.0.0.0/24", "10.0.1.0/24"]}},
+        [
+            'spec.cidrs: Invalid value: ["10.0.0.0/24","10.0.1.0/24"]: may specify no more than one IP for each '
+            "IP family, i.e 192.168.0.0/24 and 2001:db8::/64"
+        ],
+    ),
+    (
+        SLICE,
+        {"endpoints": [{"addresses": ["fd00::1"]}]},
+        ['endpoints[0].addresses[0]: Invalid value: "fd00::1": must be an IPv4 address'],
+    ),
+    (SLICE, {"ports": [{"port": 1}, {"port": 2}]}, ['ports[1].name: Duplicate value: ""']),
+    (
+        LEASE,
+        {"spec": {"leaseDurationSeconds": 0}},
+        ["spec.leaseDurationSeconds: Invalid value: 0: must be greater than 0"],
+    ),
+    (
+        ROLE,
+        {"rules": [{"nonResourceURLs": ["/x"], "verbs": ["get"]}]},
+        ['rules[0].nonResourceURLs: Invalid value: ["/x"]: namespaced rules cannot apply to non-resource URLs'],
+    ),
+    (
+        CLUSTER_ROLE,
+        {"rules": None, "aggregationRule": {}},
+        [
+            "aggregationRule.clusterRoleSelectors: Required value: "
+            "at least one clusterRoleSelector required if aggregationRule is non-nil"
+        ],
+    ),
+    (
+        BINDING,
+        {"subjects": [{"kind": "Robot", "name": "u"}]},
+        ['subjects[0].kind: Unsupported value: "Robot": supported values: "ServiceAccount", "User", "Group"'],
+    ),
+    (
+        CLUSTER_BINDING,
+        {"roleRef": {"kind": "Role"}, "subjects": [{"kind": "ServiceAccount", "name": "u"}]},
+        [
+            'roleRef.kind: Unsupported value: "Role": supported values: "ClusterRole"',
+            "subjects[0].namespace: Required value",
+        ],
+    ),
+    (
+        STORAGE_CLASS,
+        {"reclaimPolicy": "Recycle", "parameters": {"": "x"}},
+        [
+            'parameters: Invalid value: "": field can not be empty.',
+            'reclaimPolicy: Unsupported value: "Recycle": supported values: "Delete", "Retain"',
+        ],
+    ),
+    (
+        DRIVER,
+        {"spec": {"tokenRequests": [{"audience": "a", "expirationSeconds": 5}]}},
+        ["spec.tokenRequests[0].expirationSeconds: Invalid value: 5: may not specify a duration less than 10 minutes"],
+    ),
+    (
+        CSI_NODE,
+        {"spec": {"drivers": [{"name": "d", "nodeID": ""}]}},
+        ["spec.drivers[0].nodeID: Required value"],
+    ),
+    (
+        ATTACHMENT,
+        {"spec": {"source": {"persistentVolumeName": None}}},
+        ["spec.source: Required value: must specify exactly one of inlineVolumeSpec and persistentVolumeName"],
+    ),
+    (
+        PRIORITY,
+        {"value": 1_000_000_001},
+        ["value: Forbidden: maximum allowed value of a user defined priority is 1000000000"],
+    ),
+    (
+        PRIORITY,
+        {"metadata": {"name": "system-mine"}},
+        [
+            "metadata.name: Forbidden: priority class names with 'system-' prefix are reserved for system use only. "
+            "error: system-mine is not a known system priority class"
+        ],
+    ),
+    (PRIORITY, {"metadata": {"name": "system-node-critical"}, "value": 2_000_001_000}, []),
+    (
+        RUNTIME,
+        {"overhead": {"podFixed": {"bogus": "1"}}},
+        [
+            'overhead.limits[bogus]: Invalid value: "bogus": must be a standard resource type or fully qualified',
+            'overhead.limits[bogus]: Invalid value: "bogus": must be a standard resource for containers',
+        ],
+    ),
+    (
+        API_SERVICE,
+        {"spec": {"version": "v2", "groupPriorityMinimum": 20001}},
+        [
+            'metadata.name: Invalid value: "v1.example.com": must be `spec.version+"."+spec.group`: "v2.example.com"',
+            "spec.groupPriorityMinimum: Invalid value: 20001: must be positive and less than 20000",
+        ],
+    ),
+    (
+        FLOW,
+        {"spec": {"matchingPrecedence": 20000, "priorityLevelConfiguration": {"name": ""}}},
+        [
+            "spec.matchingPrecedence: Invalid value: 20000: must not be greater than 10000",
+            "spec.priorityLevelConfiguration.name: Required value: must reference a priority level",
+        ],
+    ),
+    (
+        LEVEL,
+        {"spec": {"type": "Exempt", "limited": None}},
+        ["spec.type: Invalid value: \"Exempt\": must be 'Exempt' if and only if `name` is 'exempt'"],
+    ),
+    (
+        LEVEL,
+        {"spec": {"limited": {"limitResponse": {"type": "Queue", "queuing": {"handSize": 9, "queues": 3}}}}},
+        ["spec.limited.limitResponse.queuing.handSize: Invalid value: 9: should not be greater than queues (3)"],
+    ),
+    (
+        HOOKS,
+        {"webhooks": [changed(HOOK, {"name": "v", "clientConfig": {"url": "http://x.example/"}})]},
+        [
+            'webhooks[0].name: Invalid value: "v": should be a domain with at least three segments separated by dots',
+            "webhooks[0].clientConfig.url: Invalid value: \"http\": 'https' is the only allowed URL scheme; "
+            "desired format: https://host[/path]",
+        ],
+    ),
+    (
+        HOOKS,
+        {"webhooks": [changed(HOOK, {"sideEffects": None, "admissionReviewVersions": ["v7"]})]},
+        [
+            "webhooks[0].sideEffects: Required value: must specify one of None, NoneOnDryRun",
+            'webhooks[0].admissionReviewVersions: Invalid value: ["v7"]: must include at least one of v1, v1beta1',
+        ],
+    ),
+    (HOOKS, {"webhooks": [HOOK, HOOK]}, ['webhooks[1].name: Duplicate value: "v.example.com"']),
+    (
+        HOOKS,
+        {"webhooks": [changed(HOOK, {"rules": [changed(RULE, {"resources": ["pods", "pods/*", "pods/log"]})]})]},
+        [
+            'webhooks[0].rules[0].resources[2]: Invalid value: "pods/log": '
+            "if 'pods/*' is present, must not specify pods/log"
+        ],
+    ),
+    (
+        ADMISSION,
+        {"spec": {"validations": None}},
+        [
+            "spec.validations: Required value: validations or auditAnnotations must contain at least one item",
+            "spec.auditAnnotations: Required value: validations or auditAnnotations must contain at least one item",
+        ],
+    ),
+    (
+        ADMISSION,
+        {"spec": {"matchConstraints": {"resourceRules": []}}},
+        ["spec.matchConstraints.resourceRules: Required value"],
+    ),
+    (
+        ADMISSION_BINDING,
+        {"spec": {"validationActions": ["Deny", "Deny"]}},
+        ['spec.validationActions[1]: Duplicate value: "Deny"'],
+    ),
+    (
+        RESOURCE_CLAIM,
+        {"spec": {"devices": {"constraints": [{"requests": ["cpu"], "matchAttribute": "example.com/a"}]}}},
+        [
+            'spec.devices.constraints[0].requests[0]: Invalid value: "cpu": must be the name of a request in the claim '
+            "or the name of a request and a subrequest separated by '/'"
+        ],
+    ),
+    (
+        RESOURCE_SLICE,
+        {"spec": {"nodeName": None}},
+        [
+            "spec: Required value: exactly one of `nodeName`, `nodeSelector`, `allNodes`, `perDeviceNodeSelection` "
+            "is required"
+        ],
+    ),
+    (EVENT, {"action": None}, ["action: Required value"]),
+    (EVENT, {"deprecatedCount": 3}, ['count: Invalid value: "": needs to be unset']),
+]
+
+
+@pytest.mark.parametrize(("body", "patch", "errors"), CREATES)
+def test_broken_rule_is_named_with_its_field(body: dict[str, Any], patch: dict[str, Any], errors: list[str]) -> None:
+    assert broken(changed(body, patch)) == errors
+
+
+UPDATES: list[tuple[dict[str, Any], dict[str, Any], list[str]]] = [
+    (
+        CLASS,
+        {"spec": {"controller": "b.example/x"}},
+        ['spec.controller: Invalid value: "b.example/x": field is immutable'],
+    ),
+    (CIDR, {"spec": {"cidrs": ["10.0.0.0/24", "fd00::/64"]}}, []),
+    (CIDR, {"spec": {"cidrs": ["10.1.0.0/24"]}}, ['spec.cidrs: Invalid value: ["10.1.0.0/24"]: field is immutable']),
+    (
+        BINDING,
+        {"roleRef": {"name": "other"}},
+        [
+            'roleRef: Invalid value: {"APIGroup":"rbac.authorization.k8s.io","Kind":"Role","Name":"other"}: '
+            "cannot change roleRef"
+        ],
+    ),
+    (STORAGE_CLASS, {"parameters": {"a": "b"}}, ['parameters: Invalid value: {"a":"b"}: field is immutable']),
+    (STORAGE_CLASS, {"allowVolumeExpansion": True}, []),
+    (
+        DRIVER,
+        {"spec": {"attachRequired": False}},
+        ["spec.attachedRequired: Invalid value: false: field is immutable"],
+    ),
+    (PRIORITY, {"value": 6}, ["value: Forbidden: may not be changed in an update."]),
+    (RUNTIME, {"handler": "b"}, ['handler: Invalid value: "b": field is immutable']),
+]
+
+
+@pytest.mark.parametrize(("body", "patch", "errors"), UPDATES)
+def test_change_that_is_not_allowed_is_refused(body: dict[str, Any], patch: dict[str, Any], errors: list[str]) -> None:
+    assert broken_update(body, patch) == errors
+
+
+def test_event_with_nobody_to_report_it_is_refused() -> None:
+    first, *others = broken(changed(EVENT, {"reportingController": None}))
+    assert first == "reportingController: Required value"
+    assert [e.split(":")[0] for e in others] == ["reportingController", "reportingController"]
+
+
+def test_class_in_annotation_alone_is_advised_against() -> None:
+    annotation = {"metadata": {"annotations": {"kubernetes.io/ingress.class": "x"}}}
+    old_way = changed(INGRESS, annotation)
+    assert advice(old_way) == [
+        "annotation \"kubernetes.io/ingress.class\" is deprecated, please use 'spec.ingressClassName' instead"
+    ]
+    assert advice(changed(old_way, {"spec": {"ingressClassName": "x"}})) == []
