@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 import anyio
 import structlog
@@ -17,6 +17,7 @@ from kcore.server.connection import Connections
 from kcore.server.door import Door
 from kcore.server.health import Health
 from kcore.server.response import Heads
+from kcore.server.stream import EventStream
 
 __all__ = ["ApiServer", "PortInUse"]
 
@@ -63,6 +64,16 @@ class ApiServer:
         host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)
         return f"{scheme}://[{host}]:{self.port}" if ":" in host else f"{scheme}://{host}:{self.port}"
 
+    @property
+    def streams(self) -> Collection[EventStream]:
+        """The open watches."""
+        return self._door.streams
+
+    def end_streams(self) -> None:
+        """End every watch in good order; clients begin new ones where they were."""
+        for stream in tuple(self._door.streams):
+            stream.end()
+
     async def run(self, *, task_status: TaskStatus[None]) -> None:
         """Listen until cancelled; then stop accepting, end the watches, and let running requests finish."""
         connections = Connections(self._door.handle, self._heads, self._door.streams)
@@ -78,7 +89,10 @@ class ApiServer:
             await anyio.sleep_forever()
         finally:
             with anyio.CancelScope(shield=True):
-                await _drain(listeners, doors)
+                for listener in listeners:
+                    listener.close()
+                self.end_streams()
+                await _drain(doors)
 
     @staticmethod
     async def _listen(
@@ -91,12 +105,9 @@ class ApiServer:
             raise PortInUse(f"can not listen on {host}:{port}: {error.strerror or error}") from error
 
 
-async def _drain(listeners: list[asyncio.Server], doors: list[Connections]) -> None:
-    for listener in listeners:
-        listener.close()
+async def _drain(doors: list[Connections]) -> None:
+    """Close idle connections, and the others once their requests are answered."""
     for connections in doors:
-        for stream in tuple(connections.streams):
-            stream.end()
         connections.pre_shutdown()
     with anyio.move_on_after(DRAIN_SECONDS):
         for connections in doors:

@@ -1,0 +1,113 @@
+"""A real door over a registry in memory, and a client that speaks HTTP to it."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import ssl
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any, NamedTuple
+
+import aiohttp
+import anyio
+
+from kcore.api.core_v1 import Namespace
+from kcore.api.meta_v1 import ObjectMeta
+from kcore.api.scheme import Scheme
+from kcore.kit.clock import Chance, SystemClock
+from kcore.registry.codec import StoreCodec
+from kcore.registry.request import Request, User
+from kcore.registry.strategies import STRATEGIES
+from kcore.registry.verbs import Registry
+from kcore.server.authentication import StaticTokens
+from kcore.server.server import ApiServer
+from kcore.store.embedded import EmbeddedStore
+from kcore.store.history import WINDOW, Window
+from kcore.store.log import MemoryLog
+
+ADMIN = User("admin", groups=("system:masters", "system:authenticated"))
+KNOWN = User("known", groups=("system:authenticated",))
+TOKENS = {"admin-token": ADMIN, "known-token": KNOWN}
+CONFIGMAPS = "/api/v1/namespaces/default/configmaps"
+
+
+class Answer(NamedTuple):
+    code: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+class Door:
+    """The server, and requests to it as the administrator unless told otherwise."""
+
+    def __init__(self, server: ApiServer, registry: Registry, session: aiohttp.ClientSession) -> None:
+        self.server = server
+        self.registry = registry
+        self.session = session
+
+    async def ask(
+        self, method: str, path: str, body: Any = None, *, token: str | None = "admin-token", **headers: str
+    ) -> Answer:
+        """`headers` are named with underscores; a `body` that is no bytes is sent as JSON."""
+        sent = {name.replace("_", "-"): value for name, value in headers.items()}
+        if token:
+            sent.setdefault("Authorization", f"Bearer {token}")
+        data = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
+        if data is not None:
+            sent.setdefault("Content-Type", "application/json")
+        payload = None if data is None else io.BytesIO(data)
+        async with self.session.request(method, self.server.url + path, data=payload, headers=sent) as response:
+            return Answer(response.status, response.headers, await response.read())
+
+    @asynccontextmanager
+    async def watching(self, path: str, **headers: str) -> AsyncIterator[AsyncIterator[Any]]:
+        """The events of a watch, one by one, until the server ends it."""
+        sent = {"Authorization": "Bearer admin-token", **{k.replace("_", "-"): v for k, v in headers.items()}}
+        async with self.session.get(self.server.url + path, headers=sent) as response:
+            assert response.status == 200, await response.text()
+
+            async def events() -> AsyncIterator[Any]:
+                async for line in response.content:
+                    yield json.loads(line)
+
+            yield events()
+
+    async def create(self, name: str, **labels: str) -> Any:
+        answer = await self.ask("POST", CONFIGMAPS, configmap(name, **labels))
+        assert answer.code == 201, answer.body
+        return answer.json
+
+
+def configmap(name: str, **labels: str) -> dict[str, Any]:
+    metadata: dict[str, Any] = {"name": name}
+    if labels:
+        metadata["labels"] = labels
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata}
+
+
+@asynccontextmanager
+async def serving(
+    ssl_context: ssl.SSLContext | None = None, history: Window = WINDOW, **options: Any
+) -> AsyncIterator[Door]:
+    scheme, clock, chance = Scheme(), SystemClock(), Chance(1)
+    store = EmbeddedStore(StoreCodec(scheme, STRATEGIES), MemoryLog(), history=history)
+    registry = Registry(store, scheme, STRATEGIES, clock, chance)
+    default = Request("create", scheme.of(Namespace), "", "default", ADMIN)
+    await registry.create(default, Namespace(metadata=ObjectMeta(name="default")))
+    server = ApiServer(
+        registry, clock, chance, port=0, ssl_context=ssl_context, tokens=[StaticTokens(TOKENS)], **options
+    )
+    async with anyio.create_task_group() as tasks:
+        await tasks.start(server.run)
+        # Uncompressed unless asked, and no URL requoting: what a test writes is what goes out.
+        session = aiohttp.ClientSession(headers={"Accept-Encoding": "identity"}, skip_auto_headers=["Accept"])
+        async with session:
+            yield Door(server, registry, session)
+        tasks.cancel_scope.cancel()
+    await asyncio.sleep(0)  # let the transports close
