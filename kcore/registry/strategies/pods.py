@@ -57,7 +57,6 @@ class PodStrategy(Strategy):
         "status.phase": lambda pod: pod.status.phase,
         "status.podIP": lambda pod: pod.status.pod_ip,
         "status.podIPs": lambda pod: "",  # known, but never filled: upstream selects by the first address alone
-        "status.podIPs": lambda pod: "",  # upstream knows the name, and never a value
         "status.nominatedNodeName": lambda pod: pod.status.nominated_node_name,
     }
     indexed = ("spec.nodeName",)
