@@ -56,7 +56,6 @@ class PodStrategy(Strategy):
         "spec.hostNetwork": lambda pod: "true" if pod.spec.host_network else "false",
         "status.phase": lambda pod: pod.status.phase,
         "status.podIP": lambda pod: pod.status.pod_ip,
-        "status.podIPs": lambda pod: "",  # known, but never filled: upstream selects by the first address alone
         "status.nominatedNodeName": lambda pod: pod.status.nominated_node_name,
     }
     indexed = ("spec.nodeName",)
