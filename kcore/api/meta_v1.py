@@ -145,12 +145,13 @@ class ManagedFieldsEntry(Struct):
 class OwnerReference(Struct):
     __map_type__: ClassVar[str] = "atomic"
 
-    name: str = field(default_factory=empty)
+    # In Go's order: a field error shows it.
     api_version: str = field(default_factory=empty)
-    block_owner_deletion: bool | None = None
-    controller: bool | None = None
     kind: str = field(default_factory=empty)
+    name: str = field(default_factory=empty)
     uid: str = field(default_factory=empty)
+    controller: bool | None = None
+    block_owner_deletion: bool | None = None
 
 
 class ObjectMeta(Struct):

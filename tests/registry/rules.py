@@ -43,7 +43,7 @@ def load(body: Mapping[str, Any]) -> Any:
 
 def completed(body: Mapping[str, Any]) -> Any:
     """The JSON tree of a document after defaulting."""
-    return msgspec.to_builtins(load(body))
+    return msgspec.json.decode(msgspec.json.encode(load(body)))
 
 
 def broken(body: Mapping[str, Any]) -> list[str]:
