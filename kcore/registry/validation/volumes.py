@@ -37,7 +37,7 @@ from kcore.registry.validation.projections import (
 from kcore.registry.validation.rules import in_range
 from kcore.registry.validation.values import check
 
-__all__ = ["validate_volumes"]
+__all__ = ["SOURCES", "validate_volumes"]
 
 _HOST_PATH_TYPES = (
     "",
@@ -85,7 +85,7 @@ def _validate_volume(volume: Volume, path: Path, pod_name: str) -> Iterator[Fiel
         yield required(path, "must specify a volume type")
     for i, (field, source) in enumerate(chosen):
         if i == 0:
-            yield from _SOURCES[field](source, path / _WIRE_NAMES[field])
+            yield from SOURCES[field](source, path / _WIRE_NAMES[field])
         else:
             yield forbidden(
                 path / _SECOND_NAMES.get(field, _WIRE_NAMES[field]), "may not specify more than 1 volume type"
@@ -298,7 +298,7 @@ def _cinder(source: Any, path: Path) -> Iterator[FieldError]:
 
 
 # In the order in which upstream looks at them: only the first source of several is looked into.
-_SOURCES: dict[str, Callable[[Any, Path], Iterator[FieldError]]] = {
+SOURCES: dict[str, Callable[[Any, Path], Iterator[FieldError]]] = {
     "empty_dir": _empty_dir,
     "host_path": _host_path,
     "git_repo": _git_repo,
@@ -330,7 +330,7 @@ _SOURCES: dict[str, Callable[[Any, Path], Iterator[FieldError]]] = {
     "ephemeral": _ephemeral,
     "image": _image,
 }
-_ORDER = tuple(_SOURCES)
+_ORDER = tuple(SOURCES)
 _WIRE_NAMES = dict(zip(Volume.__struct_fields__, Volume.__struct_encode_fields__, strict=True))
 # How upstream spells two of them where they come second.
 _SECOND_NAMES = {"cephfs": "cephFS", "downward_api": "downwarAPI"}
