@@ -231,6 +231,8 @@ class ReplicaManager(Controller, Generic[S]):
         pod = self._pod(owner)
         self._expectations.expect_creations(uid, count)
         done, error = await slow_start(count, lambda: self._create_one(owner, pod))
+        if error is not None and _because_namespace_goes(error):
+            return None  # nor will any other succeed: what was expected keeps this owner quiet until it goes, too
         if done < count:
             self._expectations.creation_observed(uid, count - done)
         return error

@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+from typing import Any
+
 from msgspec.structs import replace
 
 from kcore.api.apps_v1 import ReplicaSet, ReplicaSetSpec
-from kcore.api.core_v1 import Pod
-from kcore.api.meta_v1 import LabelSelector, ObjectMeta
+from kcore.api.core_v1 import ConfigMap, Namespace, Pod
+from kcore.api.errors import Forbidden
+from kcore.api.meta_v1 import DeleteOptions, LabelSelector, ObjectMeta
 from kcore.client.runner import controller_of
+from kcore.registry.request import Answer, Request
 from tests.controllers.control import controlled, make_ready, pods_of, template
 
 
@@ -69,3 +73,47 @@ async def test_unready_pods_go_first_when_fewer_are_wanted() -> None:
         await w.settle()
         left = [p.metadata.name for p in await pods_of(w) if p.metadata.deletion_timestamp is None]
         assert left == [p.metadata.name for p in pods[:2]]
+
+
+async def test_refused_pods_are_told_of_and_tried_again() -> None:
+    async with controlled() as w:
+        create = w.registry.create
+        refused = 0
+
+        async def refuse_pods(req: Request, obj: Any) -> Answer:
+            nonlocal refused
+            if req.kind.type is Pod:
+                refused += 1
+                raise Forbidden('pods "web-" is forbidden: exceeded quota')
+            return await create(req, obj)
+
+        w.registry.create = refuse_pods  # type: ignore[method-assign]
+        rs = await w.client.create(replica_set(4))
+        await w.settle()
+        [condition] = (await w.client.get(ReplicaSet, "web", "ns")).status.conditions
+        assert (condition.type, condition.status, condition.reason) == ("ReplicaFailure", "True", "FailedCreate")
+        assert 2 <= refused < 12  # one each time, further and further apart
+        told = await w.told(rs)
+        assert told[0] == 'Warning FailedCreate Error creating: pods "web-" is forbidden: exceeded quota'
+        w.registry.create = create  # type: ignore[method-assign]
+        await w.settle(10)
+        assert len(await pods_of(w)) == 4
+        assert (await w.client.get(ReplicaSet, "web", "ns")).status.conditions == ()
+
+
+async def test_replica_set_in_a_namespace_that_goes_keeps_quiet() -> None:
+    async with controlled() as w:
+        held = ConfigMap(metadata=ObjectMeta(name="held", namespace="ns", finalizers=("example.com/x",)))
+        await w.client.create(held)
+        rs = await w.client.create(replica_set(3))
+        await w.settle()
+        finalizers = ("example.com/x",)
+        rs = await w.client.get(ReplicaSet, "web", "ns")
+        await w.client.update(replace(rs, metadata=replace(rs.metadata, finalizers=finalizers)))
+        await w.client.delete(Namespace, "ns")
+        for pod in await pods_of(w):
+            options = DeleteOptions(grace_period_seconds=0)
+            await w.client.delete(Pod, pod.metadata.name, "ns", options)
+        await w.settle(10)
+        assert not [line for line in await w.told(rs) if "FailedCreate" in line]
+        assert await pods_of(w) == []
