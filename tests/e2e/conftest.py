@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -38,7 +39,8 @@ def namespace(request: pytest.FixtureRequest, server: Served) -> Iterator[str]:
 
 @contextlib.contextmanager
 def namespace_of(server: Served, request: pytest.FixtureRequest) -> Iterator[str]:
-    name = re.sub(r"[^a-z0-9]+", "-", request.node.name.lower()).strip("-")[:50] + "-x"
+    words = re.sub(r"[^a-z0-9]+", "-", request.node.name.lower()).strip("-")[:40]
+    name = f"{words}-{zlib.crc32(request.node.name.encode()):08x}"
     server.request("POST", "/api/v1/namespaces", {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
     yield name
     server.request("DELETE", f"/api/v1/namespaces/{name}")
