@@ -91,7 +91,7 @@ class Door:
             return page_not_found()
         if not verb or request.method == "HEAD":
             raise method_not_allowed()
-        reply = await self._resources.answer(Call(request, user, verb, address, query))
+        reply = await self._resources.answer(Call(request, user, verb, address, query, []))
         return await _compressed(request, reply) if isinstance(reply, Reply) else reply
 
     async def _user(self, request: web.BaseRequest) -> User:

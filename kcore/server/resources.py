@@ -19,7 +19,7 @@ from kcore.server.address import Address
 from kcore.server.body import expected_body, media_type, read_body, read_document
 from kcore.server.errors import error_reply, method_not_allowed, unsupported_patch
 from kcore.server.metrics import labels_of
-from kcore.server.negotiation import Representation, negotiate, negotiate_watch, pretty
+from kcore.server.negotiation import Representation, error_media_type, negotiate, negotiate_watch, pretty
 from kcore.server.query import Query, delete_options, dry_run_errors, list_options, write_options
 from kcore.server.response import Reply, warning
 from kcore.server.stream import EventStream, Lines, cached_lines, table_lines
@@ -44,6 +44,8 @@ class Call(NamedTuple):
     verb: str
     address: Address
     query: Query
+    warnings: list[str]
+    """What the client is to be told besides the answer, or besides the error."""
 
 
 class Resources:
@@ -58,12 +60,15 @@ class Resources:
     async def answer(self, call: Call) -> web.StreamResponse:
         """Raises ApiError."""
         kind = self._kind(call)
+        if kind.deprecation:
+            call.warnings.append(kind.deprecation)
         try:
             return await self._answer(kind, call)
         except ApiError as error:
-            if not kind.deprecation:
+            if not call.warnings:
                 raise
-            return error_reply(error, warning(kind.deprecation))
+            media_type = error_media_type(call.request.headers.get("Accept", ""))
+            return error_reply(error, _warnings(call.warnings), media_type)
 
     async def _answer(self, kind: Kind, call: Call) -> web.StreamResponse:
         verb = call.verb
@@ -123,7 +128,7 @@ class Resources:
         # Upstream's default: between 30 and 60 minutes, at random so that clients do not come back all at once.
         timeout = watch.timeout_seconds or self._chance.jitter(1800, 1)
         lines = self._lines_of(kind, representation)
-        return EventStream(watch, lines, timeout, labels_of("watch", call.address), _warnings(req))
+        return EventStream(watch, lines, timeout, labels_of("watch", call.address), _warnings(req.warnings))
 
     def _lines_of(self, kind: Kind, representation: Representation) -> Lines:
         lines = self._lines.get((kind, representation))
@@ -202,10 +207,9 @@ class Resources:
     @staticmethod
     def _request(kind: Kind, call: Call) -> Request:
         address = call.address
-        req = Request(call.verb, kind, address.namespace, address.name, call.user, address.subresource)
-        if kind.deprecation:
-            req.warnings.append(kind.deprecation)
-        return req
+        return Request(
+            call.verb, kind, address.namespace, address.name, call.user, address.subresource, warnings=call.warnings
+        )
 
 
 def _across_namespaces(kind: Kind, call: Call) -> Kind:
@@ -239,9 +243,9 @@ def _including(representation: Representation, query: Query) -> Representation:
     return representation._replace(include=include)
 
 
-def _warnings(req: Request) -> bytes:
-    return b"".join([warning(text) for text in dict.fromkeys(req.warnings)]) if req.warnings else b""
+def _warnings(texts: list[str]) -> bytes:
+    return b"".join([warning(text) for text in dict.fromkeys(texts)]) if texts else b""
 
 
 def _reply(req: Request, body: bytes, representation: Representation) -> Reply:
-    return Reply(req.code, body, representation.media_type, _warnings(req))
+    return Reply(req.code, body, representation.media_type, _warnings(req.warnings))

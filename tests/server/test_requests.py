@@ -162,6 +162,20 @@ async def test_warnings_travel_in_headers() -> None:
         assert answer.headers["Warning"] == '299 - "unknown field \\"dta\\""'
 
 
+async def test_warnings_come_with_errors_too() -> None:
+    async with serving() as door:
+        answer = await door.ask("POST", CONFIGMAPS, configmap("Not A Name") | {"dta": {}})
+        assert answer.code == 422
+        assert answer.headers["Warning"] == '299 - "unknown field \\"dta\\""'
+
+
+async def test_deprecated_kinds_say_so_with_every_answer() -> None:
+    async with serving() as door:
+        answer = await door.ask("GET", "/api/v1/componentstatuses/none")
+        assert answer.code == 404
+        assert answer.headers["Warning"] == '299 - "v1 ComponentStatus is deprecated in v1.19+"'
+
+
 async def test_streams_to_nodes_are_said_to_be_missing() -> None:
     async with serving() as door:
         answer = await door.ask("GET", "/api/v1/namespaces/default/pods/x/log")
