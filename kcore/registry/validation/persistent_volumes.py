@@ -27,7 +27,7 @@ from kcore.registry.validation.labels import validate_label_selector, validate_n
 from kcore.registry.validation.paths import path_without_backsteps
 from kcore.registry.validation.storage_names import driver_name
 from kcore.registry.validation.values import check, immutable
-from kcore.registry.validation.volumes import SOURCES
+from kcore.registry.validation.volume_sources import SOURCES
 
 __all__ = [
     "validate_persistent_volume",
