@@ -141,7 +141,7 @@ CREATES: list[tuple[dict[str, Any], dict[str, Any], list[str]]] = [
         {"binaryData": {"a": "Yg=="}},
         ['data[a]: Invalid value: "a": duplicate of key present in binaryData'],
     ),
-    (CONFIG, {"data": {"a": "x" * (1024 * 1024 + 1)}}, [": Too long: may not be more than 1048576 bytes"]),
+    (CONFIG, {"data": {"a": "x" * (1024 * 1024 + 1)}}, ["[]: Too long: may not be more than 1048576 bytes"]),
     (SECRET, {"type": "kubernetes.io/tls"}, ["data[tls.crt]: Required value", "data[tls.key]: Required value"]),
     (
         SECRET,

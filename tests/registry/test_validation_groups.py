@@ -403,3 +403,13 @@ def test_class_in_annotation_alone_is_advised_against() -> None:
         "annotation \"kubernetes.io/ingress.class\" is deprecated, please use 'spec.ingressClassName' instead"
     ]
     assert advice(changed(old_way, {"spec": {"ingressClassName": "x"}})) == []
+
+
+def test_certificate_request_that_is_none_is_refused_with_the_rest() -> None:
+    request = obj("certificates.k8s.io/v1", "CertificateSigningRequest", spec={"request": "YQ==", "signerName": "a"})
+    assert broken(request) == [
+        'spec.request: Invalid value: "YQ==": PEM block type must be CERTIFICATE REQUEST',
+        "spec.usages: Required value",
+        'spec.signerName: Invalid value: "a": '
+        "must be a fully qualified domain and path of the form 'example.com/signer-name'",
+    ]

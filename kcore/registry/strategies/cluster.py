@@ -83,9 +83,6 @@ class CertificateSigningRequestStrategy(Ruled):
                 conditions=(*kept, *(c for c in conditions if c.type in _DECISIONS)),
             )
             fill(new, status=status)
-        else:
-            kept = [c for c in old.status.conditions if c.type in _DECISIONS]
-            fill(new.status, conditions=(*kept, *(c for c in conditions if c.type not in _DECISIONS)))
         self._stamp(new)
         fill(new, spec=old.spec)
 

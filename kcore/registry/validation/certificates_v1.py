@@ -92,6 +92,15 @@ def _validate_signer(name: str, path: Path) -> Iterator[FieldError]:
         yield invalid(path, rest, message)
 
 
+def _holds_certificate(pem: bytes) -> bool:
+    from cryptography import x509
+
+    try:
+        return bool(x509.load_pem_x509_certificates(pem))
+    except ValueError:
+        return False
+
+
 def validate_certificate_request_update(
     new: CertificateSigningRequest, old: CertificateSigningRequest
 ) -> Iterator[FieldError]:
@@ -101,6 +110,9 @@ def validate_certificate_request_update(
 def validate_certificate_request_status(
     new: CertificateSigningRequest, old: CertificateSigningRequest
 ) -> Iterator[FieldError]:
+    if new.status.certificate and not _holds_certificate(base64.b64decode(new.status.certificate)):
+        message = "must contain at least one CERTIFICATE PEM block"
+        yield invalid(Path("status") / "certificate", "<certificate data>", message)
     path = Path("status") / "conditions"
     types = [condition.type for condition in new.status.conditions]
     for i, condition in enumerate(new.status.conditions):

@@ -35,7 +35,7 @@ def validate_config_map(config: ConfigMap) -> Iterator[FieldError]:
         yield from check(Path("binaryData").key(key), key, config_map_key)
     size = sum(len(v) if v.isascii() else len(v.encode()) for v in config.data.values())
     if size + sum(map(_decoded_size, config.binary_data.values())) > _SIZE_MAX:
-        yield too_long(Path(""), _SIZE_MAX)
+        yield too_long(Path("[]"), _SIZE_MAX)  # the path of nothing in particular, as Go prints it
 
 
 def validate_config_map_update(new: ConfigMap, old: ConfigMap) -> Iterator[FieldError]:

@@ -96,7 +96,7 @@ def validate_namespace(namespace: Namespace) -> Iterator[FieldError]:
 
 
 def validate_namespace_status(new: Namespace, old: Namespace) -> Iterator[FieldError]:
-    path = _STATUS / "phase"
+    path = _STATUS / "Phase"
     if new.metadata.deletion_timestamp is None:
         if new.status.phase != "Active":
             yield invalid(path, new.status.phase, "may only be 'Active' if `deletionTimestamp` is empty")

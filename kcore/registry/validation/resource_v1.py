@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from kcore.api.field import FieldError, Path, duplicate, forbidden, invalid, not_supported, required, too_long, too_many
 from kcore.api.names import c_identifier, dns1123_label, dns1123_subdomain, label_key, label_value
@@ -300,7 +301,9 @@ def _validate_device(device: Device, path: Path) -> Iterator[FieldError]:
     for name, attribute in sorted(device.attributes.items()):
         at = (path / "attributes").key(name)
         yield from _validate_qualified(name, at)
-        values = [v for v in (attribute.bool_, attribute.int_, attribute.string, attribute.version) if v is not None]
+        values: list[Any] = [
+            v for v in (attribute.bool_, attribute.int_, attribute.string, attribute.version) if v is not None
+        ]
         values += [v for v in (attribute.bools, attribute.ints, attribute.strings, attribute.versions) if v]
         if not values:
             yield required(at, "exactly one value must be specified")

@@ -371,7 +371,7 @@ def service_warnings(service: Service, old: Service | None) -> Iterator[str]:
             yield from _address_warning(f"spec.clusterIPs[{i}]", ip)
     for i, ip in enumerate(spec.external_ips):
         yield from _address_warning(f"spec.externalIPs[{i}]", ip)
-    if spec.external_ips and (old is None or old.spec.external_ips != spec.external_ips):
+    if spec.external_ips:
         yield "spec.externalIPs is deprecated and may no longer be implemented in some clusters"
     if spec.load_balancer_ip:
         yield from _address_warning("spec.loadBalancerIP", spec.load_balancer_ip)

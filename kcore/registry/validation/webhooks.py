@@ -37,7 +37,8 @@ _URL_FORM = "; desired format: https://host[/path]"
 def validate_webhooks(configuration: ValidatingWebhookConfiguration | MutatingWebhookConfiguration) -> list[FieldError]:
     errors: list[FieldError] = []
     names: set[str] = set()
-    for i, webhook in enumerate(configuration.webhooks):
+    webhooks: Sequence[ValidatingWebhook | MutatingWebhook] = configuration.webhooks
+    for i, webhook in enumerate(webhooks):
         path = Path("webhooks") @ i
         errors += _validate_webhook(webhook, path)
         errors += _validate_review_versions(webhook.admission_review_versions, path / "admissionReviewVersions")
