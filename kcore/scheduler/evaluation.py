@@ -88,7 +88,7 @@ class Evaluation:
         if not rows:
             return
         self._diagnosis = None
-        if len(rows) > FEW_ROWS:
+        if len(rows) > max(FEW_ROWS, columns.size // 64):  # about where all at once costs less
             self._start()
             return
         self._seen = len(columns.changes)
