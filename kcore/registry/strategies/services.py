@@ -97,4 +97,5 @@ class EndpointsStrategy(Ruled):
     create_on_update = True
     rules = Rules(default_endpoints, validate_endpoints, advice=endpoints_warnings)
 
+
 STRATEGIES = (ServiceStrategy, EndpointsStrategy)
