@@ -39,6 +39,17 @@ class Network(click.ParamType[Any]):
         return str(value)
 
 
+class Names(click.ParamType[Any]):
+    """Names with commas between."""
+
+    name = "names"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, ...]:
+        if isinstance(value, tuple):
+            return value
+        return tuple(name for part in str(value).split(",") if (name := part.strip()))
+
+
 def fail(message: str) -> NoReturn:
     """One clear line, and the exit code of a wrong invocation."""
     click.echo(f"kcore: {message}", err=True)
@@ -94,6 +105,13 @@ def main() -> None:
     default=None,
     help='CSV of static tokens: token,user,uid,"group,group".',
 )
+@click.option(
+    "--enable-admission-plugins",
+    type=Names(),
+    default="",
+    help="Admission plugins to switch on beside the default.",
+)
+@click.option("--disable-admission-plugins", type=Names(), default="", help="Default admission plugins to switch off.")
 @click.option(
     "--log-format",
     type=click.Choice(["console", "json"]),

@@ -29,6 +29,7 @@ from kcore.controllers.systemnamespaces import SYSTEM_NAMESPACES, SystemNamespac
 from kcore.kit.clock import Chance, Clock, SystemClock
 from kcore.kit.service import Service
 from kcore.node.engine import KubeletEngine, KubeletOptions
+from kcore.registry.admission import chosen_plugins
 from kcore.registry.codec import StoreCodec
 from kcore.registry.strategies import STRATEGIES
 from kcore.registry.verbs import Registry
@@ -62,6 +63,8 @@ class Options:
     service_cidr: str = "10.96.0.0/16"
     cluster_cidr: str = "10.244.0.0/16"
     token_auth_file: Path | None = None
+    enable_admission_plugins: tuple[str, ...] = ()
+    disable_admission_plugins: tuple[str, ...] = ()
 
 
 class Cluster:
@@ -76,7 +79,15 @@ class Cluster:
         scheme = Scheme()
         log = self._open_log()
         self._store = EmbeddedStore(StoreCodec(scheme, STRATEGIES), log)
-        self._registry = Registry(self._store, scheme, STRATEGIES, clock, chance, service_cidr=options.service_cidr)
+        self._registry = Registry(
+            self._store,
+            scheme,
+            STRATEGIES,
+            clock,
+            chance,
+            plugins=chosen_plugins(options.enable_admission_plugins, options.disable_admission_plugins),
+            service_cidr=options.service_cidr,
+        )
         self.client = LocalClient(self._registry)
         self._informers = Informers(self.client, chance)
         self._events = EventBroadcaster(self.client, clock)

@@ -13,7 +13,7 @@ from kcore.api.meta_v1 import DeleteOptions
 from kcore.api.scheme import Scheme
 from kcore.kit.clock import Chance, Clock, SystemClock
 from kcore.registry.access import Authorizer, BuiltInAccess
-from kcore.registry.admission import PLUGINS, Plugin
+from kcore.registry.admission import DEFAULT_PLUGINS, Plugin
 from kcore.registry.creating import create
 from kcore.registry.deleting import delete, delete_collection
 from kcore.registry.listing import list_records
@@ -48,7 +48,7 @@ class Registry:
         chance: Chance | None = None,
         *,
         authorizer: Authorizer | None = None,
-        plugins: Iterable[type[Plugin]] = PLUGINS,
+        plugins: Iterable[type[Plugin]] = DEFAULT_PLUGINS,
         service_cidr: str = "10.96.0.0/16",
     ) -> None:
         self.store = store

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from kcore.registry.admission.default_toleration_seconds import DefaultTolerationSeconds
 from kcore.registry.admission.namespace_lifecycle import NamespaceLifecycle
 from kcore.registry.admission.plugin import Chain, Operation, Plugin
@@ -9,12 +11,30 @@ from kcore.registry.admission.priority import Priority
 from kcore.registry.admission.storage_object_in_use_protection import StorageObjectInUseProtection
 from kcore.registry.admission.taint_nodes_by_condition import TaintNodesByCondition
 
-__all__ = ["PLUGINS", "Chain", "Operation", "Plugin"]
+__all__ = ["DEFAULT_PLUGINS", "PLUGINS", "Chain", "Operation", "Plugin", "UnknownPlugin", "chosen_plugins"]
 
 PLUGINS: tuple[type[Plugin], ...] = (
     NamespaceLifecycle,
     TaintNodesByCondition,
-    DefaultTolerationSeconds,
     Priority,
+    DefaultTolerationSeconds,
     StorageObjectInUseProtection,
 )
+"""All that there are, in upstream's order (AllOrderedPlugins)."""
+
+DEFAULT_PLUGINS: tuple[type[Plugin], ...] = tuple(p for p in PLUGINS if p.on_by_default)
+
+
+class UnknownPlugin(ValueError):
+    """A name that is no plugin's, or that is both enabled and disabled; the message is for the user."""
+
+
+def chosen_plugins(enabled: Iterable[str] = (), disabled: Iterable[str] = ()) -> tuple[type[Plugin], ...]:
+    """The default plugins, with these and without those. Raises UnknownPlugin."""
+    on, off = set(enabled), set(disabled)
+    names = [p.__name__ for p in PLUGINS]
+    if strangers := sorted((on | off) - set(names)):
+        raise UnknownPlugin(f"no admission plugin is called {', '.join(strangers)}; there are {', '.join(names)}")
+    if both := sorted(on & off):
+        raise UnknownPlugin(f"admission plugins can not be both enabled and disabled: {', '.join(both)}")
+    return tuple(p for p in PLUGINS if p.__name__ not in off and (p.on_by_default or p.__name__ in on))

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from enum import Enum
-from typing import Any, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
+from kcore.api.errors import Forbidden
 from kcore.api.kind import Kind
 from kcore.registry.request import Request
 from kcore.registry.strategy import Environment
 
-__all__ = ["Admission", "Chain", "Operation", "Plugin"]
+__all__ = ["Admission", "Chain", "Operation", "Plugin", "forbidden"]
 
 
 class Operation(Enum):
@@ -26,8 +27,11 @@ Admission: TypeAlias = Callable[[Request, Operation, Any, Any], None]
 class Plugin:
     """One rule about who may store what. It sees a request for what it `handles`, and raises ApiError to refuse it.
 
-    `obj` is the new object (None for deletions), `old` the one that stands (None for creations).
+    `obj` is the new object (None for deletions), `old` the one that stands (None for creations). The name of the class
+    is the one by which users switch it on and off.
     """
+
+    on_by_default: ClassVar[bool] = True
 
     def __init__(self, env: Environment) -> None:
         self.env = env
@@ -41,6 +45,12 @@ class Plugin:
 
     def validate(self, req: Request, operation: Operation, obj: Any, old: Any) -> None:
         """Refuse the object in its final form."""
+
+
+def forbidden(req: Request, obj: Any, why: str) -> Forbidden:
+    """The refusal of an object, which may have no name yet."""
+    metadata = obj.metadata
+    return Forbidden.of(req.kind, req.name or metadata.name or metadata.generate_name or "Unknown", why)
 
 
 class Chain:
