@@ -11,6 +11,7 @@ from kcore.api.errors import NotFound
 from kcore.api.meta_v1 import DeleteOptions, Preconditions
 from kcore.api.object import Object
 from kcore.api.timestamp import format_seconds, parse
+from kcore.api.tolerations import tolerates
 from kcore.client.runner import Controller, MapFunction, Result
 from kcore.controllers.context import Context
 from kcore.controllers.nodelifecycle import BY_NODE
@@ -91,19 +92,11 @@ class TaintEvictionController(Controller):
 
 def seconds_tolerated(taint: Taint, tolerations: Sequence[Toleration]) -> float | None:
     """How long a taint is tolerated from when it was added on: 0 not at all, None for ever."""
-    fitting = [t for t in tolerations if _tolerates(t, taint)]
+    fitting = [t for t in tolerations if tolerates(t, taint)]
     if not fitting:
         return 0.0
     limits = [t.toleration_seconds for t in fitting if t.toleration_seconds is not None]
     return float(max(0, min(limits))) if limits else None
-
-
-def _tolerates(toleration: Toleration, taint: Taint) -> bool:
-    if toleration.effect and toleration.effect != taint.effect:
-        return False
-    if toleration.key and toleration.key != taint.key:
-        return False
-    return toleration.operator == "Exists" or toleration.value == taint.value
 
 
 def _no_execute(node: Node) -> list[Taint]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 
 import msgspec
 
 from kcore.api.core_v1 import Node, NodeSelectorRequirement, NodeSelectorTerm, Pod
 from kcore.api.core_v1 import NodeAffinity as NodeAffinitySpec
+from kcore.api.node_affinity import NAME_FIELD, fits, matches_requirement, matches_term
 from kcore.scheduler.columns import NodeColumns
 from kcore.scheduler.framework import (
     SKIP,
@@ -27,54 +28,8 @@ from kcore.scheduler.vector import Vector
 __all__ = ["NodeAffinity", "fits", "matches_requirement", "matches_term", "preference"]
 
 REASON = "node(s) didn't match Pod's node affinity/selector"
-NAME_FIELD = "metadata.name"
 
 _encode = msgspec.json.Encoder().encode
-
-
-def matches_requirement(requirement: NodeSelectorRequirement, value: str | None) -> bool:
-    """Whether a label's value (None: there is no such label) meets a requirement."""
-    match requirement.operator:
-        case "In":
-            return value is not None and value in requirement.values
-        case "NotIn":
-            return value is None or value not in requirement.values
-        case "Exists":
-            return value is not None
-        case "DoesNotExist":
-            return value is None
-        case "Gt":
-            return _compares(value, requirement, lambda have, want: have > want)
-        case "Lt":
-            return _compares(value, requirement, lambda have, want: have < want)
-    return False
-
-
-def _compares(value: str | None, requirement: NodeSelectorRequirement, holds: Callable[[int, int], bool]) -> bool:
-    try:
-        return value is not None and len(requirement.values) == 1 and holds(int(value), int(requirement.values[0]))
-    except ValueError:
-        return False
-
-
-def matches_term(term: NodeSelectorTerm, node: Node) -> bool:
-    """Whether a node meets all requirements of a term. An empty term matches no node."""
-    if not term.match_expressions and not term.match_fields:
-        return False
-    labels = node.metadata.labels
-    return all(matches_requirement(r, labels.get(r.key)) for r in term.match_expressions) and all(
-        r.key == NAME_FIELD and matches_requirement(r, node.metadata.name) for r in term.match_fields
-    )
-
-
-def fits(pod: Pod, node: Node) -> bool:
-    """Whether a node has all labels of the pod's nodeSelector and meets one of its required terms."""
-    labels = node.metadata.labels
-    if any(labels.get(key) != value for key, value in pod.spec.node_selector.items()):
-        return False
-    affinity = _affinity(pod)
-    required = affinity.required_during_scheduling_ignored_during_execution if affinity is not None else None
-    return required is None or any(matches_term(term, node) for term in required.node_selector_terms)
 
 
 def preference(pod: Pod, node: Node) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 
 from kcore.api.core_v1 import Node, Pod, Taint, Toleration
+from kcore.api.tolerations import tolerated, untolerated
 from kcore.scheduler.columns import NodeColumns
 from kcore.scheduler.framework import (
     ClusterEvent,
@@ -24,31 +25,10 @@ __all__ = ["TaintToleration", "intolerable", "tolerated", "untolerated"]
 REASON = "node(s) had untolerated taint(s)"
 
 
-def tolerated(taint: Taint, tolerations: Iterable[Toleration]) -> bool:
-    """Whether one of the tolerations covers the taint."""
-    return any(_tolerates(toleration, taint) for toleration in tolerations)
-
-
-def untolerated(taints: Iterable[Taint], tolerations: Sequence[Toleration]) -> bool:
-    """Whether one of the taints keeps a pod away."""
-    return any(taint.effect in ("NoSchedule", "NoExecute") and not tolerated(taint, tolerations) for taint in taints)
-
-
 def intolerable(taints: Iterable[Taint], tolerations: Sequence[Toleration]) -> int:
     """How many taints would rather have a pod elsewhere. Only tolerations for that effect, or for all, count."""
     soft = [t for t in tolerations if t.effect in ("", "PreferNoSchedule")]
     return sum(taint.effect == "PreferNoSchedule" and not tolerated(taint, soft) for taint in taints)
-
-
-def _tolerates(toleration: Toleration, taint: Taint) -> bool:
-    if toleration.effect and toleration.effect != taint.effect:
-        return False
-    if toleration.key and toleration.key != taint.key:
-        return False
-    operator = toleration.operator
-    if operator in ("", "Equal"):
-        return toleration.value == taint.value
-    return operator == "Exists"
 
 
 class TaintToleration:
