@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 SERVE_DEPS := $(VENV)/.serve
 DEV_DEPS := $(VENV)/.dev
 
-.PHONY: help serve test lint format bench soak clean
+.PHONY: help serve test lint format bench soak golden clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,6 +32,9 @@ bench: $(DEV_DEPS) ## run every benchmark; each prints one JSON line
 
 soak: $(DEV_DEPS) ## run the long tests
 	$(BIN)/pytest -n 2 -m soak --timeout 1800 $(ARGS)
+
+golden: $(DEV_DEPS) ## play recorded answers of a real server (GOLDEN=folder)
+	$(BIN)/python -m tests.golden $(GOLDEN)
 
 clean: ## remove the virtual environment and caches
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -11,6 +11,7 @@ import aiohttp
 import msgspec
 
 from kcore.api import errors
+from kcore.api.decoding import decoder
 from kcore.api.errors import ApiError, InternalError, ServiceUnavailable
 from kcore.api.kind import Kind, parse_api_version
 from kcore.api.meta_v1 import DeleteOptions, ListMeta, Status
@@ -25,7 +26,6 @@ __all__ = ["HttpClient"]
 T = TypeVar("T", bound=Object)
 
 _encode = msgspec.json.Encoder().encode
-_decoders: dict[type[Any], msgspec.json.Decoder[Any]] = {}
 _ERRORS: dict[str, type[ApiError]] = {
     error.reason: error for error in vars(errors).values() if isinstance(error, type) and issubclass(error, ApiError)
 }
@@ -237,12 +237,9 @@ def _options(options: DeleteOptions | None) -> bytes | None:
 
 
 def _decode(kind: Kind, data: bytes | msgspec.Raw) -> Any:
-    decoder = _decoders.get(kind.type)
-    if decoder is None:
-        decoder = _decoders[kind.type] = msgspec.json.Decoder(kind.type)
     try:
-        obj = decoder.decode(data)
-    except msgspec.DecodeError as error:
+        obj = decoder(kind.type)(bytes(data))
+    except (msgspec.DecodeError, ValueError) as error:
         raise InternalError.because(f"the server's answer is no {kind.name}: {error}") from error
     fill(obj, kind="", api_version="")
     return obj

@@ -99,7 +99,8 @@ def serving(folder: Path, *options: str) -> Iterator[Served]:
     finally:
         if server.process.poll() is None:
             server.stop()
-    assert "Traceback" not in (folder / "stderr").read_text()
+    said = (folder / "stderr").read_text()
+    assert "Traceback" not in said, said
 
 
 def kubectls() -> list[Path]:
