@@ -184,9 +184,11 @@ class CustomResourceDefinitionCondition(Struct):
 
 class CustomResourceDefinitionStatus(Struct):
     accepted_names: CustomResourceDefinitionNames = field(default_factory=CustomResourceDefinitionNames)
-    conditions: Annotated[tuple[CustomResourceDefinitionCondition, ...], ListMap("type")] = ()
+    conditions: Annotated[tuple[CustomResourceDefinitionCondition, ...] | None, ListMap("type")] = field(
+        default_factory=null
+    )
     observed_generation: Int64 = 0
-    stored_versions: Annotated[tuple[str, ...], LIST_ATOMIC] = ()
+    stored_versions: Annotated[tuple[str, ...] | None, LIST_ATOMIC] = field(default_factory=null)
 
 
 class CustomResourceDefinition(Object):

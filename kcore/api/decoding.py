@@ -17,7 +17,9 @@ from typing import Any, NamedTuple, NoReturn, TypeVar
 import msgspec
 
 from kcore.api import quantity, timestamp
-from kcore.api.json_syntax import JSONSyntaxError, NumberText, RepeatedKeys, parse_json, plain
+from kcore.api.json_syntax import JSONSyntaxError, NumberText, RepeatedKeys, parse_json, plain, repeated_keys
+from kcore.api.meta_v1 import ObjectMeta
+from kcore.api.object import CustomResource
 from kcore.api.schema import Struct
 from kcore.api.shape import Field, Form, Shape, shape_of
 
@@ -43,18 +45,24 @@ def decode_json(type_: type[Struct], body: bytes) -> Decoded:
     try:
         tree = _any(body)
         if not _may_repeat_keys(body, tree):
-            return Decoded(msgspec.convert(tree, type_))
+            return _custom(tree) if type_ is CustomResource else Decoded(msgspec.convert(tree, type_))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         pass
     try:
         tree = parse_json(body)
     except JSONSyntaxError as e:
         raise DecodeError(str(e)) from None
+    if type_ is CustomResource:
+        repeated = tuple(repeated_keys(tree))
+        obj, findings = _custom(plain(tree))
+        return Decoded(obj, (*repeated, *findings))
     return _walk(type_, tree)
 
 
 def decode_tree(type_: type[Struct], tree: Any) -> Decoded:
     """Decode a JSON tree: what a patch made, or YAML. Raises DecodeError."""
+    if type_ is CustomResource:
+        return _custom(tree)
     try:
         return Decoded(msgspec.convert(tree, type_))
     except (msgspec.ValidationError, RecursionError):
@@ -81,7 +89,23 @@ def decoder(type_: type[T]) -> Callable[[bytes], T]:
 _decoders: dict[type[Any], Callable[[bytes], Any]] = {}
 
 
+def _custom(tree: Any) -> Decoded:
+    """A custom resource takes anything but metadata as it is; its kind's schema looks at it later."""
+    if not isinstance(tree, dict):
+        raise DecodeError(f"json: cannot unmarshal {json_type(tree)} into Go value of type map[string]interface {{}}")
+    content = dict(tree)
+    metadata, findings = decode_tree(ObjectMeta, content.pop("metadata", None))
+    kind, api_version = content.pop("kind", None) or "", content.pop("apiVersion", None) or ""
+    for wire, value in (("apiVersion", api_version), ("kind", kind)):
+        if not isinstance(value, str):
+            raise DecodeError(f"json: cannot unmarshal {json_type(value)} into Go struct field .{wire} of type string")
+    found = tuple(finding.replace(' field "', ' field "metadata.', 1) for finding in findings)
+    return Decoded(CustomResource(kind=kind, api_version=api_version, metadata=metadata, content=content), found)
+
+
 def _new_decoder(type_: type[T]) -> Callable[[bytes], T]:
+    if type_ is CustomResource:
+        return lambda data: _custom(_any(data)).obj  # type: ignore[no-any-return]
     fast = _fast(type_)
 
     def decode(data: bytes) -> T:

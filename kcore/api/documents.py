@@ -11,9 +11,11 @@ from typing import Any, NamedTuple
 import msgspec
 
 from kcore.api.decoding import DecodeError, decode_json, decode_tree, json_type
-from kcore.api.errors import BadRequest
+from kcore.api.errors import BadRequest, Invalid
+from kcore.api.field import Path, invalid
 from kcore.api.json_syntax import JSONSyntaxError, parse_json
-from kcore.api.kind import parse_api_version
+from kcore.api.kind import Kind, parse_api_version
+from kcore.api.object import CustomResource
 from kcore.api.schema import TypeMeta, fill
 from kcore.api.scheme import Scheme
 
@@ -39,10 +41,16 @@ class Expected(NamedTuple):
     type: type[TypeMeta]
     group: str
     version: str
+    name: str = ""
+    """What the kind is called; empty: as its type is."""
+
+    @classmethod
+    def of(cls, kind: Kind) -> Expected:
+        return cls(kind.type, kind.group, kind.version, kind.name)
 
     @property
     def kind(self) -> str:
-        return self.type.__name__
+        return self.name or self.type.__name__
 
     @property
     def api_version(self) -> str:
@@ -75,6 +83,8 @@ def decode_document(
         kind, version = _identify(tree if yaml else body, body, expected, scheme)
         raise _cannot_be_handled(kind, version, expected, str(e)) from None
     obj = decoded.obj
+    if expected.type is CustomResource:
+        _check_custom_kind(obj, body, expected)
     if obj.kind or obj.api_version:
         if obj.kind != expected.kind or obj.api_version != expected.api_version:
             _check_kind(obj.kind, obj.api_version, body, tree or parse_json(body), expected, scheme)
@@ -166,6 +176,22 @@ def kind_mismatch(group: str, version: str, kind: str, tree: Any, expected: Expe
             return str(e)
     internal = "core" if expected.group in ("", "events.k8s.io") else expected.group.partition(".")[0]
     return f"converting ({version}.{kind}) to ({internal}.{expected.kind}): unknown conversion"
+
+
+def _check_custom_kind(obj: CustomResource, body: bytes, expected: Expected) -> None:
+    """Documents of custom kinds must say what they are."""
+    for wire, value in (("Kind", obj.kind), ("apiVersion", obj.api_version)):
+        if not value:
+            shown = body.decode("utf-8", "replace")
+            raise _unrecognized(expected, body, f"Object '{wire}' is missing in '{shown}'")
+    if obj.api_version != expected.api_version:
+        raise BadRequest(
+            f"the API version in the data ({obj.api_version}) does not match the expected API version "
+            f"({expected.api_version})"
+        )
+    if obj.kind != expected.kind:
+        error = invalid(Path("kind"), obj.kind, f"must be {expected.kind}")
+        raise Invalid.named(expected.group, obj.kind, obj.metadata.name, [error])
 
 
 def _registered(group: str, version: str, kind: str, scheme: Scheme) -> bool:

@@ -10,7 +10,7 @@ import json
 import re
 from typing import Any, NoReturn
 
-__all__ = ["JSONSyntaxError", "NumberText", "RepeatedKeys", "parse_json", "plain"]
+__all__ = ["JSONSyntaxError", "NumberText", "RepeatedKeys", "parse_json", "plain", "repeated_keys"]
 
 
 class JSONSyntaxError(ValueError):
@@ -46,6 +46,27 @@ def plain(tree: Any) -> Any:
     if isinstance(tree, list):
         return [plain(v) for v in tree]
     return float(tree) if isinstance(tree, NumberText) else tree
+
+
+def repeated_keys(tree: Any) -> list[str]:
+    """A finding for each key that comes twice, with its path."""
+    return list(dict.fromkeys(_repeated(tree, "")))
+
+
+def _repeated(tree: Any, path: str) -> list[str]:
+    found: list[str] = []
+    if isinstance(tree, dict):
+        seen: set[str] = set()
+        for key, value in tree.pairs if isinstance(tree, RepeatedKeys) else tree.items():
+            at = f"{path}.{key}" if path else key
+            if key in seen:
+                found.append(f'duplicate field "{at}"')
+            seen.add(key)
+            found += _repeated(value, at)
+    elif isinstance(tree, list):
+        for i, value in enumerate(tree):
+            found += _repeated(value, f"{path}[{i}]")
+    return found
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

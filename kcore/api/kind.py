@@ -7,7 +7,10 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from kcore.api.apiextensions_v1 import CustomResourceDefinition
 
 __all__ = ["SCALE", "STANDARD_VERBS", "STATUS", "GroupVersion", "Kind", "Subresource", "parse_api_version"]
 
@@ -71,6 +74,15 @@ class Kind:
     list_name: str = field(default="", compare=False)
     deprecation: str = field(default="", compare=False)
     """The warning that comes with every answer; empty: the kind is not deprecated."""
+    definition: CustomResourceDefinition | None = field(default=None, repr=False, compare=False)
+    """What the kind was defined by; None: it is built in."""
+
+    def __hash__(self) -> int:
+        return self._hash  # kinds are keys of what every request looks up
+
+    @cached_property
+    def _hash(self) -> int:
+        return hash((self.group, self.version, self.plural))
 
     @cached_property
     def api_version(self) -> str:

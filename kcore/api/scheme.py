@@ -6,7 +6,7 @@ discovery lists it. A `Scheme` starts from it and grows and shrinks as definitio
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -35,6 +35,7 @@ from kcore.api import (
     storage_v1,
 )
 from kcore.api.kind import SCALE, STATUS, GroupVersion, Kind, Subresource, resource
+from kcore.api.object import CustomResource
 
 __all__ = ["BUILT_IN", "Scheme"]
 
@@ -505,6 +506,7 @@ class Scheme:
         self._by_type: dict[type[Any], Kind] = {}
         self.generation = 0
         """Grows with each change, so that discovery and OpenAPI know when to render again."""
+        self._subscribers: list[Callable[[Kind, bool], None]] = []
         for kind in kinds:
             self.add(kind)
 
@@ -515,15 +517,25 @@ class Scheme:
         """Serve `kind` from now on, in place of what was served at its resource before."""
         self._by_resource[kind.group, kind.version, kind.plural] = kind
         self._by_kind[kind.group, kind.version, kind.name] = kind
-        self._by_type.setdefault(kind.type, kind)
-        self.generation += 1
+        if kind.type is not CustomResource:
+            self._by_type.setdefault(kind.type, kind)
+        self._changed(kind, True)
 
     def remove(self, kind: Kind) -> None:
         del self._by_resource[kind.group, kind.version, kind.plural]
         del self._by_kind[kind.group, kind.version, kind.name]
         if self._by_type.get(kind.type) is kind:
             del self._by_type[kind.type]
+        self._changed(kind, False)
+
+    def subscribe(self, on_change: Callable[[Kind, bool], None]) -> None:
+        """Call `on_change(kind, served)` whenever a kind comes (perhaps in place of itself) or goes."""
+        self._subscribers.append(on_change)
+
+    def _changed(self, kind: Kind, served: bool) -> None:
         self.generation += 1
+        for on_change in self._subscribers:
+            on_change(kind, served)
 
     def find(self, group: str, version: str, plural: str) -> Kind | None:
         """The kind served at a resource path."""
@@ -534,7 +546,7 @@ class Scheme:
         return self._by_kind.get((group, version, name))
 
     def of(self, type_: type[Any]) -> Kind:
-        """The kind of a Struct type. Raises KeyError for a type that is not served."""
+        """The kind of a Struct type. Raises KeyError for a type that is not served, or that many kinds share."""
         return self._by_type[type_]
 
     def group_versions(self) -> list[GroupVersion]:

@@ -13,9 +13,10 @@ from typing import Any, TypeVar
 import anyio
 import msgspec
 
+from kcore.api.decoding import decoder
 from kcore.api.kind import Kind
 from kcore.api.meta_v1 import DeleteOptions
-from kcore.api.object import Object
+from kcore.api.object import Object, encode_object
 from kcore.api.scheme import Scheme
 from kcore.client.client import Listed, WatchEvent
 from kcore.registry.request import Answer, ListOptions, PatchType, Request, User
@@ -30,16 +31,11 @@ T = TypeVar("T", bound=Object)
 LOOPBACK = User("system:apiserver", groups=("system:masters",))
 
 _encode = msgspec.json.Encoder().encode
-_decoders: dict[type[Any], msgspec.json.Decoder[Any]] = {}
 
 
 def _copy(obj: T) -> T:
     """A fresh object that nobody else has seen. The round trip through JSON is quicker than `copy.deepcopy`."""
-    type_ = type(obj)
-    decoder = _decoders.get(type_)
-    if decoder is None:
-        decoder = _decoders[type_] = msgspec.json.Decoder(type_)
-    return decoder.decode(_encode(obj))  # type: ignore[no-any-return]
+    return decoder(type(obj))(encode_object(obj))
 
 
 def _object(answer: Answer) -> Any:

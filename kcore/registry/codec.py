@@ -8,12 +8,12 @@ from typing import Any
 import msgspec
 
 from kcore.api.decoding import decoder
+from kcore.api.object import CustomResource, encode_object
 from kcore.api.scheme import Scheme
 from kcore.registry.strategy import Strategy
 
 __all__ = ["StoreCodec"]
 
-_encode = msgspec.json.Encoder().encode
 _set = msgspec.structs.force_setattr
 
 
@@ -34,14 +34,15 @@ class StoreCodec:
     def stamp(self, key: str, obj: Any, revision: int) -> tuple[Any, bytes]:
         """Write the revision into `obj`, which nobody else has seen, and encode it."""
         _set(obj.metadata, "resource_version", str(revision))
-        return obj, _encode(obj)
+        return obj, encode_object(obj)
 
     def decode(self, key: str, data: bytes) -> Any:
         bucket = key.partition("/")[0]
         decode = self._decoders.get(bucket)
         if decode is None:
-            kind = next(k for k in self._scheme if k.group_resource == bucket and k.type not in self._views)
-            decode = self._decoders[bucket] = decoder(kind.type)
+            found = (k.type for k in self._scheme if k.group_resource == bucket and k.type not in self._views)
+            # Kinds that definitions bring are not known yet when a log is read again, nor any more when they are gone.
+            decode = self._decoders[bucket] = decoder(next(found, CustomResource))
         return decode(data)
 
     def index(self, key: str, obj: Any) -> Sequence[tuple[str, str]]:

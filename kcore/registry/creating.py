@@ -27,7 +27,7 @@ async def create(pipe: Pipeline, req: Request, obj: Any) -> Record:
     metadata: ObjectMeta = obj.metadata
     check_namespace(req, metadata)
     strategy = pipe.strategy(req.kind)
-    strategy.default(obj)
+    strategy.receive(req, obj)
     pipe.admission.admit(req, Operation.CREATE, obj, None)
     if metadata.resource_version not in ("", "0"):
         raise BadRequest("resourceVersion should not be set on objects to be created")

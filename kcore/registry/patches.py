@@ -29,9 +29,7 @@ async def patch(pipe: Pipeline, req: Request, patch_type: PatchType, body: bytes
     if req.subresource == "scale":
         return await _patch_scale(pipe, req, patch_type, body)
     kind = req.kind
-    apply = prepare(
-        patch_type, body, Expected(kind.type, kind.group, kind.version), pipe.env.scheme, req.field_validation
-    )
+    apply = prepare(patch_type, body, Expected.of(kind), pipe.env.scheme, req.field_validation)
     strategy = pipe.strategy(kind)
 
     def make(old: Record | None) -> Any:
@@ -39,7 +37,7 @@ async def patch(pipe: Pipeline, req: Request, patch_type: PatchType, body: bytes
         new, warnings = apply(old.data)
         req.warnings[:] = warnings
         check_address(req, new.metadata)
-        strategy.default(new)
+        strategy.receive(req, new)
         return new
 
     return await store_update(pipe, req, make, may_create=False)

@@ -11,8 +11,10 @@ from kcore.api.errors import ApiError, BadRequest, InternalError, Invalid, NotFo
 from kcore.api.field import FieldError, quote
 from kcore.api.kind import Kind
 from kcore.api.names import path_segment_name
+from kcore.api.object import encode_object
 from kcore.api.timestamp import format_seconds
 from kcore.registry.admission import Chain, Plugin
+from kcore.registry.managed_fields import Managers
 from kcore.registry.request import Request
 from kcore.registry.strategy import Environment, Settle, Strategy
 from kcore.registry.views import ViewStore
@@ -52,9 +54,12 @@ class Pipeline:
 
     def strategy(self, kind: Kind) -> Strategy:
         """The one strategy of a kind."""
+        if kind.definition is not None:  # which may have changed since the kind was looked up
+            kind = self.env.scheme.find(kind.group, kind.version, kind.plural) or kind
         found = self._strategies.get(kind)
         if found is None or found.kind is not kind:
             found = self._strategies[kind] = self._particular.get(kind.type, Strategy)(kind, self.env)
+            self._stores.pop(kind, None)
         return found
 
     def store(self, kind: Kind) -> Store:
@@ -63,8 +68,9 @@ class Pipeline:
         if found is None:
             strategy = self.strategy(kind)
             found = self.env.store
-            if strategy.stored_as is not None:
-                found = ViewStore(found, strategy, self.env.scheme.of(strategy.stored_as))
+            stored = strategy.stored_kind()
+            if stored is not None:
+                found = ViewStore(found, strategy, stored)
             self._stores[kind] = found
         return found
 
@@ -81,7 +87,7 @@ class Pipeline:
 
 def rehearsed(key: str, obj: Any) -> Record:
     """What a dry run answers: the object as it would be stored, at no revision."""
-    return Record(key, 0, obj, _encode(obj))
+    return Record(key, 0, obj, encode_object(obj))
 
 
 class settled:  # noqa: N801  # reads as a phrase: `with settled(...)`

@@ -10,6 +10,7 @@ import msgspec
 
 from kcore.api.errors import BadRequest
 from kcore.api.field import quote
+from kcore.api.object import encode_object
 from kcore.api.selectors import EVERYTHING, Selector, SelectorError, parse_field_selector, parse_label_selector
 from kcore.registry.strategy import Strategy
 from kcore.store.store import Event, EventType, Record
@@ -87,7 +88,7 @@ def _left(event: Event, previous: Record) -> Event:
     obj = previous.obj
     metadata = msgspec.structs.replace(obj.metadata, resource_version=str(event.revision))
     obj = msgspec.structs.replace(obj, metadata=metadata)
-    return Event(EventType.DELETED, Record(previous.key, event.revision, obj, msgspec.json.encode(obj)), previous)
+    return Event(EventType.DELETED, Record(previous.key, event.revision, obj, encode_object(obj)), previous)
 
 
 @lru_cache(maxsize=2048)

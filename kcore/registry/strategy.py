@@ -83,6 +83,10 @@ class Strategy:
         )
         self._no_status = _default_of(kind.type, "status") if kind.subresource("status") else None
 
+    def stored_kind(self) -> Kind | None:
+        """As which kind objects are kept, where this one is a view of them."""
+        return None if self.stored_as is None else self.env.scheme.of(self.stored_as)
+
     def to_stored(self, obj: Any) -> Any:
         """A view's object as it is kept; its metadata may be shared with `obj`, which is fresh."""
         return obj
@@ -93,6 +97,10 @@ class Strategy:
 
     def default(self, obj: Any) -> None:
         """Fill what the client left out: upstream's SetDefaults, run on every decoded body."""
+
+    def receive(self, req: Request, obj: Any) -> None:
+        """Look at a freshly decoded body, before anything else does: complete it, or raise ApiError."""
+        self.default(obj)
 
     def prepare_for_create(self, req: Request, obj: Any) -> None:
         """Clear what clients may not set (status), start the generation."""

@@ -12,6 +12,7 @@ from kcore.api.errors import ApiError, BadRequest, Conflict, Invalid
 from kcore.api.field import Path, invalid
 from kcore.api.kind import Kind
 from kcore.api.meta_v1 import ObjectMeta
+from kcore.api.object import encode_object
 from kcore.api.schema import fill
 from kcore.registry.admission import Operation
 from kcore.registry.creating import store_new
@@ -32,7 +33,7 @@ async def update(pipe: Pipeline, req: Request, obj: Any) -> Record:
     check_address(req, obj.metadata)
     precondition = obj.metadata.uid
     given_version = obj.metadata.resource_version
-    pipe.strategy(req.kind).default(obj)
+    pipe.strategy(req.kind).receive(req, obj)
     tries = 0
 
     def make(old: Record | None) -> Any:
@@ -46,7 +47,7 @@ async def update(pipe: Pipeline, req: Request, obj: Any) -> Record:
 
 
 def _again(obj: Any, version: str) -> Any:
-    fresh = decoder(type(obj))(msgspec.json.encode(obj))
+    fresh = decoder(type(obj))(encode_object(obj))
     fill(fresh.metadata, resource_version=version)
     return fresh
 

@@ -7,15 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-import msgspec
-
 from kcore.api.kind import Kind
+from kcore.api.object import encode_object
 from kcore.registry.strategy import Strategy
 from kcore.store.store import Channel, Event, Op, Page, Record, RevisionMismatch, Store
 
 __all__ = ["ViewStore"]
-
-_encode = msgspec.json.Encoder().encode
 
 
 class ViewStore:
@@ -66,7 +63,7 @@ class ViewStore:
 
     def _show(self, record: Record) -> Record:
         obj = self._strategy.from_stored(record.obj)
-        return Record(self._outer + record.key[len(self._inner) :], record.revision, obj, _encode(obj))
+        return Record(self._outer + record.key[len(self._inner) :], record.revision, obj, encode_object(obj))
 
     def _show_any(self, record: Record | None) -> Record | None:
         return self._show(record) if record else None

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-import msgspec
-
 from kcore.api.errors import Expired
 from kcore.api.kind import Kind
 from kcore.api.meta_v1 import ObjectMeta
+from kcore.api.object import encode_object
 from kcore.registry.pipeline import Pipeline
 from kcore.registry.request import ListOptions, Request
 from kcore.registry.selection import Selection, select
@@ -17,7 +16,6 @@ from kcore.store.store import Channel, Compacted, Event, EventType, Record
 
 __all__ = ["Watch", "watch"]
 
-_encode = msgspec.json.Encoder().encode
 
 _INITIAL_EVENTS_END = {"k8s.io/initial-events-end": "true"}
 
@@ -114,7 +112,7 @@ class Watch:
 
 def _bookmark(kind: Kind, revision: int, annotations: dict[str, str] | None = None) -> Event:
     obj = kind.type(metadata=ObjectMeta(resource_version=str(revision), annotations=annotations or {}))
-    return Event(EventType.BOOKMARK, Record("", revision, obj, _encode(obj)))
+    return Event(EventType.BOOKMARK, Record("", revision, obj, encode_object(obj)))
 
 
 def _expired(e: Compacted) -> Expired:

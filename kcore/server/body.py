@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cache
 
 import msgspec
 from aiohttp import web
@@ -33,12 +32,11 @@ _BELOW: Mapping[str, type[TypeMeta]] = {
 }
 
 
-@cache
 def expected_body(kind: Kind, subresource: str) -> Expected:
     """What a create or update of the address carries."""
     below = kind.subresource(subresource) if subresource else None
     if below is None or below.kind == kind.name:
-        return Expected(kind.type, kind.group, kind.version)
+        return Expected.of(kind)
     type_ = _BELOW[below.kind]
     return Expected(type_, below.group or kind.group, below.version or kind.version)
 
@@ -49,6 +47,8 @@ async def read_body(request: web.BaseRequest) -> bytes:
         raise _too_large()
     if request.headers.get("Expect", "").lower() == "100-continue" and request.transport is not None:
         request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+    if request.content.is_eof():  # it came together with its head, as most do
+        return request.content.read_nowait()
     try:
         return await request.read()
     except web.HTTPRequestEntityTooLarge:

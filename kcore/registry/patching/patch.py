@@ -11,7 +11,7 @@ from kcore.api.decoding import Decoded, DecodeError, decode_tree, decode_unstruc
 from kcore.api.documents import Expected, kind_mismatch
 from kcore.api.errors import BadRequest, Invalid
 from kcore.api.field import Path, invalid
-from kcore.api.json_syntax import JSONSyntaxError, RepeatedKeys, parse_json
+from kcore.api.json_syntax import JSONSyntaxError, parse_json, repeated_keys
 from kcore.api.kind import parse_api_version
 from kcore.api.schema import JSON, fill
 from kcore.api.scheme import Scheme
@@ -90,23 +90,7 @@ def _read_map(body: bytes, prefix: str) -> tuple[str, ...]:
         raise BadRequest(
             f"{prefix}json: cannot unmarshal {json_type(tree)} into Go value of type map[string]interface {{}}"
         )
-    return tuple(dict.fromkeys(_repeated(tree, "")))
-
-
-def _repeated(tree: JSON, path: str) -> list[str]:
-    found: list[str] = []
-    if isinstance(tree, dict):
-        seen: set[str] = set()
-        for key, value in tree.pairs if isinstance(tree, RepeatedKeys) else tree.items():
-            at = f"{path}.{key}" if path else key
-            if key in seen:
-                found.append(f'duplicate field "{at}"')
-            seen.add(key)
-            found += _repeated(value, at)
-    elif isinstance(tree, list):
-        for i, value in enumerate(tree):
-            found += _repeated(value, f"{path}[{i}]")
-    return found
+    return tuple(repeated_keys(tree))
 
 
 class _Result(NamedTuple):
