@@ -47,6 +47,8 @@ __all__ = [
     "zero_quantity",
 ]
 
+_set = msgspec.structs.force_setattr
+
 
 @dataclass_transform(kw_only_default=True, frozen_default=True, field_specifiers=(msgspec.field,))
 class _StructMeta(msgspec.StructMeta):
@@ -181,4 +183,4 @@ def empty_map() -> Mapping[str, Any]:
 def fill(obj: Struct, **fields: Any) -> None:
     """Set fields of an object that nobody else has seen yet: a fresh decode on its way through the registry."""
     for name, value in fields.items():
-        msgspec.structs.force_setattr(obj, name, value)
+        _set(obj, name, value)

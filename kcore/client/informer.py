@@ -46,14 +46,18 @@ class _Index(Generic[T]):
         return list(bucket.values()) if bucket else []
 
     def change(self, key: str, old: T | None, new: T | None) -> None:
-        before = tuple(self._function(old)) if old is not None else ()
-        after = tuple(self._function(new)) if new is not None else ()
-        if before != after:
-            for value in before:
-                self._remove(value, key)
+        after = self._function(new) if new is not None else ()
+        if old is not None:
+            before, after = tuple(self._function(old)), tuple(after)
+            if before != after:
+                for value in before:
+                    self._remove(value, key)
         if new is not None:
             for value in after:
-                self._buckets.setdefault(value, {})[key] = new
+                bucket = self._buckets.get(value)
+                if bucket is None:
+                    bucket = self._buckets[value] = {}
+                bucket[key] = new
 
     def _remove(self, value: str, key: str) -> None:
         bucket = self._buckets[value]
@@ -106,7 +110,10 @@ class Informer(Generic[T]):
         for what is gone."""
         self._handlers.append(on_change)
         for obj in list(self._objects.values()):
-            self._call(on_change, None, obj)
+            try:
+                on_change(None, obj)
+            except Exception:
+                log.exception("informer handler failed", kind=self.kind.name)
 
     @property
     def synced(self) -> bool:
@@ -145,14 +152,13 @@ class Informer(Generic[T]):
             return
         for index in self._indexes.values():
             index.change(key, old, new)
+        if new is None and last is not None:
+            old = last
         for handler in self._handlers:
-            self._call(handler, last if new is None and last is not None else old, new)
-
-    def _call(self, handler: OnChange[T], old: T | None, new: T | None) -> None:
-        try:
-            handler(old, new)
-        except Exception:  # one reader's fault must not blind the others
-            log.exception("informer handler failed", kind=self.kind.name)
+            try:
+                handler(old, new)
+            except Exception:  # one reader's fault must not blind the others
+                log.exception("informer handler failed", kind=self.kind.name)
 
 
 class Informers:

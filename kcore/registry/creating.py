@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from kcore.api.errors import AlreadyExists, BadRequest
+from kcore.api.errors import AlreadyExists, BadRequest, Conflict
 from kcore.api.field import quote
 from kcore.api.kind import Kind
 from kcore.api.meta_v1 import ObjectMeta, StatusDetails
@@ -83,13 +83,15 @@ def _check(pipe: Pipeline, strategy: Strategy, req: Request, obj: Any) -> None:
 async def _put_new(pipe: Pipeline, req: Request, obj: Any) -> Record:
     name = obj.metadata.name
     key = req.kind.key(req.namespace, name)
-    if pipe.store(req.kind).head(key) is not None:
-        raise AlreadyExists.of(req.kind, name)
     if req.dry_run:
+        if pipe.store(req.kind).head(key) is not None:
+            raise AlreadyExists.of(req.kind, name)
         return rehearsed(key, obj)
     try:
-        return await pipe.commit(req.kind, Put(key, obj, 0))
-    except RevisionMismatch:
+        return await pipe.commit(req.kind, Put(key, obj, 0), *req.charges)
+    except RevisionMismatch as e:
+        if e.key != key:  # a quota was charged by somebody else in the meantime
+            raise Conflict.of(req.kind, name) from None
         raise AlreadyExists.of(req.kind, name) from None
 
 

@@ -74,17 +74,19 @@ def settle_update(new: ObjectMeta, old: ObjectMeta) -> None:
 def metadata_errors(metadata: ObjectMeta, namespaced: bool, name_rule: NameCheck) -> list[FieldError]:
     """Broken rules of a new object's metadata."""
     errors: list[FieldError] = []
-    if metadata.generate_name:
-        errors += [invalid(_GENERATE_NAME, metadata.generate_name, e) for e in name_rule(_mask(metadata.generate_name))]
+    if metadata.generate_name and (words := name_rule(_mask(metadata.generate_name))):
+        errors += [invalid(_GENERATE_NAME, metadata.generate_name, e) for e in words]
     if metadata.name:
-        errors += [invalid(_NAME, metadata.name, e) for e in name_rule(metadata.name)]
+        if words := name_rule(metadata.name):
+            errors += [invalid(_NAME, metadata.name, e) for e in words]
     else:
         errors.append(required(_NAME, "name or generateName is required"))
     if not namespaced:
         if metadata.namespace:
             errors.append(forbidden(_NAMESPACE, "not allowed on this type"))
     elif metadata.namespace:
-        errors += [invalid(_NAMESPACE, metadata.namespace, e) for e in _namespace_errors(metadata.namespace)]
+        if words := _namespace_errors(metadata.namespace):
+            errors += [invalid(_NAMESPACE, metadata.namespace, e) for e in words]
     else:
         errors.append(required(_NAMESPACE))
     if metadata.generation < 0:

@@ -33,7 +33,6 @@ __all__ = ["Door"]
 
 _COMPRESSED_FROM = 128 * 1024
 _GZIPPED = header("Content-Encoding", "gzip") + header("Vary", "Accept-Encoding")
-_IMPERSONATION = ("Impersonate-User", "Impersonate-Group", "Impersonate-Uid")
 
 
 class Door:
@@ -99,7 +98,7 @@ class Door:
         headers = request.headers
         if user is None:
             user = await self._authenticator.user(headers.get("Authorization"))
-        if any(name in headers for name in _IMPERSONATION):
+        if "Impersonate-User" in headers or "Impersonate-Group" in headers or "Impersonate-Uid" in headers:
             user = impersonated(self._authorizer, user, headers)
         return user
 

@@ -18,6 +18,7 @@ _NOT_READY = Toleration(
 _UNREACHABLE = Toleration(
     key="node.kubernetes.io/unreachable", operator="Exists", effect="NoExecute", toleration_seconds=300
 )
+_ALWAYS = (_NOT_READY, _UNREACHABLE)
 
 
 class DefaultTolerationSeconds(Plugin):
@@ -27,9 +28,10 @@ class DefaultTolerationSeconds(Plugin):
 
     def admit(self, req: Request, operation: Operation, obj: Pod, old: Any) -> None:
         spec = obj.spec
-        missing = tuple(t for t in (_NOT_READY, _UNREACHABLE) if not _tolerates(spec.tolerations, t.key))
+        given = spec.tolerations
+        missing = tuple([t for t in _ALWAYS if not _tolerates(given, t.key)]) if given else _ALWAYS
         if missing:
-            fill(spec, tolerations=(*spec.tolerations, *missing))
+            fill(spec, tolerations=(*given, *missing))
 
 
 def _tolerates(tolerations: tuple[Toleration, ...], key: str) -> bool:

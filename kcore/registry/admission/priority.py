@@ -11,6 +11,8 @@ from kcore.api.scheduling_v1 import PriorityClass
 from kcore.api.schema import fill
 from kcore.registry.admission.plugin import Operation, Plugin
 from kcore.registry.request import Request
+from kcore.registry.strategy import Environment
+from kcore.store.store import Channel, Compacted
 
 __all__ = ["SYSTEM_CLASSES", "Priority"]
 
@@ -21,6 +23,11 @@ SYSTEM_CLASSES = {"system-cluster-critical": 2_000_000_000, "system-node-critica
 
 
 class Priority(Plugin):
+    def __init__(self, env: Environment) -> None:
+        super().__init__(env)
+        self._default: PriorityClass | None = None
+        self._changes: Channel | None = None
+
     def handles(self, kind: Kind, operation: Operation, subresource: str) -> bool:
         if subresource:
             return False
@@ -79,7 +86,22 @@ class Priority(Plugin):
         return found.metadata.name, found.value, found.preemption_policy or "PreemptLowerPriority"
 
     def _default_class(self) -> PriorityClass | None:
-        """The class marked as default; the lowest, should there be several."""
+        """The class marked as default; looked for anew where classes have changed."""
+        if self._classes_changed():
+            self._default = self._find_default()
+        return self._default
+
+    def _classes_changed(self) -> bool:
+        if self._changes is not None:
+            try:
+                return bool(self._changes.take_nowait())
+            except Compacted:
+                self._changes.close()
+        self._changes = self.env.store.watch(_PREFIX, since=self.env.store.revision)
+        return True
+
+    def _find_default(self) -> PriorityClass | None:
+        """The lowest, should there be several."""
         classes = [r.obj for r in self.env.store.range(_PREFIX).records if r.obj.global_default]
         return min(classes, key=lambda c: c.value, default=None)
 
