@@ -50,12 +50,15 @@ class PodStrategy(Strategy):
     returns_deleted = True
     selectable: ClassVar = {
         "spec.nodeName": lambda pod: pod.spec.node_name,
+        "spec.host": lambda pod: pod.spec.node_name,  # its name before v1
         "spec.restartPolicy": lambda pod: pod.spec.restart_policy,
         "spec.schedulerName": lambda pod: pod.spec.scheduler_name,
         "spec.serviceAccountName": lambda pod: pod.spec.service_account_name,
         "spec.hostNetwork": lambda pod: "true" if pod.spec.host_network else "false",
         "status.phase": lambda pod: pod.status.phase,
         "status.podIP": lambda pod: pod.status.pod_ip,
+        # Upstream takes the label and compares it with nothing.
+        "status.podIPs": lambda pod: "",
         "status.nominatedNodeName": lambda pod: pod.status.nominated_node_name,
     }
     indexed = ("spec.nodeName",)
