@@ -77,10 +77,10 @@ class Pipeline:
     def timestamp(self) -> str:
         return format_seconds(self.env.clock.now())
 
-    async def commit(self, kind: Kind, op: Op) -> Record:
-        """Store one change; durable when this returns. Raises RevisionMismatch."""
+    async def commit(self, kind: Kind, op: Op, *charges: Op) -> Record:
+        """Store one change, and with it what else it costs; durable when this returns. Raises RevisionMismatch."""
         try:
-            return (await self.store(kind).commit(op))[0]
+            return (await self.store(kind).commit(op, *charges))[0]
         except StoreUnavailable as e:
             raise InternalError.because(str(e)) from e
 

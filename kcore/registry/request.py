@@ -9,7 +9,7 @@ from typing import NamedTuple, TypeAlias
 
 from kcore.api.kind import Kind
 from kcore.api.schema import TypeMeta
-from kcore.store.store import Record
+from kcore.store.store import Put, Record
 
 __all__ = ["Answer", "ListOptions", "ListPage", "PatchType", "Request", "User"]
 
@@ -28,7 +28,8 @@ class Request:
     """One request for a resource. `name` is empty for collections; a create has the name of its body, if any.
 
     `warnings` and `code` are outcomes: what goes into Warning headers, and the HTTP status of the answer (200;
-    201 where an object was created, also by update; 202 where a deletion has only begun).
+    201 where an object was created, also by update; 202 where a deletion has only begun). `charges` is what admission
+    wants committed together with the object, such as the new usage of a quota.
     """
 
     verb: str
@@ -42,6 +43,7 @@ class Request:
     field_validation: str = "Warn"
     warnings: list[str] = field(default_factory=list)
     code: int = 200
+    charges: tuple[Put, ...] = ()
 
 
 Answer: TypeAlias = Record | TypeMeta

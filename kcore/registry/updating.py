@@ -124,7 +124,7 @@ async def _put(pipe: Pipeline, strategy: Strategy, req: Request, new: Any, old: 
         return rehearsed(key, new)
     if new == old.obj and durable(pipe, req, old):
         return old
-    return await pipe.commit(req.kind, Put(key, new, old.revision))
+    return await pipe.commit(req.kind, Put(key, new, old.revision), *req.charges)
 
 
 def _completes_deletion(strategy: Strategy, new: Any, old: Any) -> bool:

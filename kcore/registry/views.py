@@ -45,11 +45,19 @@ class ViewStore:
         return page._replace(records=[self._show(record) for record in page.records])
 
     async def commit(self, *ops: Op) -> Sequence[Record]:
-        inner = [op._replace(key=self._key(op.key), obj=self._strategy.to_stored(op.obj)) for op in ops]
         try:
-            return [self._show(record) for record in await self._store.commit(*inner)]
+            records = await self._store.commit(*(self._inward(op) for op in ops))
+            return [self._show(r) if r.key.startswith(self._inner) else r for r in records]
         except RevisionMismatch as e:
+            if not e.key.startswith(self._inner):
+                raise
             raise RevisionMismatch(self._outer + e.key[len(self._inner) :], self._show_any(e.current)) from None
+
+    def _inward(self, op: Op) -> Op:
+        """A change as the store beneath takes it; those of other kinds, made together with the view's, as they are."""
+        if not op.key.startswith(self._outer):
+            return op
+        return op._replace(key=self._key(op.key), obj=self._strategy.to_stored(op.obj))
 
     def watch(self, prefix: str, *, since: int, index: tuple[str, str] | None = None) -> Channel:
         named = index if index and index[0] == "metadata.name" else None

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from kcore.registry.admission.default_toleration_seconds import DefaultTolerationSeconds
+from kcore.registry.admission.limit_ranger import LimitRanger
 from kcore.registry.admission.namespace_lifecycle import NamespaceLifecycle
 from kcore.registry.admission.plugin import Chain, Operation, Plugin
 from kcore.registry.admission.priority import Priority
+from kcore.registry.admission.resource_quota import ResourceQuota
 from kcore.registry.admission.storage_object_in_use_protection import StorageObjectInUseProtection
 from kcore.registry.admission.taint_nodes_by_condition import TaintNodesByCondition
 
@@ -15,10 +17,12 @@ __all__ = ["DEFAULT_PLUGINS", "PLUGINS", "Chain", "Operation", "Plugin", "Unknow
 
 PLUGINS: tuple[type[Plugin], ...] = (
     NamespaceLifecycle,
+    LimitRanger,
     TaintNodesByCondition,
     Priority,
     DefaultTolerationSeconds,
     StorageObjectInUseProtection,
+    ResourceQuota,  # at last: what it charges, nobody refuses any more
 )
 """All that there are, in upstream's order (AllOrderedPlugins)."""
 

@@ -1,0 +1,1 @@
+"""What ResourceQuotas count: the usage of objects and the scopes of quotas. Pure: admission and controller share it."""
