@@ -13,6 +13,8 @@ import click
 __all__ = ["main"]
 
 EXIT_USAGE = 2
+SMALL_CLUSTER, SMALL_CLUSTER_NODES = "10.244.0.0/16", 256
+LARGE_CLUSTER = "10.128.0.0/9"
 
 
 def state_dir() -> Path:
@@ -92,7 +94,12 @@ def main() -> None:
 @click.option(
     "--service-cidr", type=Network(), default="10.96.0.0/16", show_default=True, help="Addresses of Services."
 )
-@click.option("--cluster-cidr", type=Network(), default="10.244.0.0/16", show_default=True, help="Addresses of pods.")
+@click.option(
+    "--cluster-cidr",
+    type=Network(),
+    default=None,
+    help="Addresses of pods, a /24 for each node.  [default: 10.244.0.0/16; 10.128.0.0/9 beyond 256 nodes]",
+)
 @click.option(
     "--kubeconfig",
     type=click.Path(dir_okay=False, path_type=Path),
@@ -113,6 +120,13 @@ def main() -> None:
 )
 @click.option("--disable-admission-plugins", type=Names(), default="", help="Default admission plugins to switch off.")
 @click.option(
+    "--authorization-mode",
+    type=click.Choice(["RBAC", "AlwaysAllow"]),
+    default="RBAC",
+    show_default=True,
+    help="Whether roles decide who may do what, or everybody may do everything.",
+)
+@click.option(
     "--log-format",
     type=click.Choice(["console", "json"]),
     default="console",
@@ -127,7 +141,13 @@ def main() -> None:
     help="Which log lines are written.",
 )
 def serve(
-    data_dir: Path | None, ephemeral: bool, kubeconfig: Path | None, log_format: str, log_level: str, **options: Any
+    data_dir: Path | None,
+    ephemeral: bool,
+    kubeconfig: Path | None,
+    cluster_cidr: str | None,
+    log_format: str,
+    log_level: str,
+    **options: Any,
 ) -> None:
     """Run a cluster until Ctrl-C."""
     from kcore.cluster import CannotStart, Options
@@ -140,6 +160,7 @@ def serve(
     settings = Options(
         data_dir=None if ephemeral else data_dir or state_dir(),
         kubeconfig=kubeconfig or default_kubeconfig(),
+        cluster_cidr=cluster_cidr or (SMALL_CLUSTER if options["nodes"] <= SMALL_CLUSTER_NODES else LARGE_CLUSTER),
         **options,
     )
     try:
