@@ -7,7 +7,6 @@ import ipaddress
 import signal
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -23,14 +22,17 @@ from kcore.client.events import EventBroadcaster
 from kcore.client.informer import Informers
 from kcore.client.local import LocalClient
 from kcore.client.runner import Runner
+from kcore.controllers.bootstrappolicy import ensure_bootstrap_policy
 from kcore.controllers.kubernetesservice import KubernetesServiceController
 from kcore.controllers.manager import ControllerManager
 from kcore.controllers.systemnamespaces import SYSTEM_NAMESPACES, SystemNamespacesController, ensure_namespace
 from kcore.kit.clock import Chance, Clock, SystemClock
 from kcore.kit.service import Service
 from kcore.node.engine import KubeletEngine, KubeletOptions
+from kcore.registry.access import AlwaysAllow
 from kcore.registry.admission import chosen_plugins
 from kcore.registry.codec import StoreCodec
+from kcore.registry.rbac import RbacAuthorizer
 from kcore.registry.strategies import STRATEGIES
 from kcore.registry.verbs import Registry
 from kcore.scheduler.scheduler import Scheduler
@@ -65,6 +67,7 @@ class Options:
     token_auth_file: Path | None = None
     enable_admission_plugins: tuple[str, ...] = ()
     disable_admission_plugins: tuple[str, ...] = ()
+    authorization_mode: str = "RBAC"
 
 
 class Cluster:
@@ -72,7 +75,6 @@ class Cluster:
 
     def __init__(self, options: Options, clock: Clock | None = None, chance: Chance | None = None) -> None:
         self.options = options
-        self.seconds_to_ready = 0.0
         self._clock = clock = clock or SystemClock()
         self._chance = chance = chance or Chance()
         self._resources = ExitStack()
@@ -85,6 +87,7 @@ class Cluster:
             STRATEGIES,
             clock,
             chance,
+            authorizer=AlwaysAllow() if options.authorization_mode == "AlwaysAllow" else RbacAuthorizer(self._store),
             plugins=chosen_plugins(options.enable_admission_plugins, options.disable_admission_plugins),
             service_cidr=options.service_cidr,
         )
@@ -134,6 +137,7 @@ class Cluster:
             first_start = self._store.revision == self._store.oldest_revision
             for name in SYSTEM_NAMESPACES:
                 await ensure_namespace(self.client, name)
+            await ensure_bootstrap_policy(self.client)
             if first_start:
                 self._store.compact()  # as upstream, no watch begins before the server was set up
             for service in self._services():
@@ -208,7 +212,6 @@ def _innermost(error: BaseException) -> BaseException:
 
 def serve(options: Options, on_ready: Callable[[Cluster], None]) -> None:
     """Run a cluster until SIGINT or SIGTERM. Raises CannotStart."""
-    started = time.perf_counter()
     ready = False
     # The store's writer thread needs the interpreter for moments only, but several times a batch. At Python's 5 ms a
     # busy loop would keep it, and with it every caller, waiting for longer than the disk does.
@@ -220,7 +223,6 @@ def serve(options: Options, on_ready: Callable[[Cluster], None]) -> None:
             async with anyio.create_task_group() as tasks:
                 cluster = Cluster(options)
                 await tasks.start(cluster.run)
-                cluster.seconds_to_ready = time.perf_counter() - started
                 ready = True
                 # What start-up made stays for good: the collector need not look at it again.
                 gc.collect()
