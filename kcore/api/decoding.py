@@ -23,7 +23,16 @@ from kcore.api.object import CustomResource
 from kcore.api.schema import Struct
 from kcore.api.shape import Field, Form, Shape, shape_of
 
-__all__ = ["DecodeError", "Decoded", "decode_json", "decode_tree", "decode_unstructured", "decoder", "json_type"]
+__all__ = [
+    "DecodeError",
+    "Decoded",
+    "decode_json",
+    "decode_tree",
+    "decode_unstructured",
+    "decoder",
+    "json_type",
+    "may_repeat_keys",
+]
 
 T = TypeVar("T", bound=Struct)
 _STRICT_ERRORS_MAX = 100
@@ -44,7 +53,7 @@ def decode_json(type_: type[Struct], body: bytes) -> Decoded:
     """Decode a client's document. Raises DecodeError."""
     try:
         tree = _any(body)
-        if not _may_repeat_keys(body, tree):
+        if not may_repeat_keys(body, tree):
             return _custom(tree) if type_ is CustomResource else Decoded(msgspec.convert(tree, type_))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         pass
@@ -131,7 +140,7 @@ _ESCAPED_QUOTE_OR_COLON = re.compile(rb"\\u00(?:22|3[aA])")
 _SPACED_COLON = re.compile(rb'"[ \t\r\n]+:')
 
 
-def _may_repeat_keys(body: bytes, tree: Any) -> bool:
+def may_repeat_keys(body: bytes, tree: Any) -> bool:
     """Whether a valid document, read as `tree`, may hold a key twice.
 
     Read into dicts and written again, it has lost its repeated keys and nothing else, so it has fewer `":`.

@@ -38,6 +38,14 @@ def _copy(obj: T) -> T:
     return decoder(type(obj))(encode_object(obj))
 
 
+def _unsigned(obj: T) -> T:
+    """Without its managed fields, of which an update need not speak: those that stand are kept."""
+    metadata = obj.metadata
+    if not metadata.managed_fields:
+        return obj
+    return msgspec.structs.replace(obj, metadata=msgspec.structs.replace(metadata, managed_fields=()))
+
+
 def _object(answer: Answer) -> Any:
     return answer.obj if isinstance(answer, Record) else answer
 
@@ -112,7 +120,7 @@ class LocalClient:
     async def update(self, obj: T, *, subresource: str = "") -> T:
         metadata = obj.metadata
         request = self._request("update", type(obj), metadata.namespace, metadata.name, subresource)
-        return _object(await self._registry.update(request, _copy(obj)))  # type: ignore[no-any-return]
+        return _object(await self._registry.update(request, _copy(_unsigned(obj))))  # type: ignore[no-any-return]
 
     async def patch(
         self,

@@ -10,6 +10,7 @@ import msgspec
 from kcore.api.decoding import decoder
 from kcore.api.object import CustomResource, encode_object
 from kcore.api.scheme import Scheme
+from kcore.registry.managed_fields.entries import share_entries
 from kcore.registry.strategy import Strategy
 
 __all__ = ["StoreCodec"]
@@ -33,7 +34,9 @@ class StoreCodec:
 
     def stamp(self, key: str, obj: Any, revision: int) -> tuple[Any, bytes]:
         """Write the revision into `obj`, which nobody else has seen, and encode it."""
-        _set(obj.metadata, "resource_version", str(revision))
+        metadata = obj.metadata
+        _set(metadata, "resource_version", str(revision))
+        share_entries(metadata)
         return obj, encode_object(obj)
 
     def decode(self, key: str, data: bytes) -> Any:
@@ -43,7 +46,9 @@ class StoreCodec:
             found = (k.type for k in self._scheme if k.group_resource == bucket and k.type not in self._views)
             # Kinds that definitions bring are not known yet when a log is read again, nor any more when they are gone.
             decode = self._decoders[bucket] = decoder(next(found, CustomResource))
-        return decode(data)
+        obj = decode(data)
+        share_entries(obj.metadata)
+        return obj
 
     def index(self, key: str, obj: Any) -> Sequence[tuple[str, str]]:
         name = ("metadata.name", obj.metadata.name)

@@ -28,6 +28,7 @@ async def create(pipe: Pipeline, req: Request, obj: Any) -> Record:
     check_namespace(req, metadata)
     strategy = pipe.strategy(req.kind)
     strategy.receive(req, obj)
+    pipe.managers(req).create(req.field_manager, obj, pipe.timestamp())
     pipe.admission.admit(req, Operation.CREATE, obj, None)
     if metadata.resource_version not in ("", "0"):
         raise BadRequest("resourceVersion should not be set on objects to be created")
@@ -54,7 +55,6 @@ async def store_new(pipe: Pipeline, strategy: Strategy, req: Request, obj: Any) 
         deletion_grace_period_seconds=None,
         resource_version="",
         self_link="",
-        managed_fields=(),
     )
     settle = strategy.begin(req, obj, None)
     with settled(settle, req):

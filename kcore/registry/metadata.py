@@ -67,7 +67,6 @@ def settle_update(new: ObjectMeta, old: ObjectMeta) -> None:
         ),
         resource_version=old.resource_version,
         self_link="",
-        managed_fields=old.managed_fields,
     )
 
 

@@ -8,12 +8,12 @@ import msgspec
 
 from kcore.api.autoscaling_v1 import Scale
 from kcore.api.documents import Expected
-from kcore.api.errors import UnsupportedMediaType
+from kcore.registry.applying import apply
 from kcore.registry.metadata import check_address
 from kcore.registry.patching.patch import prepare
 from kcore.registry.pipeline import Pipeline
 from kcore.registry.request import Answer, PatchType, Request
-from kcore.registry.subresources import scale_of, store_scale
+from kcore.registry.subresources import store_scale
 from kcore.registry.updating import store_update
 from kcore.store.store import Record
 
@@ -22,19 +22,16 @@ __all__ = ["patch"]
 
 async def patch(pipe: Pipeline, req: Request, patch_type: PatchType, body: bytes) -> Answer:
     if patch_type is PatchType.APPLY:
-        supported = ", ".join(t.value for t in PatchType if t is not PatchType.APPLY)
-        raise UnsupportedMediaType(
-            f"server-side apply is not supported by this server; accepted media types include: {supported}"
-        )
+        return await apply(pipe, req, body)
     if req.subresource == "scale":
         return await _patch_scale(pipe, req, patch_type, body)
     kind = req.kind
-    apply = prepare(patch_type, body, Expected.of(kind), pipe.env.scheme, req.field_validation)
+    patched = prepare(patch_type, body, Expected.of(kind), pipe.env.scheme, req.field_validation)
     strategy = pipe.strategy(kind)
 
     def make(old: Record | None) -> Any:
         assert old is not None
-        new, warnings = apply(old.data)
+        new, warnings = patched(old.data)
         req.warnings[:] = warnings
         check_address(req, new.metadata)
         strategy.receive(req, new)
@@ -45,11 +42,11 @@ async def patch(pipe: Pipeline, req: Request, patch_type: PatchType, body: bytes
 
 async def _patch_scale(pipe: Pipeline, req: Request, patch_type: PatchType, body: bytes) -> Scale:
     expected = Expected(Scale, "autoscaling", "v1")
-    apply = prepare(patch_type, body, expected, pipe.env.scheme, req.field_validation)
+    patched = prepare(patch_type, body, expected, pipe.env.scheme, req.field_validation)
 
-    def make(old: Record | None) -> Any:
-        assert old is not None
-        scale, warnings = apply(msgspec.json.encode(scale_of(old.obj)))
+    def make(live: Scale) -> Scale:
+        scale: Scale
+        scale, warnings = patched(msgspec.json.encode(live))
         req.warnings[:] = warnings
         check_address(req, scale.metadata)
         return scale

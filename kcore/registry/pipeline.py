@@ -14,7 +14,7 @@ from kcore.api.names import path_segment_name
 from kcore.api.object import encode_object
 from kcore.api.timestamp import format_seconds
 from kcore.registry.admission import Chain, Plugin
-from kcore.registry.managed_fields import Managers
+from kcore.registry.managed_fields import SCALE_KIND, Managers
 from kcore.registry.request import Request
 from kcore.registry.strategy import Environment, Settle, Strategy
 from kcore.registry.views import ViewStore
@@ -47,6 +47,7 @@ class Pipeline:
     def __init__(self, env: Environment, strategies: Iterable[type[Strategy]], plugins: Iterable[type[Plugin]]) -> None:
         self.env = env
         self.sound = Sound()
+        self._managers: dict[tuple[Kind, str], Managers] = {}
         self.admission = Chain(plugin(env) for plugin in plugins)
         self._particular = {s.type: s for s in strategies}
         self._strategies: dict[Kind, Strategy] = {}
@@ -70,6 +71,15 @@ class Pipeline:
             found = self.env.store
             stored = strategy.stored_kind()
             if stored is not None:
+    def managers(self, req: Request) -> Managers:
+        """Who tracks the owners of what the request writes."""
+        kind = SCALE_KIND if req.subresource == "scale" else req.kind
+        key = (kind, req.subresource)
+        found = self._managers.get(key)
+        if found is None or found.kind is not kind:
+            found = self._managers[key] = Managers(kind, req.subresource)
+        return found
+
                 found = ViewStore(found, strategy, stored)
             self._stores[kind] = found
         return found

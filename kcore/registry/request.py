@@ -27,6 +27,7 @@ class User(NamedTuple):
 class Request:
     """One request for a resource. `name` is empty for collections; a create has the name of its body, if any.
 
+    `force`: whether an apply takes the fields of others.
     `warnings` and `code` are outcomes: what goes into Warning headers, and the HTTP status of the answer (200;
     201 where an object was created, also by update; 202 where a deletion has only begun). `charges` is what admission
     wants committed together with the object, such as the new usage of a quota.
@@ -41,6 +42,7 @@ class Request:
     dry_run: bool = False
     field_manager: str = ""
     field_validation: str = "Warn"
+    force: bool = False
     warnings: list[str] = field(default_factory=list)
     code: int = 200
     charges: tuple[Put, ...] = ()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeAlias
 
 import msgspec
 
@@ -16,16 +16,20 @@ from kcore.api.object import encode_object
 from kcore.api.schema import fill
 from kcore.registry.admission import Operation
 from kcore.registry.creating import store_new
+from kcore.registry.managed_fields.entries import same_but_times
 from kcore.registry.metadata import METADATA, check_address, metadata_update_errors, settle_update
 from kcore.registry.pipeline import Pipeline, absent, durable, refuse, rehearsed, settled
 from kcore.registry.request import Request
 from kcore.registry.strategy import Strategy
 from kcore.store.store import Delete, Put, Record, RevisionMismatch
 
-__all__ = ["Make", "store_update", "update"]
+__all__ = ["Make", "Track", "store_update", "update"]
 
-Make = Callable[[Record | None], Any]
+Make: TypeAlias = Callable[[Record | None], Any]
 """Gives the new object, fresh each time, from the one that stands."""
+
+Track: TypeAlias = Callable[[Any, Any | None], None]
+"""Notes in the new object who changed what of the one that stands, or made it."""
 
 
 async def update(pipe: Pipeline, req: Request, obj: Any) -> Record:
@@ -33,6 +37,7 @@ async def update(pipe: Pipeline, req: Request, obj: Any) -> Record:
     check_address(req, obj.metadata)
     precondition = obj.metadata.uid
     given_version = obj.metadata.resource_version
+    given_managers = obj.metadata.managed_fields
     pipe.strategy(req.kind).receive(req, obj)
     tries = 0
 
@@ -40,43 +45,68 @@ async def update(pipe: Pipeline, req: Request, obj: Any) -> Record:
         nonlocal tries, obj
         tries += 1
         if tries > 1:  # the first try has filled it
-            obj = _again(obj, given_version)
+            obj = _again(obj, resource_version=given_version, managed_fields=given_managers)
         return obj
 
     return await store_update(pipe, req, make, uid=precondition)
 
 
-def _again(obj: Any, version: str) -> Any:
+def _again(obj: Any, **metadata: Any) -> Any:
     fresh = decoder(type(obj))(encode_object(obj))
-    fill(fresh.metadata, resource_version=version)
+    fill(fresh.metadata, **metadata)
     return fresh
 
 
-async def store_update(pipe: Pipeline, req: Request, make: Make, *, uid: str = "", may_create: bool = True) -> Record:
+async def store_update(
+    pipe: Pipeline,
+    req: Request,
+    make: Make,
+    *,
+    uid: str = "",
+    may_create: bool | None = None,
+    track: Track | None = None,
+) -> Record:
     """Make the new object from the standing one and store it; again where another writer came between.
 
-    `uid`: the object that is meant; another of the same name is a conflict.
+    `uid`: the object that is meant; another of the same name is a conflict. `may_create`: whether an absent object is
+    created, where that is not the strategy's to say. `track`: for updates that are no plain updates of the object.
     """
     strategy = pipe.strategy(req.kind)
+    may_create = strategy.create_on_update if may_create is None else may_create
+    track = track or _tracked(pipe, req)
     key = req.kind.key(req.namespace, req.name)
     while True:
         old = pipe.store(req.kind).head(key)
         if uid and uid != (old.obj.metadata.uid if old else ""):
             raise _other_object(req, uid, old)
         if old is None:
-            if not (may_create and strategy.create_on_update) or req.subresource:
+            if not may_create:
                 raise absent(req)
-            return await _create_instead(pipe, strategy, req, make)
+            return await _create_instead(pipe, strategy, req, make, track)
         new = make(old)
+        track(new, old.obj)
         try:
             return await _store(pipe, strategy, req, new, old)
         except RevisionMismatch:
             continue
 
 
-async def _create_instead(pipe: Pipeline, strategy: Strategy, req: Request, make: Make) -> Record:
+def _tracked(pipe: Pipeline, req: Request) -> Track:
+    managers = pipe.managers(req)
+
+    def track(new: Any, old: Any | None) -> None:
+        if old is None:
+            managers.create(req.field_manager, new, pipe.timestamp())
+        else:
+            managers.update(req.field_manager, new, old, pipe.timestamp())
+
+    return track
+
+
+async def _create_instead(pipe: Pipeline, strategy: Strategy, req: Request, make: Make, track: Track) -> Record:
     """An update of an absent object creates it, for the kinds where upstream allows that."""
     obj = make(None)
+    track(obj, None)
     pipe.admission.admit(req, Operation.CREATE, obj, None)
     req.code = 201
     return await store_new(pipe, strategy, req, obj)
@@ -122,9 +152,17 @@ async def _put(pipe: Pipeline, strategy: Strategy, req: Request, new: Any, old: 
         return gone
     if req.dry_run:
         return rehearsed(key, new)
-    if new == old.obj and durable(pipe, req, old):
+    if _same(new, old.obj) and durable(pipe, req, old):
         return old
     return await pipe.commit(req.kind, Put(key, new, old.revision), *req.charges)
+
+
+def _same(new: Any, old: Any) -> bool:
+    """Whether nothing changed: that its owners did it again does not count."""
+    given, standing = new.metadata.managed_fields, old.metadata.managed_fields
+    if given is not standing and same_but_times(given, standing):
+        fill(new.metadata, managed_fields=standing)
+    return bool(new == old)
 
 
 def _completes_deletion(strategy: Strategy, new: Any, old: Any) -> bool:

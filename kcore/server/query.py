@@ -9,10 +9,22 @@ from urllib.parse import parse_qsl
 from kcore.api.errors import BadRequest, Invalid
 from kcore.api.field import FieldError, Path, forbidden, invalid, not_supported, quote, required, too_long
 from kcore.api.meta_v1 import DeleteOptions
+from kcore.api.names import path_segment_name
+from kcore.api.selectors import SelectorError, parse_field_selector
 from kcore.registry.request import ListOptions
 
-__all__ = ["Query", "WriteOptions", "delete_options", "list_options", "parse_query", "write_options"]
+__all__ = [
+    "Query",
+    "WriteOptions",
+    "agent_name",
+    "delete_options",
+    "list_options",
+    "parse_query",
+    "selected_name",
+    "write_options",
+]
 
+_FIELD_MANAGER_MAX = 128  # bytes
 _FIELD_VALIDATIONS = ("", "Ignore", "Strict", "Warn")
 
 
@@ -62,6 +74,18 @@ def parse_query(text: str) -> Query:
 
 
 @lru_cache(1024)
+def selected_name(query: Query) -> str:
+    """The one name that a field selector narrows a collection to, if it does: access to that name is enough."""
+    text = query.get("fieldSelector")
+    if not text:
+        return ""
+    try:
+        name = parse_field_selector(text).exact("metadata.name") or ""
+    except SelectorError:
+        return ""
+    return "" if path_segment_name(name) else name
+
+
 def list_options(query: Query) -> ListOptions:
     """What a list, watch or deletecollection selects."""
     return ListOptions(
@@ -120,11 +144,23 @@ def dry_run_errors(values: Sequence[str]) -> Iterator[FieldError]:
 
 def _field_manager_errors(manager: str) -> Iterator[FieldError]:
     path = Path("fieldManager")
-    if len(manager.encode()) > 128:
-        yield too_long(path, 128)
+    if len(manager.encode()) > _FIELD_MANAGER_MAX:
+        yield too_long(path, _FIELD_MANAGER_MAX)
     for position, character in enumerate(manager):
         if not character.isprintable():
             yield invalid(path, manager, f"invalid character U+{ord(character):04X} (at position {position})")
+
+
+@lru_cache(1024)
+def agent_name(user_agent: str) -> str:
+    """What a client calls itself: the printable beginning of its User-Agent, up to the first slash."""
+    name = ""
+    for character in user_agent.partition("/")[0]:
+        if character.isprintable():
+            if len((name + character).encode()) > _FIELD_MANAGER_MAX:
+                break
+            name += character
+    return name
 
 
 def delete_options(query: Query) -> DeleteOptions:

@@ -20,7 +20,15 @@ from kcore.server.body import expected_body, media_type, read_body, read_documen
 from kcore.server.errors import error_reply, method_not_allowed, unsupported_patch
 from kcore.server.metrics import labels_of
 from kcore.server.negotiation import Representation, error_media_type, negotiate, negotiate_watch, pretty
-from kcore.server.query import Query, delete_options, dry_run_errors, list_options, write_options
+from kcore.server.query import (
+    Query,
+    WriteOptions,
+    agent_name,
+    delete_options,
+    dry_run_errors,
+    list_options,
+    write_options,
+)
 from kcore.server.response import Reply, warning
 from kcore.server.stream import EventStream, Lines, cached_lines, table_lines
 from kcore.server.views import Views
@@ -144,7 +152,7 @@ class Resources:
         options = write_options(call.query, call.verb)
         body, yaml = await read_document(call.request)
         req = self._request(kind, call)
-        req.dry_run, req.field_manager = options.dry_run, options.field_manager
+        req.dry_run, req.field_manager = options.dry_run, _author(options, call)
         req.field_validation = options.field_validation
         obj = decode_document(
             body,
@@ -165,8 +173,9 @@ class Resources:
         representation = self._representation(call)
         options = write_options(call.query, "patch", patch_type is PatchType.APPLY)
         req = self._request(kind, call)
-        req.dry_run, req.field_manager = options.dry_run, options.field_manager
+        req.dry_run, req.force = options.dry_run, bool(options.force)
         req.field_validation = options.field_validation
+        req.field_manager = _author(options, call)
         answer = await self._registry.patch(req, patch_type, await read_body(call.request))
         return _reply(req, self._views.answer(kind, answer, representation), representation)
 
@@ -210,6 +219,11 @@ class Resources:
         return Request(
             call.verb, kind, address.namespace, address.name, call.user, address.subresource, warnings=call.warnings
         )
+
+
+def _author(options: WriteOptions, call: Call) -> str:
+    """Whom the fields that are written belong to."""
+    return options.field_manager or agent_name(call.request.headers.get("User-Agent", ""))
 
 
 def _across_namespaces(kind: Kind, call: Call) -> Kind:

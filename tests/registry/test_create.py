@@ -16,6 +16,7 @@ async def test_create_fills_what_the_server_knows(api: Api) -> None:
     made = await api.create("configmaps", config_map(uid="mine", deletionTimestamp="2001-01-01T00:00:00Z"))
     metadata = made["metadata"]
     assert metadata.pop("uid") not in ("", "mine")
+    assert [entry["operation"] for entry in metadata.pop("managedFields")] == ["Update"]
     assert metadata == {
         "name": "cm",
         "namespace": "ns",

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from kcore.api.errors import BadRequest, Conflict, Invalid, NotFound, UnsupportedMediaType
+from kcore.api.errors import BadRequest, Conflict, Invalid, NotFound
 from kcore.registry.request import PatchType
 from tests.registry.conftest import Api
 
@@ -98,9 +98,3 @@ async def test_unknown_fields_are_warned_of(api: Api) -> None:
     request = api.request("patch", "configmaps", "cm")
     await api.registry.patch(request, PatchType.MERGE, b'{"bogus": 1}')
     assert request.warnings == ['unknown field "bogus"']
-
-
-async def test_server_side_apply_is_refused_plainly(api: Api) -> None:
-    await make(api)
-    with pytest.raises(UnsupportedMediaType, match="server-side apply is not supported"):
-        await api.patch("configmaps", "cm", {}, PatchType.APPLY)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeAlias
 
 from kcore.api.autoscaling_v1 import Scale, ScaleSpec, ScaleStatus
 from kcore.api.decoding import decoder
@@ -12,10 +13,11 @@ from kcore.api.field import Path, invalid
 from kcore.api.meta_v1 import LabelSelector, ObjectMeta
 from kcore.api.schema import fill
 from kcore.api.selectors import selector_from_labels, selector_from_struct
+from kcore.registry.managed_fields.scale import parent_entries, scale_entries
 from kcore.registry.metadata import check_address
 from kcore.registry.pipeline import Pipeline, absent
 from kcore.registry.request import Request
-from kcore.registry.updating import Make, store_update
+from kcore.registry.updating import store_update
 from kcore.store.store import Record
 
 __all__ = ["get_scale", "scale_of", "store_scale", "update_scale"]
@@ -30,24 +32,47 @@ def get_scale(pipe: Pipeline, req: Request) -> Scale:
 
 async def update_scale(pipe: Pipeline, req: Request, scale: Scale) -> Scale:
     check_address(req, scale.metadata)
-    return await store_scale(pipe, req, lambda old: scale, uid=scale.metadata.uid)
+    return await store_scale(pipe, req, lambda live: scale, uid=scale.metadata.uid)
 
 
-async def store_scale(pipe: Pipeline, req: Request, make: Make, *, uid: str = "") -> Scale:
-    """Set the replicas of the parent to what the Scale that `make` gives says: an update of the parent."""
+MakeScale: TypeAlias = Callable[[Scale], Scale]
+"""Gives the new Scale from the one that stands."""
+
+
+async def store_scale(pipe: Pipeline, req: Request, make: MakeScale, *, uid: str = "", tracked: bool = False) -> Scale:
+    """Set the replicas of the parent to what the Scale that `make` gives says: an update of the parent.
+
+    `tracked`: the Scale that `make` gives names its owners.
+    """
+    managers = pipe.managers(req)
 
     def scaled(old: Record | None) -> Any:
         assert old is not None  # nothing that scales is created by an update
-        scale: Scale = make(old)
+        live = _owned_scale(old.obj)
+        scale = make(live)
         _check(scale)
+        if not tracked:
+            managers.update(req.field_manager, scale, live, pipe.timestamp())
         new = decoder(req.kind.type)(old.data)
         fill(new.spec, replicas=scale.spec.replicas)
-        fill(new.metadata, resource_version=scale.metadata.resource_version)
+        owners = parent_entries(old.obj.metadata.managed_fields, scale.metadata.managed_fields, req.kind.api_version)
+        fill(new.metadata, resource_version=scale.metadata.resource_version, managed_fields=owners)
         return new
 
     parent = dataclasses.replace(req, subresource="")
-    record = await store_update(pipe, parent, scaled, uid=uid)
+    record = await store_update(pipe, parent, scaled, uid=uid, may_create=False, track=_tracked)
     return scale_of(record.obj)
+
+
+def _tracked(new: Any, old: Any | None) -> None:
+    """Nothing is left to note: the owners of the Scale are those of the parent."""
+
+
+def _owned_scale(obj: Any) -> Scale:
+    """With its owners, which clients of a Scale do not see."""
+    scale = scale_of(obj)
+    fill(scale.metadata, managed_fields=scale_entries(obj.metadata.managed_fields))
+    return scale
 
 
 def scale_of(obj: Any) -> Scale:

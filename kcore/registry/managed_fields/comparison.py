@@ -1,0 +1,226 @@
+"""Which paths an object has, and which of them a change adds, alters or removes.
+
+Objects are walked by their schema, whether they are typed or JSON trees; equal parts are skipped in C.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from kcore.registry.managed_fields.field_sets import (
+    LEAF,
+    SELF,
+    FieldSet,
+    Node,
+    key_element,
+    union,
+    value_element,
+)
+from kcore.registry.managed_fields.schemas import ABSENT, UNTYPED, Schema, Sort, members
+
+__all__ = ["Comparison", "ElementError", "compare", "element_of", "elements", "field_set", "resolve"]
+
+
+class ElementError(ValueError):
+    """An element of a list that cannot be told apart from the others."""
+
+
+class Comparison(NamedTuple):
+    """What a change touched."""
+
+    changed: FieldSet
+    """Paths that were added or have another value."""
+    removed: FieldSet
+
+
+_NOTHING = Comparison(None, None)
+
+
+def resolve(schema: Schema, value: Any) -> Schema:
+    """The schema of a value that stands at a place: an untyped place is what its value is."""
+    if schema.sort is not Sort.UNTYPED or schema.leaf:
+        return schema
+    if isinstance(value, Mapping):
+        return _UNTYPED_MAP
+    return _UNTYPED_LEAF
+
+
+_UNTYPED_MAP = Schema(Sort.MAP, leaf=False, element=UNTYPED)
+_UNTYPED_LEAF = Schema(Sort.SCALAR, leaf=True)
+
+
+# --- elements of lists ---
+
+
+def element_of(schema: Schema, item: Any) -> str:
+    """The path element of a list's item. Raises ElementError."""
+    if not schema.keys:
+        return value_element(_set_item(item))
+    if item is None:
+        raise ElementError("associative list with keys may not have a null element")
+    assert schema.element is not None
+    if isinstance(item, str | int | float | Sequence):
+        raise ElementError("associative list with keys may not have non-map elements")
+    keys = {}
+    for key in schema.keys:
+        value = item.get(key.wire, ABSENT) if isinstance(item, dict) else _held(schema.element, item, key.wire)
+        value = key.default if value is ABSENT else value
+        if value is not ABSENT:
+            keys[key.wire] = value
+    if not keys:
+        raise ElementError("associative list with keys has an element that omits all key fields")
+    return key_element(keys)
+
+
+def _held(schema: Schema, item: Any, wire: str) -> Any:
+    for name, at, omitted in schema.attributes:
+        if at == wire:
+            value = getattr(item, name)
+            return ABSENT if value is omitted or value == omitted else value
+    return ABSENT
+
+
+def _set_item(item: Any) -> Any:
+    if item is None:
+        raise ElementError("associative list without keys has an element that's an explicit null")
+    if isinstance(item, Mapping):
+        raise ElementError("associative list without keys has an element that's a map type")
+    if isinstance(item, list | tuple):
+        raise ElementError("not supported: associative list with lists as elements")
+    return item
+
+
+def elements(schema: Schema, items: Sequence[Any] | None) -> dict[str, list[Any]]:
+    """The items of a list by their path elements; more than one where there are duplicates."""
+    found: dict[str, list[Any]] = {}
+    for item in items or ():
+        found.setdefault(element_of(schema, item), []).append(item)
+    return found
+
+
+# --- the paths of an object ---
+
+
+def field_set(schema: Schema, value: Any) -> FieldSet:
+    """What an applied configuration owns: its leaves, its list elements and map entries."""
+    node = _owned(schema, value)
+    return node or None
+
+
+def _owned(schema: Schema, value: Any) -> FieldSet:
+    schema = resolve(schema, value)
+    if schema.leaf:
+        return LEAF
+    if schema.sort is Sort.LIST:
+        return _owned_elements(schema, value)
+    present = members(schema, value)
+    if not present:
+        return LEAF
+    node: dict[str, Node] = {}
+    for wire, held in present.items():
+        child = schema.child(wire) or UNTYPED
+        owned = LEAF if held is None else _owned(child, held)
+        if schema.sort is not Sort.STRUCT:
+            owned = union(owned, LEAF)
+        if owned is not None:
+            node[f"f:{wire}"] = owned
+    return node or None
+
+
+def _owned_elements(schema: Schema, items: Sequence[Any] | None) -> FieldSet:
+    assert schema.element is not None
+    node: dict[str, Node] = {}
+    for element, same in elements(schema, items).items():
+        owned = _owned(schema.element, same[0]) if len(same) == 1 else None
+        node[element] = union(owned, LEAF) or LEAF
+    return node or None
+
+
+# --- the paths of a change ---
+
+
+def compare(schema: Schema, old: Any, new: Any) -> Comparison:
+    """What became of `old` in `new`; either may be ABSENT."""
+    if old is ABSENT:
+        return Comparison(_whole(schema, new), None)
+    if new is ABSENT:
+        return Comparison(None, _whole(schema, old))
+    if old is new or old == new:
+        return _NOTHING
+    at = resolve(schema, new)
+    if at.leaf or resolve(schema, old).leaf:
+        return Comparison(LEAF, None)
+    if at.sort is Sort.LIST:
+        return _compare_lists(at, old or (), new or ())
+    return _compare_members(at, members(at, old), members(at, new))
+
+
+def _compare_members(schema: Schema, old: Mapping[str, Any], new: Mapping[str, Any]) -> Comparison:
+    if not old and not new:
+        return Comparison(LEAF, None)  # null or empty, but not the same
+    changed: dict[str, Node] = {}
+    removed: dict[str, Node] = {}
+    for wire, after in new.items():
+        before = old.get(wire, ABSENT)
+        if before is after or before == after:
+            continue
+        found = compare(schema.child(wire) or UNTYPED, before, after)
+        _note(f"f:{wire}", found, changed, removed)
+    for wire, before in old.items():
+        if wire not in new:
+            removed[f"f:{wire}"] = _whole(schema.child(wire) or UNTYPED, before)
+    return Comparison(changed or None, removed or None)
+
+
+def _compare_lists(schema: Schema, old: Sequence[Any], new: Sequence[Any]) -> Comparison:
+    if not old and not new:
+        return Comparison(LEAF, None)
+    assert schema.element is not None
+    changed: dict[str, Node] = {}
+    removed: dict[str, Node] = {}
+    befores, afters = elements(schema, old), elements(schema, new)
+    for element in {**befores, **afters}:
+        before, after = befores.get(element, []), afters.get(element, [])
+        if before != after:
+            _note(element, _compare_items(schema.element, before, after), changed, removed)
+    return Comparison(changed or None, removed or None)
+
+
+def _compare_items(schema: Schema, before: list[Any], after: list[Any]) -> Comparison:
+    """Duplicates are owned together, as one value."""
+    if len(before) > 1 and len(after) > 1:
+        return Comparison(LEAF, None)
+    if len(before) > 1:
+        return Comparison(compare(schema, ABSENT, after[0]).changed if after else None, LEAF)
+    if len(after) > 1:
+        return Comparison(LEAF, compare(schema, before[0], ABSENT).removed if before else None)
+    return compare(schema, before[0] if before else ABSENT, after[0] if after else ABSENT)
+
+
+def _note(element: str, found: Comparison, changed: dict[str, Node], removed: dict[str, Node]) -> None:
+    if found.changed is not None:
+        changed[element] = found.changed
+    if found.removed is not None:
+        removed[element] = found.removed
+
+
+def _whole(schema: Schema, value: Any) -> Node:
+    """A path that came or went, and every path below it."""
+    schema = resolve(schema, value)
+    if schema.leaf or not value:
+        return LEAF
+    node: dict[str, Node] = dict(_parts(schema, value))
+    if node:
+        node[SELF] = LEAF
+    return node
+
+
+def _parts(schema: Schema, value: Any) -> Iterator[tuple[str, Node]]:
+    if schema.sort is Sort.LIST:
+        assert schema.element is not None
+        for element, same in elements(schema, value).items():
+            yield element, _whole(schema.element, same[0]) if len(same) == 1 else LEAF
+        return
+    for wire, held in members(schema, value).items():
+        yield f"f:{wire}", _whole(schema.child(wire) or UNTYPED, held)
