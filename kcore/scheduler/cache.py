@@ -71,7 +71,7 @@ class SchedulerCache:
         if standing is not None:
             known = standing.pods[uid]
             there = standing.name == pod.spec.node_name and uid not in standing.ghosts
-            if there and known.pod.spec.containers == pod.spec.containers:  # only the object is newer
+            if there and not known.differs(pod):  # only the object is newer
                 standing.pods[uid] = known.renewed(pod)
                 return
             self._take_off(uid)
@@ -131,17 +131,24 @@ class SchedulerCache:
         info.add(pod)
         self._node_of[pod.uid] = info
         self._priorities[pod.priority] += 1
+        self._tally(pod, info, 1)
         if info.node is not None:
             self.columns.recount(info)
 
     def _take_off(self, uid: str) -> None:
         info = self._node_of.pop(uid)
         self._uncount(info.pods[uid].priority)
+        self._tally(info.pods[uid], info, -1)
         info.remove(uid)
         if info.node is not None:
             self.columns.recount(info)
         elif not info.pods:
             del self._nodes[info.name]
+
+    def _tally(self, pod: PodInfo, info: NodeInfo, change: int) -> None:
+        self.columns.kins.count(pod.kin, info, change)
+        for term in pod.terms:
+            self.columns.terms.count(term, info, change)
 
     def _uncount(self, priority: int) -> None:
         self._priorities[priority] -= 1

@@ -10,7 +10,10 @@ from collections.abc import Callable, Hashable, Iterable
 from typing import Generic, TypeVar
 
 from kcore.api.core_v1 import Taint
+from kcore.scheduler.affinity_term import AffinityTerm
 from kcore.scheduler.node_info import NodeInfo
+from kcore.scheduler.pod_info import Kin
+from kcore.scheduler.tally import Tally
 from kcore.scheduler.vector import Backend, Vector, backend_for
 
 __all__ = ["Categories", "NodeColumns"]
@@ -28,26 +31,26 @@ class Categories(Generic[C]):
         self._backend = backend
         self.values: list[C] = [empty]
         self._numbers: dict[C, int] = {empty: 0}
-        self._codes = backend.ints(size)
+        self.codes = backend.ints(size)
 
     def grow(self, backend: Backend, size: int) -> None:
         self._backend = backend
-        self._codes = backend.grow(self._codes, size)
+        self.codes = backend.grow(self.codes, size)
 
     def set(self, row: int, value: C) -> None:
         number = self._numbers.get(value)
         if number is None:
             number = self._numbers[value] = len(self.values)
             self.values.append(value)
-        self._codes[row] = number
+        self.codes[row] = number
 
     def match(self, predicate: Callable[[C], bool]) -> Vector:
         """The rows for whose value the predicate holds; it is asked once for each value."""
-        return self._backend.take([predicate(value) for value in self.values], self._codes)
+        return self._backend.take([predicate(value) for value in self.values], self.codes)
 
     def count(self, function: Callable[[C], int]) -> Vector:
         """A number for each row by its value."""
-        return self._backend.take([function(value) for value in self.values], self._codes)
+        return self._backend.take([function(value) for value in self.values], self.codes)
 
     def any_of(self, wanted: Iterable[C]) -> Vector:
         """The rows that hold one of the wanted values."""
@@ -56,7 +59,7 @@ class Categories(Generic[C]):
             number = self._numbers.get(value)
             if number is not None:
                 table[number] = True
-        return self._backend.take(table, self._codes)
+        return self._backend.take(table, self.codes)
 
 
 class NodeColumns:
@@ -73,6 +76,8 @@ class NodeColumns:
         self.nonzero_memory = backend.ints(FIRST_SIZE)
         self.taints: Categories[tuple[Taint, ...]] = Categories(backend, FIRST_SIZE, ())
         self.nodes: list[NodeInfo | None] = [None] * FIRST_SIZE
+        self.kins: Tally[Kin] = Tally()
+        self.terms: Tally[AffinityTerm] = Tally()
         self.changes: list[int] = []
         self.epoch = 0
         """Counts how often `changes` began anew."""
@@ -160,10 +165,14 @@ class NodeColumns:
     def _living(self) -> Iterable[NodeInfo]:
         return [node for row, node in enumerate(self.nodes) if node is not None and self.alive[row]]
 
+    def invalidate(self) -> None:
+        """Something has changed that concerns all rows."""
+        self.changes.clear()
+        self.epoch += 1
+
     def _changed(self, row: int) -> None:
         if len(self.changes) >= MOST_CHANGES:
-            self.changes.clear()
-            self.epoch += 1
+            self.invalidate()
         self.changes.append(row)
 
     def _grow(self) -> None:
@@ -182,5 +191,4 @@ class NodeColumns:
         self.nodes.extend([None] * (size - old))
         self._free = list(range(size - 1, old - 1, -1))
         self.size = size
-        self.changes.clear()
-        self.epoch += 1
+        self.invalidate()

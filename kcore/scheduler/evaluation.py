@@ -2,7 +2,8 @@
 
 An evaluation remembers how far it has read the columns' list of changed rows. The next pod of the signature has only
 the rows judged anew that changed since, above all the one that the pod before it went to; with many changes, or where
-a change moves what scores are scaled by, everything is worked out again.
+a change moves what scores are scaled by, everything is worked out again. Plugins whose opinion of one node depends on
+others (`SpanningPlugin`) are told what changed, and asked about all rows again.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from kcore.scheduler.framework import (
     CycleState,
     Diagnosis,
     Refusal,
+    SpanningPlugin,
     Status,
     unresolvable,
 )
@@ -32,9 +34,10 @@ FEW_ROWS = 16
 class _Scores:
     """What one plugin says of all rows. `if_zero` is what its zeros are scaled to as long as it says nothing else."""
 
-    __slots__ = ("if_zero", "normalizer", "plugin", "raw", "weight")
+    __slots__ = ("if_zero", "normalizer", "plugin", "raw", "scorer", "weight")
 
     def __init__(self, scorer: Scorer, raw: Vector) -> None:
+        self.scorer = scorer
         self.plugin = scorer.plugin
         self.weight = scorer.weight
         self.normalizer = scorer.normalizer
@@ -51,11 +54,13 @@ class Evaluation:
         "_diagnosis",
         "_epoch",
         "_filters",
+        "_local",
         "_names",
         "_naming",
         "_scores",
         "_seen",
         "_skipped",
+        "_spanning",
         "feasible",
         "pod",
         "profile",
@@ -113,6 +118,11 @@ class Evaluation:
                 return status
         return None
 
+    def share(self, pod: PodInfo) -> None:
+        """Another pod of the signature asks."""
+        self.pod = pod
+        self.refresh()
+
     def _start(self) -> None:
         """Ask every plugin about every node."""
         columns = self._columns
@@ -126,15 +136,31 @@ class Evaluation:
         self.feasible = columns.backend.bools(columns.size)
         self._scores = []
         self._filters = [judge for judge in self.profile.filter if judge.plugin.name not in self._skipped]
+        self._spanning = {judge.plugin.name for judge in self._filters if isinstance(judge.plugin, SpanningPlugin)}
+        self._local = self.feasible
         if self.refusal is None:
-            self.feasible = self._candidates()
+            self._local = self._candidates()
             for judge in self._filters:
-                for refusal in self._refusals(judge, self.feasible):
-                    self.feasible = self.feasible & ~refusal.mask
-        if columns.backend.any(self.feasible):
-            self._score()
+                if judge.plugin.name not in self._spanning:
+                    for refusal in self._refusals(judge, self._local):
+                        self._local = self._local & ~refusal.mask
+        self._combine()
+
+    def _combine(self) -> None:
+        """Join what concerns single nodes with what spans them, and score what is left."""
+        feasible = self._local
+        for judge in self._filters if self.refusal is None else ():
+            if judge.plugin.name in self._spanning:
+                for refusal in self._refusals(judge, feasible):
+                    feasible = feasible & ~refusal.mask
+        self.feasible = feasible.copy()
+        if not self._columns.backend.any(feasible):
+            self.totals = self._columns.backend.ints(self._columns.size) - 1
+        elif self._scores:
+            self._score_spanning()
+            self._rescale()
         else:
-            self.totals = columns.backend.ints(columns.size) - 1
+            self._score()
 
     def _pre_filter(self) -> Status | None:
         naming = self._naming = list[str]()
@@ -181,12 +207,22 @@ class Evaluation:
     def _score(self) -> None:
         columns, skipped = self._columns, set()
         for plugin in self.profile.pre_score:
-            status = plugin.pre_score(self.state, self.pod, columns)
+            status = plugin.pre_score(self.state, self.pod, columns, self.feasible)
             if status is not None and status.code is Code.SKIP:
                 skipped.add(plugin.name)
         scorers = [scorer for scorer in self.profile.score if scorer.plugin.name not in skipped]
         self._scores = [_Scores(scorer, self._raw_scores(scorer)) for scorer in scorers]
+        self._spanning |= {s.plugin.name for s in self._scores if isinstance(s.plugin, SpanningPlugin)}
         self._rescale()
+
+    def _score_spanning(self) -> None:
+        """Ask those anew whose scores follow from what all nodes are like, or who are asked node by node."""
+        for plugin in self.profile.pre_score:
+            if plugin.name in self._spanning:
+                plugin.pre_score(self.state, self.pod, self._columns, self.feasible)
+        for scores in self._scores:
+            if scores.plugin.name in self._spanning or scores.scorer.columns is None:
+                scores.raw = self._raw_scores(scores.scorer)
 
     def _raw_scores(self, scorer: Scorer) -> Vector:
         plugin, columns = scorer.plugin, self._columns
@@ -213,6 +249,9 @@ class Evaluation:
 
     def _judge_rows(self, rows: set[int]) -> None:
         """Judge a few rows anew, and all totals where what they are scaled by may have moved."""
+        if self._spanning:
+            self._follow(rows)
+            return
         in_place = True
         for row in rows:
             fits = self._fits(row)
@@ -226,6 +265,19 @@ class Evaluation:
         if not in_place:
             self._rescale()
 
+    def _follow(self, rows: set[int]) -> None:
+        """Judge a few rows anew by what concerns them alone, and all by the rest."""
+        for plugin in self.profile.spanning:
+            if plugin.name in self._spanning:
+                plugin.follow(self.state, self.pod, self._columns, rows)
+        for row in rows:
+            self._local[row] = self._fits(row)
+            if self._local[row]:
+                for scores in self._scores:
+                    if scores.plugin.name not in self._spanning:
+                        scores.raw[row] = scores.plugin.score(self.state, self.pod, self._columns.node(row))
+        self._combine()
+
     def _fits(self, row: int) -> bool:
         columns = self._columns
         if not columns.alive[row]:
@@ -233,7 +285,11 @@ class Evaluation:
         node = columns.node(row)
         if self._names is not None and node.name not in self._names:
             return False
-        return self.ask(node) is None
+        return all(
+            judge.plugin.filter(self.state, self.pod, node) is None
+            for judge in self._filters
+            if judge.plugin.name not in self._spanning
+        )
 
     def _drop(self, row: int) -> bool:
         """The pod fits this row no more; False: it may have held the score that all others are scaled by."""
@@ -310,6 +366,6 @@ class Evaluator:
             if len(self._kept) >= MOST_EVALUATIONS:
                 del self._kept[next(iter(self._kept))]
         else:
-            evaluation.refresh()
+            evaluation.share(pod)
         self._kept[key] = evaluation
         return evaluation

@@ -9,7 +9,7 @@ that can judge all nodes at once over the columns says so as well (`*_columns`),
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Hashable, Iterable, Mapping
 from enum import Enum, Flag, auto
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
@@ -50,6 +50,7 @@ __all__ = [
     "ReservePlugin",
     "ScorePlugin",
     "SignPlugin",
+    "SpanningPlugin",
     "Status",
     "unresolvable",
     "unschedulable",
@@ -94,6 +95,7 @@ class ClusterEvent(Flag):
     """What can happen in the cluster that lets an unschedulable pod hope."""
 
     NODE_ADDED = auto()
+    NODE_DELETED = auto()
     NODE_ALLOCATABLE = auto()
     NODE_LABEL = auto()
     NODE_TAINT = auto()
@@ -102,7 +104,7 @@ class ClusterEvent(Flag):
     POD_UPDATED = auto()  # on a node: labels or demands
     POD_DELETED = auto()  # from a node
     POD_GATES = auto()  # of a waiting pod itself
-    NODE = NODE_ADDED | NODE_ALLOCATABLE | NODE_LABEL | NODE_TAINT | NODE_UNSCHEDULABLE
+    NODE = NODE_ADDED | NODE_DELETED | NODE_ALLOCATABLE | NODE_LABEL | NODE_TAINT | NODE_UNSCHEDULABLE
 
 
 Hint = Callable[[Pod, Node | Pod | None, Node | Pod | None], bool]
@@ -200,7 +202,7 @@ class PostFilterPlugin(Plugin, Protocol):
 
 @runtime_checkable
 class PreScorePlugin(Plugin, Protocol):
-    def pre_score(self, state: CycleState, pod: PodInfo, columns: NodeColumns) -> Status | None: ...
+    def pre_score(self, state: CycleState, pod: PodInfo, columns: NodeColumns, feasible: Vector) -> Status | None: ...
 
 
 @runtime_checkable
@@ -217,6 +219,19 @@ class ColumnScorePlugin(ScorePlugin, Protocol):
 class NormalizePlugin(ScorePlugin, Protocol):
     def normalize(self, scores: Vector, feasible: Vector, columns: NodeColumns) -> Vector:
         """Scores from 0 to 100, given those of all feasible rows."""
+
+
+@runtime_checkable
+class SpanningPlugin(Plugin, Protocol):
+    """A plugin whose opinion of one node depends on others, such as on the pods there.
+
+    Whenever rows change it is told, and its `pre_score`, `filter_columns` and `score_columns` are asked anew about
+    all rows; so it must have these forms. Its `filter` counts what is on the node that it is given, whatever the
+    state says of that row: preemption asks about nodes as they might be.
+    """
+
+    def follow(self, state: CycleState, pod: PodInfo, columns: NodeColumns, rows: Collection[int]) -> None:
+        """Mend what `pre_filter` and `pre_score` have kept in the state: these rows have changed."""
 
 
 @runtime_checkable

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
+from typing import TypeVar
 
 from kcore.api.core_v1 import Node
-from kcore.scheduler.pod_info import HostPort, PodInfo, amount
+from kcore.scheduler.affinity_term import AffinityTerm
+from kcore.scheduler.pod_info import HostPort, Kin, PodInfo, amount
 
 __all__ = ["NodeInfo"]
 
 ANY_ADDRESS = "0.0.0.0"
+
+K = TypeVar("K", bound=Hashable)
 
 
 class NodeInfo:
@@ -18,6 +22,7 @@ class NodeInfo:
     __slots__ = (
         "allocatable",
         "ghosts",
+        "kins",
         "name",
         "node",
         "nonzero_cpu",
@@ -26,6 +31,7 @@ class NodeInfo:
         "ports",
         "requested",
         "row",
+        "terms",
     )
 
     def __init__(self, name: str, row: int) -> None:
@@ -38,6 +44,8 @@ class NodeInfo:
         self.nonzero_memory = 0
         self.pods: dict[str, PodInfo] = {}
         self.ports: dict[HostPort, int] = {}
+        self.kins: dict[Kin, int] = {}
+        self.terms: dict[AffinityTerm, int] = {}
         self.ghosts: set[str] = set()
         """Those of `pods` that are not there, but for whom room is kept: they are nominated."""
 
@@ -50,6 +58,7 @@ class NodeInfo:
         other.nonzero_cpu, other.nonzero_memory = self.nonzero_cpu, self.nonzero_memory
         other.pods = dict(self.pods)
         other.ports = dict(self.ports)
+        other.kins, other.terms = dict(self.kins), dict(self.terms)
         other.ghosts = set(self.ghosts)
         return other
 
@@ -84,9 +93,16 @@ class NodeInfo:
             requested[resource] = requested.get(resource, 0) + sign * value
         self.nonzero_cpu += sign * pod.nonzero_cpu
         self.nonzero_memory += sign * pod.nonzero_memory
+        _count(self.kins, pod.kin, sign)
         for port in pod.host_ports:
-            count = self.ports.get(port, 0) + sign
-            if count:
-                self.ports[port] = count
-            else:
-                del self.ports[port]
+            _count(self.ports, port, sign)
+        for term in pod.terms:
+            _count(self.terms, term, sign)
+
+
+def _count(counts: dict[K, int], key: K, change: int) -> None:
+    count = counts.get(key, 0) + change
+    if count:
+        counts[key] = count
+    else:
+        del counts[key]

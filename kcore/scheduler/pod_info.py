@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from copy import copy
+from functools import lru_cache
 from typing import NamedTuple
 
 from kcore.api.core_v1 import Container, Pod, PodSpec
 from kcore.api.quantity import int_value, milli_value
 from kcore.client.informer import key_of
+from kcore.scheduler.affinity_term import terms_of
 
-__all__ = ["DEFAULT_CPU", "DEFAULT_MEMORY", "HostPort", "PodInfo", "amount", "requests_of"]
+__all__ = ["DEFAULT_CPU", "DEFAULT_MEMORY", "HostPort", "Kin", "PodInfo", "amount", "kin_of", "requests_of"]
 
 DEFAULT_CPU = 100
 DEFAULT_MEMORY = 200 * 1024 * 1024
@@ -25,18 +27,39 @@ class HostPort(NamedTuple):
     port: int
 
 
+class Kin(NamedTuple):
+    """What selectors see of a pod. Pods that share it are counted together."""
+
+    namespace: str
+    labels: frozenset[tuple[str, str]]
+    terminating: bool = False
+
+
+@lru_cache(maxsize=65536)
+def _kin(namespace: str, labels: frozenset[tuple[str, str]], terminating: bool) -> Kin:
+    """One object for all pods of a kin."""
+    return Kin(namespace, labels, terminating)
+
+
+def kin_of(pod: Pod) -> Kin:
+    metadata = pod.metadata
+    return _kin(metadata.namespace, frozenset(metadata.labels.items()), metadata.deletion_timestamp is not None)
+
+
 class PodInfo:
     """A pod and its demands. CPU counts in thousandths, everything else in whole units."""
 
     __slots__ = (
         "host_ports",
         "key",
+        "kin",
         "nominated",
         "nonzero_cpu",
         "nonzero_memory",
         "pod",
         "priority",
         "requests",
+        "terms",
         "uid",
     )
 
@@ -52,12 +75,18 @@ class PodInfo:
         self.nonzero_cpu = scored["cpu"]
         self.nonzero_memory = scored["memory"]
         self.host_ports = tuple(_host_ports(pod.spec))
+        self.kin = kin_of(pod)
+        self.terms = terms_of(pod)
 
     def renewed(self, pod: Pod) -> PodInfo:
         """The same demands in a newer object. What was handed out before stays as it was."""
         info = copy(self)
         info.pod = pod
         return info
+
+    def differs(self, pod: Pod) -> bool:
+        """Whether a newer object of the pod counts otherwise: other demands, labels, or about to go."""
+        return pod.spec.containers != self.pod.spec.containers or kin_of(pod) != self.kin
 
 
 def amount(resource: str, quantity: str) -> int:

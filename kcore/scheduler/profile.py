@@ -29,6 +29,7 @@ from kcore.scheduler.framework import (
     ReservePlugin,
     ScorePlugin,
     SignPlugin,
+    SpanningPlugin,
     Status,
 )
 from kcore.scheduler.pod_info import PodInfo
@@ -85,6 +86,7 @@ class Profile:
         self.pre_bind = [plugin for plugin in ordered if isinstance(plugin, PreBindPlugin)]
         self.bind = [plugin for plugin in ordered if isinstance(plugin, BindPlugin)]
         self.post_bind = [plugin for plugin in ordered if isinstance(plugin, PostBindPlugin)]
+        self.spanning = [plugin for plugin in ordered if isinstance(plugin, SpanningPlugin)]
         judges = dict.fromkeys([*[judge.plugin for judge in self.filter], *[scorer.plugin for scorer in self.score]])
         self._signers = [plugin for plugin in judges if isinstance(plugin, SignPlugin)]
         self._shares = len(self._signers) == len(judges)

@@ -55,7 +55,7 @@ class Backend(Protocol):
     def grow(self, vector: Vector, size: int) -> Vector:
         """The same, with zeros up to `size`."""
 
-    def take(self, table: Sequence[Number], codes: Vector) -> Vector:
+    def take(self, table: Sequence[Number] | Vector, codes: Vector) -> Vector:
         """For each code the table's entry."""
 
     def where(self, mask: Vector, yes: Vector | Number, no: Vector | Number) -> Vector: ...
@@ -67,6 +67,15 @@ class Backend(Protocol):
 
     def truncate(self, vector: Vector) -> Vector:
         """Floats to ints, towards zero."""
+
+    def sums(self, codes: Vector, amounts: Vector, size: int) -> Vector:
+        """For each code below `size` the sum of the amounts that stand where the code does."""
+
+    def span(self, vector: Vector, mask: Vector) -> tuple[int, int]:
+        """The smallest and the largest element where the mask is true; zeros where it nowhere is."""
+
+    def distinct(self, codes: Vector, mask: Vector) -> int:
+        """How many different codes there are where the mask is true."""
 
     def count(self, mask: Vector) -> int: ...
 
@@ -153,7 +162,7 @@ class PlainBackend:
         zero = False if len(plain) and isinstance(plain[0], bool) else 0
         return cast(Vector, _Plain([*plain, *[zero] * (size - len(plain))]))
 
-    def take(self, table: Sequence[Number], codes: Vector) -> Vector:
+    def take(self, table: Sequence[Number] | Vector, codes: Vector) -> Vector:
         return cast(Vector, _Plain([table[code] for code in codes]))
 
     def where(self, mask: Vector, yes: Vector | Number, no: Vector | Number) -> Vector:
@@ -170,6 +179,19 @@ class PlainBackend:
 
     def truncate(self, vector: Vector) -> Vector:
         return cast(Vector, _Plain([math.trunc(value) for value in vector]))
+
+    def sums(self, codes: Vector, amounts: Vector, size: int) -> Vector:
+        totals = _Plain([0] * size)
+        for code, amount in zip(codes, amounts, strict=True):
+            totals[code] += amount
+        return cast(Vector, totals)
+
+    def span(self, vector: Vector, mask: Vector) -> tuple[int, int]:
+        values = [value for value, wanted in zip(vector, mask, strict=True) if wanted]
+        return (min(values), max(values)) if values else (0, 0)
+
+    def distinct(self, codes: Vector, mask: Vector) -> int:
+        return len({code for code, wanted in zip(codes, mask, strict=True) if wanted})
 
     def count(self, mask: Vector) -> int:
         return sum(mask)
@@ -206,7 +228,7 @@ class NumpyBackend:
         grown[: len(array)] = array
         return cast(Vector, grown)
 
-    def take(self, table: Sequence[Number], codes: Vector) -> Vector:
+    def take(self, table: Sequence[Number] | Vector, codes: Vector) -> Vector:
         return cast(Vector, self._numpy.asarray(table)[cast(Any, codes)])
 
     def where(self, mask: Vector, yes: Vector | Number, no: Vector | Number) -> Vector:
@@ -220,6 +242,17 @@ class NumpyBackend:
 
     def truncate(self, vector: Vector) -> Vector:
         return cast(Vector, cast(Any, vector).astype(self._numpy.int64))
+
+    def sums(self, codes: Vector, amounts: Vector, size: int) -> Vector:
+        totals = self._numpy.bincount(cast(Any, codes), weights=cast(Any, amounts), minlength=size)
+        return cast(Vector, totals.astype(self._numpy.int64))
+
+    def span(self, vector: Vector, mask: Vector) -> tuple[int, int]:
+        values = cast(Any, vector)[cast(Any, mask)]
+        return (int(values.min()), int(values.max())) if len(values) else (0, 0)
+
+    def distinct(self, codes: Vector, mask: Vector) -> int:
+        return int(self._numpy.count_nonzero(self._numpy.bincount(cast(Any, codes)[cast(Any, mask)])))
 
     def count(self, mask: Vector) -> int:
         return int(self._numpy.count_nonzero(cast(Any, mask)))

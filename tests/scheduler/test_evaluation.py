@@ -92,7 +92,7 @@ def obvious_totals(profile: Profile, cache: SchedulerCache, given_pod: PodInfo) 
         if (only is None or n.name in only)
         and all(j.plugin.name in skipped or j.plugin.filter(state, given_pod, n) is None for j in profile.filter)
     ]
-    skipped = {p.name for p in profile.pre_score if p.pre_score(state, given_pod, columns) is not None}
+    skipped = {p.name for p in profile.pre_score if p.pre_score(state, given_pod, columns, columns.alive) is not None}
     totals = dict.fromkeys([n.name for n in fitting], 0)
     for scorer in profile.score:
         if scorer.plugin.name in skipped:

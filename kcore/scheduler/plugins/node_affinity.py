@@ -96,7 +96,7 @@ class NodeAffinity:
             matching = matching & any_term
         yield Refusal(~matching, REASON, unresolvable=True)
 
-    def pre_score(self, state: CycleState, pod: PodInfo, columns: NodeColumns) -> Status | None:
+    def pre_score(self, state: CycleState, pod: PodInfo, columns: NodeColumns, feasible: Vector) -> Status | None:
         affinity = _affinity(pod.pod)
         preferred = affinity.preferred_during_scheduling_ignored_during_execution if affinity is not None else ()
         return None if preferred else SKIP

@@ -29,7 +29,7 @@ class NodeResourcesBalancedAllocation:
     def sign(self, pod: PodInfo) -> Hashable:
         return (pod.requests.get("cpu", 0), pod.requests.get("memory", 0))
 
-    def pre_score(self, state: CycleState, pod: PodInfo, columns: NodeColumns) -> Status | None:
+    def pre_score(self, state: CycleState, pod: PodInfo, columns: NodeColumns, feasible: Vector) -> Status | None:
         """A pod that requests neither changes no balance."""
         return None if pod.requests.get("cpu") or pod.requests.get("memory") else SKIP
 
