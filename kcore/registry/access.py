@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
+from kcore.api.rbac_v1 import PolicyRule
 from kcore.registry.request import User
 
-__all__ = ["Attributes", "Authorizer", "BuiltInAccess"]
+__all__ = ["EVERYTHING", "AlwaysAllow", "Attributes", "Authorizer", "BuiltInAccess", "Decision", "is_master"]
 
 _PUBLIC = ("/healthz", "/livez", "/readyz", "/version")
 _DISCOVERY = ("/api", "/apis", "/openapi")
 _OWN_REVIEWS = ("selfsubjectreviews", "selfsubjectaccessreviews", "selfsubjectrulesreviews")
+
+EVERYTHING = (
+    PolicyRule(verbs=("*",), api_groups=("*",), resources=("*",)),
+    PolicyRule(verbs=("*",), non_resource_urls=("*",)),
+)
 
 
 class Attributes(NamedTuple):
@@ -26,13 +33,45 @@ class Attributes(NamedTuple):
     path: str = ""
 
 
+class Decision(NamedTuple):
+    """`reason`: which grant allows it, or what went wrong while looking for one."""
+
+    allowed: bool
+    reason: str = ""
+
+
 class Authorizer(Protocol):
-    def allowed(self, attributes: Attributes) -> bool: ...
+    def allowed(self, attributes: Attributes) -> bool:
+        """The bare answer, which every request needs."""
+
+    def decide(self, attributes: Attributes) -> Decision:
+        """The answer with its reason, for reviews and refusals."""
+
+    def rules(self, user: User, namespace: str) -> tuple[Sequence[PolicyRule], Sequence[str]]:
+        """All that a user is granted in a namespace and in the whole cluster, and what could not be found out."""
+
+
+def is_master(user: User) -> bool:
+    """Members of system:masters may do everything, whatever the policy says: the way back in."""
+    return "system:masters" in user.groups
+
+
+class AlwaysAllow:
+    """`--authorization-mode AlwaysAllow`."""
+
+    def allowed(self, attributes: Attributes) -> bool:
+        return True
+
+    def decide(self, attributes: Attributes) -> Decision:
+        return Decision(True)
+
+    def rules(self, user: User, namespace: str) -> tuple[Sequence[PolicyRule], Sequence[str]]:
+        return EVERYTHING, ()
 
 
 class BuiltInAccess:
-    """What is granted before any role: everything to system:masters, discovery and questions about
-    oneself to who is known, health to all."""
+    """What is granted without any policy in the store: everything to system:masters, discovery and questions about
+    oneself to who is known, health to all. For a registry that is used alone."""
 
     def allowed(self, attributes: Attributes) -> bool:
         groups = attributes.user.groups
@@ -46,6 +85,12 @@ class BuiltInAccess:
         if _under(attributes.path, _PUBLIC):
             return True
         return "system:authenticated" in groups and _under(attributes.path, _DISCOVERY)
+
+    def decide(self, attributes: Attributes) -> Decision:
+        return Decision(self.allowed(attributes))
+
+    def rules(self, user: User, namespace: str) -> tuple[Sequence[PolicyRule], Sequence[str]]:
+        return (EVERYTHING if is_master(user) else ()), ()
 
 
 def _under(path: str, roots: tuple[str, ...]) -> bool:

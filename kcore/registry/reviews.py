@@ -9,13 +9,18 @@ from kcore.api.authentication_v1 import SelfSubjectReview, SelfSubjectReviewStat
 from kcore.api.authorization_v1 import (
     LocalSubjectAccessReview,
     NonResourceAttributes,
+    NonResourceRule,
+    ResourceRule,
     SelfSubjectAccessReview,
     SelfSubjectAccessReviewSpec,
+    SelfSubjectRulesReview,
+    SelfSubjectRulesReviewSpec,
     SubjectAccessReview,
     SubjectAccessReviewSpec,
     SubjectAccessReviewStatus,
+    SubjectRulesReviewStatus,
 )
-from kcore.api.errors import Invalid, NotImplementedByServer
+from kcore.api.errors import BadRequest, Invalid, NotImplementedByServer
 from kcore.api.field import FieldError, Path, invalid
 from kcore.api.meta_v1 import ObjectMeta
 from kcore.api.schema import TypeMeta, fill
@@ -79,11 +84,37 @@ def _may_they_here(pipe: Pipeline, authorizer: Authorizer, req: Request, obj: Lo
     _decide(authorizer, _subject(spec), obj)
 
 
+def _what_may_i(pipe: Pipeline, authorizer: Authorizer, req: Request, obj: SelfSubjectRulesReview) -> None:
+    if not obj.spec.namespace:
+        raise BadRequest("no namespace on request")
+    rules, errors = authorizer.rules(req.user, obj.spec.namespace)
+    status = SubjectRulesReviewStatus(
+        resource_rules=tuple(
+            ResourceRule(
+                verbs=rule.verbs,
+                api_groups=rule.api_groups,
+                resources=rule.resources,
+                resource_names=rule.resource_names,
+            )
+            for rule in rules
+            if rule.resources
+        ),
+        non_resource_rules=tuple(
+            NonResourceRule(verbs=rule.verbs, non_resource_urls=rule.non_resource_urls)
+            for rule in rules
+            if rule.non_resource_urls
+        ),
+        evaluation_error=", ".join(dict.fromkeys(errors)),
+    )
+    fill(obj, spec=SelfSubjectRulesReviewSpec(), status=status)  # upstream answers without the question
+
+
 _ANSWERS: Mapping[type[Any], Callable[[Pipeline, Authorizer, Request, Any], None]] = {
     SelfSubjectReview: _who_am_i,
     SelfSubjectAccessReview: _may_i,
     SubjectAccessReview: _may_they,
     LocalSubjectAccessReview: _may_they_here,
+    SelfSubjectRulesReview: _what_may_i,
 }
 
 
@@ -95,7 +126,8 @@ def _decide(authorizer: Authorizer, user: User, obj: Any) -> None:
         )
     else:
         attributes = Attributes(user, path.verb, path=path.path)
-    fill(obj, status=SubjectAccessReviewStatus(allowed=authorizer.allowed(attributes)))
+    decision = authorizer.decide(attributes)
+    fill(obj, status=SubjectAccessReviewStatus(allowed=decision.allowed, reason=decision.reason))
 
 
 def _subject(spec: SubjectAccessReviewSpec) -> User:

@@ -18,6 +18,7 @@ from kcore.api.names import dns1123_subdomain
 from kcore.api.schema import fill
 from kcore.api.scheme import Scheme
 from kcore.kit.clock import Chance, Clock
+from kcore.registry.access import Authorizer, BuiltInAccess
 from kcore.registry.request import Request
 from kcore.store.store import Store
 
@@ -36,6 +37,7 @@ class Environment(NamedTuple):
     chance: Chance
     service_cidr: str = "10.96.0.0/16"
     node_ports: tuple[int, int] = (30000, 32767)
+    authorizer: Authorizer = BuiltInAccess()
 
 
 class Strategy:

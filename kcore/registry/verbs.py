@@ -54,7 +54,9 @@ class Registry:
         self.store = store
         self.scheme = scheme
         self.authorizer: Authorizer = authorizer or BuiltInAccess()
-        self.env = Environment(store, scheme, clock or SystemClock(), chance or Chance(), service_cidr)
+        self.env = Environment(
+            store, scheme, clock or SystemClock(), chance or Chance(), service_cidr, authorizer=self.authorizer
+        )
         self._pipe = Pipeline(self.env, strategies, plugins)
 
     def strategy(self, kind: Kind) -> Strategy:

@@ -24,23 +24,30 @@ def authorize_resource(authorizer: Authorizer, user: User, verb: str, address: A
 def require(authorizer: Authorizer, attributes: Attributes) -> None:
     """Raises Forbidden unless the authorizer allows it."""
     if not authorizer.allowed(attributes):
-        raise _forbidden(attributes)
+        raise _forbidden(attributes, authorizer.decide(attributes).reason)
 
 
 def authorize_path(authorizer: Authorizer, user: User, verb: str, path: str) -> None:
     """The same for a path that is no resource."""
-    if not authorizer.allowed(Attributes(user, verb, path=path)):
-        why = f"User {quote(user.name)} cannot {verb} path {quote(path)}"
+    asked = Attributes(user, verb, path=path)
+    if not authorizer.allowed(asked):
+        why = _with(f"User {quote(user.name)} cannot {verb} path {quote(path)}", authorizer.decide(asked).reason)
         raise Forbidden(f"forbidden: {why}", StatusDetails())
 
 
-def _forbidden(asked: Attributes) -> Forbidden:
+def _with(why: str, reason: str) -> str:
+    """A refusal, and what went wrong while looking for a grant."""
+    return f"{why}: {reason}" if reason else why
+
+
+def _forbidden(asked: Attributes, reason: str) -> Forbidden:
     resource = f"{asked.resource}/{asked.subresource}" if asked.subresource else asked.resource
     where = f"in the namespace {quote(asked.namespace)}" if asked.namespace else "at the cluster scope"
     why = (
         f"User {quote(asked.user.name)} cannot {asked.verb} resource {quote(resource)} "
         f"in API group {quote(asked.group)} {where}"
     )
+    why = _with(why, reason)
     what = f"{asked.resource}.{asked.group}" if asked.group else asked.resource
     named = f" {quote(asked.name)}" if asked.name else ""
     details = StatusDetails(name=asked.name, group=asked.group, kind=asked.resource)

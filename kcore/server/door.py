@@ -21,10 +21,10 @@ from kcore.server.connection import Connection
 from kcore.server.documents import Documents
 from kcore.server.errors import error_reply, method_not_allowed, page_not_found
 from kcore.server.health import Health
-from kcore.server.impersonation import impersonated
+from kcore.server.impersonation import asks_impersonation, impersonated
 from kcore.server.metrics import Metrics, labels_of
 from kcore.server.negotiation import error_media_type
-from kcore.server.query import Query, parse_query
+from kcore.server.query import Query, parse_query, selected_name
 from kcore.server.resources import Call, Resources
 from kcore.server.response import Reply, header
 from kcore.server.stream import EventStream
@@ -85,7 +85,7 @@ class Door:
         self, request: web.BaseRequest, address: Address, verb: str, query: Query
     ) -> web.StreamResponse:
         user = await self._user(request)
-        authorize_resource(self._authorizer, user, verb, address)
+        authorize_resource(self._authorizer, user, verb, address, selected_name(query))
         if address.group and not self._documents.serves_group(address.group):
             return page_not_found()
         if not verb or request.method == "HEAD":
@@ -98,7 +98,7 @@ class Door:
         headers = request.headers
         if user is None:
             user = await self._authenticator.user(headers.get("Authorization"))
-        if "Impersonate-User" in headers or "Impersonate-Group" in headers or "Impersonate-Uid" in headers:
+        if asks_impersonation(headers):
             user = impersonated(self._authorizer, user, headers)
         return user
 

@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from urllib.parse import unquote
 
 from multidict import CIMultiDictProxy
 
-from kcore.api.errors import InternalError
+from kcore.api.errors import BadRequest
+from kcore.api.field import quote
 from kcore.registry.access import Attributes, Authorizer
 from kcore.registry.request import User
 from kcore.server.authentication import ANONYMOUS, AUTHENTICATED
 from kcore.server.authorization import require
 
-__all__ = ["impersonated"]
+__all__ = ["asks_impersonation", "impersonated"]
 
 _AUTHENTICATION = "authentication.k8s.io"
 _EXTRA = "impersonate-extra-"
 _SERVICE_ACCOUNT = "system:serviceaccount:"
+
+
+def asks_impersonation(headers: CIMultiDictProxy[str]) -> bool:
+    """Whether any header speaks of another identity. Cheap: every request is asked."""
+    if "Impersonate-User" in headers or "Impersonate-Group" in headers or "Impersonate-Uid" in headers:
+        return True
+    return any(header[:18].lower() == _EXTRA for header in headers)
 
 
 def impersonated(authorizer: Authorizer, user: User, headers: CIMultiDictProxy[str]) -> User:
@@ -28,12 +36,27 @@ def impersonated(authorizer: Authorizer, user: User, headers: CIMultiDictProxy[s
     extra = _extra(headers)
     if not name:
         if groups or uid or extra:
-            raise InternalError.because("requested groups, uid or extra without impersonating a user")
+            shown = _shown(User("", uid, groups, extra))
+            raise BadRequest(f"requested {shown} without impersonating a user name")
         return user
     wanted = User(name, uid, groups, extra)
     for attributes in _questions(user, wanted):
         require(authorizer, attributes)
     return wanted._replace(groups=_effective_groups(wanted))
+
+
+def _shown(user: User) -> str:
+    """As Go prints the identity: upstream's message does."""
+    extra = ", ".join(f"{quote(key)}:{_strings(user.extra[key])}" for key in sorted(user.extra))
+    shown = f"map[string][]string{{{extra}}}" if extra else "map[string][]string(nil)"
+    return (
+        f"&user.DefaultInfo{{Name:{quote(user.name)}, UID:{quote(user.uid)}, "
+        f"Groups:{_strings(user.groups)}, Extra:{shown}}}"
+    )
+
+
+def _strings(values: Sequence[str]) -> str:
+    return f"[]string{{{', '.join(map(quote, values))}}}" if values else "[]string(nil)"
 
 
 def _extra(headers: CIMultiDictProxy[str]) -> Mapping[str, tuple[str, ...]]:
