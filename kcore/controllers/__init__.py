@@ -19,6 +19,7 @@ from kcore.controllers.nodeipam import NodeIPAMController
 from kcore.controllers.nodelifecycle import NodeLifecycleController
 from kcore.controllers.replicaset import ReplicaSetController
 from kcore.controllers.replicationcontroller import ReplicationControllerController
+from kcore.controllers.resourcequota import ResourceQuotaController
 from kcore.controllers.rootca import RootCAPublisher
 from kcore.controllers.serviceaccount import ServiceAccountController
 from kcore.controllers.storageprotection import (
@@ -40,6 +41,7 @@ CONTROLLERS: tuple[Callable[[Context], Controller], ...] = (
     EndpointsController,
     EndpointSliceController,
     EndpointSliceMirroringController,
+    ResourceQuotaController,
     NodeIPAMController,
     NodeLifecycleController,
     TaintEvictionController,
