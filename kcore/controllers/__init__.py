@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from kcore.client.runner import Controller
+from kcore.controllers.clusterroleaggregation import ClusterRoleAggregationController
 from kcore.controllers.context import Context
 from kcore.controllers.deployment import DeploymentController
 from kcore.controllers.endpoints import EndpointsController
@@ -35,6 +36,7 @@ CONTROLLERS: tuple[Callable[[Context], Controller], ...] = (
     NamespaceController,
     ServiceAccountController,
     RootCAPublisher,
+    ClusterRoleAggregationController,
     ReplicationControllerController,
     ReplicaSetController,
     DeploymentController,
