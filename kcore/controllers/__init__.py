@@ -11,6 +11,7 @@ from collections.abc import Callable
 from kcore.client.runner import Controller
 from kcore.controllers.clusterroleaggregation import ClusterRoleAggregationController
 from kcore.controllers.context import Context
+from kcore.controllers.daemonset import DaemonSetController
 from kcore.controllers.deployment import DeploymentController
 from kcore.controllers.endpoints import EndpointsController
 from kcore.controllers.endpointslice import EndpointSliceController
@@ -23,6 +24,7 @@ from kcore.controllers.replicationcontroller import ReplicationControllerControl
 from kcore.controllers.resourcequota import ResourceQuotaController
 from kcore.controllers.rootca import RootCAPublisher
 from kcore.controllers.serviceaccount import ServiceAccountController
+from kcore.controllers.statefulset import StatefulSetController
 from kcore.controllers.storageprotection import (
     ClaimProtectionController,
     ClassProtectionController,
@@ -40,6 +42,8 @@ CONTROLLERS: tuple[Callable[[Context], Controller], ...] = (
     ReplicationControllerController,
     ReplicaSetController,
     DeploymentController,
+    StatefulSetController,
+    DaemonSetController,
     EndpointsController,
     EndpointSliceController,
     EndpointSliceMirroringController,

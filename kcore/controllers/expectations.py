@@ -41,10 +41,13 @@ class Expectations:
         return True
 
     def expect_creations(self, owner: str, count: int) -> None:
-        self._expected[owner] = _Expected(self._clock.now(), creations=count)
+        self.expect(owner, count, ())
 
     def expect_deletions(self, owner: str, uids: Iterable[str]) -> None:
-        self._expected[owner] = _Expected(self._clock.now(), deletions=set(uids))
+        self.expect(owner, 0, uids)
+
+    def expect(self, owner: str, creations: int, deletions: Iterable[str]) -> None:
+        self._expected[owner] = _Expected(self._clock.now(), creations, set(deletions))
 
     def creation_observed(self, owner: str, count: int = 1) -> None:
         """A new object was seen; or it will never be, because creating it failed."""

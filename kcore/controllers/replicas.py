@@ -28,7 +28,7 @@ from kcore.controllers.expectations import Expectations
 from kcore.controllers.freshness import Freshness
 from kcore.controllers.pods import available_in, is_active, is_terminating, rank_for_deletion
 
-__all__ = ["Counts", "Failure", "ReplicaManager", "failure_conditions"]
+__all__ = ["Counts", "Failure", "ReplicaManager", "because_namespace_goes", "failure_conditions"]
 
 S = TypeVar("S", bound=Object)
 C = TypeVar("C", bound=ReplicaSetCondition | ReplicationControllerCondition)
@@ -231,7 +231,7 @@ class ReplicaManager(Controller, Generic[S]):
         pod = self._pod(owner)
         self._expectations.expect_creations(uid, count)
         done, error = await slow_start(count, lambda: self._create_one(owner, pod))
-        if error is not None and _because_namespace_goes(error):
+        if error is not None and because_namespace_goes(error):
             return None  # nor will any other succeed: what was expected keeps this owner quiet until it goes, too
         if done < count:
             self._expectations.creation_observed(uid, count - done)
@@ -241,7 +241,7 @@ class ReplicaManager(Controller, Generic[S]):
         try:
             created = await self._client.create(pod)
         except ApiError as error:
-            if not _because_namespace_goes(error):
+            if not because_namespace_goes(error):
                 self._recorder.event(owner, "Warning", "FailedCreate", f"Error creating: {error.message}")
             raise
         self._recorder.event(owner, "Normal", "SuccessfulCreate", f"Created pod: {created.metadata.name}")
@@ -282,5 +282,6 @@ class ReplicaManager(Controller, Generic[S]):
             self._recorder.event(owner, "Normal", "SuccessfulDelete", f"Deleted pod: {metadata.name}")
 
 
-def _because_namespace_goes(error: ApiError) -> bool:
+def because_namespace_goes(error: ApiError) -> bool:
+    """Whether nothing can be created any more where this was tried."""
     return error.details is not None and any(cause.reason == "NamespaceTerminating" for cause in error.details.causes)
