@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-import msgspec
-
 from kcore.api.errors import ApiError, BadRequest, InternalError, Invalid, NotFound
 from kcore.api.field import FieldError, quote
 from kcore.api.kind import Kind
@@ -21,8 +19,6 @@ from kcore.registry.views import ViewStore
 from kcore.store.store import Op, Record, Store, StoreUnavailable
 
 __all__ = ["Pipeline", "absent", "durable", "refuse", "rehearsed", "settled"]
-
-_encode = msgspec.json.Encoder().encode
 
 
 _SOUND_MAX = 1024
@@ -47,11 +43,11 @@ class Pipeline:
     def __init__(self, env: Environment, strategies: Iterable[type[Strategy]], plugins: Iterable[type[Plugin]]) -> None:
         self.env = env
         self.sound = Sound()
-        self._managers: dict[tuple[Kind, str], Managers] = {}
         self.admission = Chain(plugin(env) for plugin in plugins)
         self._particular = {s.type: s for s in strategies}
         self._strategies: dict[Kind, Strategy] = {}
         self._stores: dict[Kind, Store] = {}
+        self._managers: dict[tuple[Kind, str], Managers] = {}
 
     def strategy(self, kind: Kind) -> Strategy:
         """The one strategy of a kind."""
@@ -71,6 +67,10 @@ class Pipeline:
             found = self.env.store
             stored = strategy.stored_kind()
             if stored is not None:
+                found = ViewStore(found, strategy, stored)
+            self._stores[kind] = found
+        return found
+
     def managers(self, req: Request) -> Managers:
         """Who tracks the owners of what the request writes."""
         kind = SCALE_KIND if req.subresource == "scale" else req.kind
@@ -78,10 +78,6 @@ class Pipeline:
         found = self._managers.get(key)
         if found is None or found.kind is not kind:
             found = self._managers[key] = Managers(kind, req.subresource)
-        return found
-
-                found = ViewStore(found, strategy, stored)
-            self._stores[kind] = found
         return found
 
     def timestamp(self) -> str:
