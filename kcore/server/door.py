@@ -33,6 +33,7 @@ __all__ = ["Door"]
 
 _COMPRESSED_FROM = 128 * 1024
 _GZIPPED = header("Content-Encoding", "gzip") + header("Vary", "Accept-Encoding")
+_OF_COLLECTIONS = ("list", "watch", "deletecollection")
 
 
 class Door:
@@ -85,7 +86,8 @@ class Door:
         self, request: web.BaseRequest, address: Address, verb: str, query: Query
     ) -> web.StreamResponse:
         user = await self._user(request)
-        authorize_resource(self._authorizer, user, verb, address, selected_name(query))
+        name = selected_name(query) if verb in _OF_COLLECTIONS else ""
+        authorize_resource(self._authorizer, user, verb, address, name)
         if address.group and not self._documents.serves_group(address.group):
             return page_not_found()
         if not verb or request.method == "HEAD":
