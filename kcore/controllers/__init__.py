@@ -11,14 +11,18 @@ from collections.abc import Callable
 from kcore.client.runner import Controller
 from kcore.controllers.clusterroleaggregation import ClusterRoleAggregationController
 from kcore.controllers.context import Context
+from kcore.controllers.cronjob import CronJobController
 from kcore.controllers.daemonset import DaemonSetController
 from kcore.controllers.deployment import DeploymentController
+from kcore.controllers.disruption import DisruptionController
 from kcore.controllers.endpoints import EndpointsController
 from kcore.controllers.endpointslice import EndpointSliceController
 from kcore.controllers.endpointslicemirroring import EndpointSliceMirroringController
+from kcore.controllers.job import JobController
 from kcore.controllers.namespace import NamespaceController
 from kcore.controllers.nodeipam import NodeIPAMController
 from kcore.controllers.nodelifecycle import NodeLifecycleController
+from kcore.controllers.podgc import PodGarbageCollector
 from kcore.controllers.replicaset import ReplicaSetController
 from kcore.controllers.replicationcontroller import ReplicationControllerController
 from kcore.controllers.resourcequota import ResourceQuotaController
@@ -31,6 +35,7 @@ from kcore.controllers.storageprotection import (
     VolumeProtectionController,
 )
 from kcore.controllers.tainteviction import TaintEvictionController
+from kcore.controllers.ttlafterfinished import TTLAfterFinishedController
 
 __all__ = ["CONTROLLERS"]
 
@@ -44,13 +49,18 @@ CONTROLLERS: tuple[Callable[[Context], Controller], ...] = (
     DeploymentController,
     StatefulSetController,
     DaemonSetController,
+    JobController,
+    CronJobController,
+    TTLAfterFinishedController,
     EndpointsController,
     EndpointSliceController,
     EndpointSliceMirroringController,
+    DisruptionController,
     ResourceQuotaController,
     NodeIPAMController,
     NodeLifecycleController,
     TaintEvictionController,
+    PodGarbageCollector,
     ClaimProtectionController,
     VolumeProtectionController,
     ClassProtectionController,

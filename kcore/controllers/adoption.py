@@ -5,7 +5,7 @@ Ownership is the one `ownerReferences` entry with `controller: true`; at most on
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
 import anyio
@@ -54,13 +54,16 @@ def owned_or_orphaned(informer: Informer[T], owner: Object) -> list[T]:
 
 
 class Claimant:
-    """One controller that claims objects of one kind."""
+    """One controller that claims objects of one kind. `finalizers` are those that come and go with its claim."""
 
-    def __init__(self, client: Client, owner: Object, matches: Callable[[Object], bool]) -> None:
+    def __init__(
+        self, client: Client, owner: Object, matches: Callable[[Object], bool], finalizers: Sequence[str] = ()
+    ) -> None:
         self._client = client
         self._owner = owner
         self._kind = client.scheme.of(type(owner))
         self._matches = matches
+        self._finalizers = list(finalizers)
         self._may_adopt: bool | None = None
 
     async def claim(self, objects: Iterable[T]) -> list[T]:
@@ -96,16 +99,19 @@ class Claimant:
             "controller": True,
             "blockOwnerDeletion": True,
         }
-        return [obj for obj in objects if await self._patch(obj, entry)]
+        finalizers = {"finalizers": self._finalizers} if self._finalizers else {}
+        return [obj for obj in objects if await self._patch(obj, entry, finalizers)]
 
     async def _release_all(self, objects: list[T]) -> None:
+        entry = {"$patch": "delete", "uid": self._owner.metadata.uid}
+        finalizers = {"$deleteFromPrimitiveList/finalizers": self._finalizers} if self._finalizers else {}
         async with anyio.create_task_group() as patches:
             for obj in objects:
-                patches.start_soon(self._patch, obj, {"$patch": "delete", "uid": self._owner.metadata.uid})
+                patches.start_soon(self._patch, obj, entry, finalizers)
 
-    async def _patch(self, obj: Object, entry: dict[str, Any]) -> bool:
+    async def _patch(self, obj: Object, entry: dict[str, Any], finalizers: dict[str, Any]) -> bool:
         metadata = obj.metadata
-        patch = {"metadata": {"uid": metadata.uid, "ownerReferences": [entry]}}
+        patch = {"metadata": {"uid": metadata.uid, "ownerReferences": [entry], **finalizers}}
         try:
             await self._client.patch(
                 type(obj), metadata.name, patch, metadata.namespace, patch_type=PatchType.STRATEGIC
