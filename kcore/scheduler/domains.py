@@ -47,6 +47,11 @@ class Domains:
         """What a row contributes."""
         return int(self._amounts[row])
 
+    @property
+    def amounts(self) -> Vector:
+        """What each row contributes."""
+        return self._amounts
+
     def is_counted(self, row: int) -> bool:
         return bool(self._counted[row])
 

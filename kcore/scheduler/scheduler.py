@@ -258,6 +258,8 @@ class Scheduler:
         if new is None:
             assert old is not None
             self.cache.remove_node(old.metadata.name)
+            self.queue.move(ClusterEvent.NODE_DELETED, old, None, self._clock.now())
+            self._wake.set()
             return
         self.cache.set_node(new)
         event = _node_event(old, new)
@@ -292,6 +294,7 @@ class Scheduler:
         self.cache.set_pod(new)
         if old is None or not old.spec.node_name:
             self.queue.move(ClusterEvent.POD_ADDED, None, new, self._clock.now())
+            self._wake.set()
         elif old.metadata.labels != new.metadata.labels or old.spec.containers != new.spec.containers:
             self.queue.move(ClusterEvent.POD_UPDATED, old, new, self._clock.now())
             self._wake.set()

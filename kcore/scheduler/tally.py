@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Generic, TypeVar
 
@@ -25,8 +25,8 @@ class Tally(Generic[K]):
     def __len__(self) -> int:
         return len(self._nodes)
 
-    def keys(self) -> Iterable[K]:
-        return self._nodes.keys()
+    def __iter__(self) -> Iterator[K]:
+        return iter(self._nodes)
 
     def nodes(self, key: K) -> Mapping[NodeInfo, int]:
         """Where the key is, and how often."""

@@ -50,10 +50,10 @@ def test_pods_are_counted_by_kin_where_they_are() -> None:
     web = pod("w", labels={"app": "web"}, node_name="a")
     cache.set_pod(web)
     cache.set_pod(pod("x", labels={"app": "web"}, node_name="a"))
-    (kin,) = cache.columns.kins.keys()
+    (kin,) = cache.columns.kins
     assert cache.columns.kins.nodes(kin) == {cache["a"]: 2}
     cache.set_pod(replace(web, metadata=replace(web.metadata, labels={"app": "db"})))
     assert cache.columns.kins.nodes(kin) == {cache["a"]: 1}
     assert len(cache.columns.kins) == 2
     cache.remove_pod(web.metadata.uid)
-    assert list(cache.columns.kins.keys()) == [kin]
+    assert list(cache.columns.kins) == [kin]

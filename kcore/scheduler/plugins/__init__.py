@@ -20,9 +20,11 @@ from kcore.scheduler.plugins.node_ports import NodePorts
 from kcore.scheduler.plugins.node_resources_balanced_allocation import NodeResourcesBalancedAllocation
 from kcore.scheduler.plugins.node_resources_fit import NodeResourcesFit
 from kcore.scheduler.plugins.node_unschedulable import NodeUnschedulable
+from kcore.scheduler.plugins.pod_topology_spread import PodTopologySpread
 from kcore.scheduler.plugins.priority_sort import PrioritySort
 from kcore.scheduler.plugins.scheduling_gates import SchedulingGates
 from kcore.scheduler.plugins.taint_toleration import TaintToleration
+from kcore.scheduler.siblings import Siblings
 from kcore.scheduler.waiting import WaitingPods
 
 __all__ = ["DEFAULT_PLUGINS", "Entry", "Handle"]
@@ -62,6 +64,7 @@ DEFAULT_PLUGINS: tuple[Entry, ...] = (
     Entry(lambda handle: NodeAffinity(), weight=2),
     Entry(lambda handle: NodePorts()),
     Entry(lambda handle: NodeResourcesFit(), weight=1),
+    Entry(lambda handle: PodTopologySpread(Siblings(handle.informers)), weight=2),
     Entry(_default_preemption),
     Entry(lambda handle: NodeResourcesBalancedAllocation(), weight=1),
     Entry(lambda handle: DefaultBinder(handle.client)),

@@ -25,11 +25,26 @@ from kcore.scheduler.node_info import NodeInfo
 from kcore.scheduler.pod_info import PodInfo
 from kcore.scheduler.vector import Vector
 
-__all__ = ["NodeAffinity", "fits", "matches_requirement", "matches_term", "preference"]
+__all__ = ["NodeAffinity", "fits", "fitting_rows", "matches_requirement", "matches_term", "preference"]
 
 REASON = "node(s) didn't match Pod's node affinity/selector"
 
 _encode = msgspec.json.Encoder().encode
+
+
+def fitting_rows(pod: Pod, columns: NodeColumns) -> Vector:
+    """`fits` for all rows."""
+    matching = columns.backend.bools(columns.size, True)
+    for key, value in pod.spec.node_selector.items():
+        matching = matching & columns.label(key).any_of((value,))
+    affinity = _affinity(pod)
+    required = affinity.required_during_scheduling_ignored_during_execution if affinity is not None else None
+    if required is not None:
+        any_term = columns.backend.bools(columns.size)
+        for term in required.node_selector_terms:
+            any_term = any_term | _term_mask(term, columns)
+        matching = matching & any_term
+    return matching
 
 
 def preference(pod: Pod, node: Node) -> int:
@@ -84,17 +99,7 @@ class NodeAffinity:
         return None if fits(pod.pod, node.node) else unresolvable(REASON)
 
     def filter_columns(self, state: CycleState, pod: PodInfo, columns: NodeColumns) -> Iterable[Refusal]:
-        matching = columns.backend.bools(columns.size, True)
-        for key, value in pod.pod.spec.node_selector.items():
-            matching = matching & columns.label(key).any_of((value,))
-        affinity = _affinity(pod.pod)
-        required = affinity.required_during_scheduling_ignored_during_execution if affinity is not None else None
-        if required is not None:
-            any_term = columns.backend.bools(columns.size)
-            for term in required.node_selector_terms:
-                any_term = any_term | _term_mask(term, columns)
-            matching = matching & any_term
-        yield Refusal(~matching, REASON, unresolvable=True)
+        yield Refusal(~fitting_rows(pod.pod, columns), REASON, unresolvable=True)
 
     def pre_score(self, state: CycleState, pod: PodInfo, columns: NodeColumns, feasible: Vector) -> Status | None:
         affinity = _affinity(pod.pod)
