@@ -33,6 +33,7 @@ from kcore.registry.access import AlwaysAllow
 from kcore.registry.admission import chosen_plugins
 from kcore.registry.codec import StoreCodec
 from kcore.registry.rbac import RbacAuthorizer
+from kcore.registry.service_account_tokens import ServiceAccountTokens
 from kcore.registry.strategies import STRATEGIES
 from kcore.registry.verbs import Registry
 from kcore.scheduler.scheduler import Scheduler
@@ -40,6 +41,7 @@ from kcore.server.authentication import read_token_file
 from kcore.server.certificates import Pki, serving_names
 from kcore.server.kubeconfig import KubeconfigError, write_kubeconfig
 from kcore.server.server import ApiServer, PortInUse
+from kcore.server.signing import SigningKey
 from kcore.store.embedded import EmbeddedStore
 from kcore.store.log import Log, MemoryLog
 from kcore.store.sqlite import SqliteLog
@@ -81,6 +83,10 @@ class Cluster:
         scheme = Scheme()
         log = self._open_log()
         self._store = EmbeddedStore(StoreCodec(scheme, STRATEGIES), log)
+        self._pki = Pki.ensure(self._pki_directory(), clock, serving_names(options.bind_address, options.service_cidr))
+        signing_key = SigningKey(self._pki.directory / "sa.key")
+        tokens = ServiceAccountTokens(self._store, scheme, clock, chance, signing_key)
+        static = [read_token_file(options.token_auth_file)] if options.token_auth_file else []
         self._registry = Registry(
             self._store,
             scheme,
@@ -88,13 +94,14 @@ class Cluster:
             clock,
             chance,
             authorizer=AlwaysAllow() if options.authorization_mode == "AlwaysAllow" else RbacAuthorizer(self._store),
+            tokens=tokens,
+            token_sources=[*static, tokens],
             plugins=chosen_plugins(options.enable_admission_plugins, options.disable_admission_plugins),
             service_cidr=options.service_cidr,
         )
         self.client = LocalClient(self._registry)
         self._informers = Informers(self.client, chance)
         self._events = EventBroadcaster(self.client, clock)
-        self._pki = Pki.ensure(self._pki_directory(), clock, serving_names(options.bind_address, options.service_cidr))
         self._server = ApiServer(
             self._registry,
             clock,
@@ -103,7 +110,8 @@ class Cluster:
             port=options.secure_port,
             ssl_context=self._pki.server_context(),
             insecure_port=options.insecure_port,
-            tokens=[read_token_file(options.token_auth_file)] if options.token_auth_file else [],
+            tokens=[*static, tokens],
+            signing_key=signing_key,
         )
 
     @property

@@ -33,7 +33,7 @@ class SelfSubjectReview(Object):
 
 class TokenRequestSpec(Struct):
     audiences: Annotated[tuple[str, ...], LIST_ATOMIC] = ()
-    bound_object_ref: BoundObjectReference | None = None
+    bound_object_ref: BoundObjectReference | None = field(default_factory=null)
     expiration_seconds: Int64 | None = None
 
 

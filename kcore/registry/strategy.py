@@ -20,6 +20,7 @@ from kcore.api.scheme import Scheme
 from kcore.kit.clock import Chance, Clock
 from kcore.registry.access import Authorizer, BuiltInAccess
 from kcore.registry.request import Request
+from kcore.registry.service_account_tokens import ServiceAccountTokens
 from kcore.store.store import Store
 
 __all__ = ["Environment", "Settle", "Strategy"]
@@ -38,6 +39,7 @@ class Environment(NamedTuple):
     service_cidr: str = "10.96.0.0/16"
     node_ports: tuple[int, int] = (30000, 32767)
     authorizer: Authorizer = BuiltInAccess()
+    tokens: ServiceAccountTokens | None = None
 
 
 class Strategy:

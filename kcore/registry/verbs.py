@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
+from kcore.api.authentication_v1 import TokenReview
 from kcore.api.core_v1 import Binding, Pod
 from kcore.api.errors import ApiError, NotImplementedByServer
 from kcore.api.kind import Kind
@@ -21,10 +22,12 @@ from kcore.registry.patches import patch
 from kcore.registry.pipeline import Pipeline, absent
 from kcore.registry.request import Answer, ListOptions, ListPage, PatchType, Request
 from kcore.registry.reviews import is_question, review
+from kcore.registry.service_account_tokens import ServiceAccountTokens
 from kcore.registry.strategies import STRATEGIES
 from kcore.registry.strategy import Environment, Strategy
 from kcore.registry.subresources import CREATIONS, get_scale, update_scale
 from kcore.registry.subresources.binding import bind
+from kcore.registry.token_reviews import TokenAuthenticator, review_token
 from kcore.registry.updating import update
 from kcore.registry.versions import parse_version, too_large
 from kcore.registry.watching import Watch, watch
@@ -48,6 +51,8 @@ class Registry:
         chance: Chance | None = None,
         *,
         authorizer: Authorizer | None = None,
+        tokens: ServiceAccountTokens | None = None,
+        token_sources: Sequence[TokenAuthenticator] = (),
         plugins: Iterable[type[Plugin]] = DEFAULT_PLUGINS,
         service_cidr: str = "10.96.0.0/16",
     ) -> None:
@@ -55,8 +60,15 @@ class Registry:
         self.scheme = scheme
         self.authorizer: Authorizer = authorizer or BuiltInAccess()
         self.env = Environment(
-            store, scheme, clock or SystemClock(), chance or Chance(), service_cidr, authorizer=self.authorizer
+            store,
+            scheme,
+            clock or SystemClock(),
+            chance or Chance(),
+            service_cidr,
+            authorizer=self.authorizer,
+            tokens=tokens,
         )
+        self._token_sources = token_sources
         self._pipe = Pipeline(self.env, strategies, plugins)
 
     def strategy(self, kind: Kind) -> Strategy:
@@ -91,6 +103,8 @@ class Registry:
         return await action(self._pipe, req, obj)
 
     async def _answer(self, req: Request, obj: Any) -> Answer:
+        if req.kind.type is TokenReview:
+            return await review_token(self._token_sources, req, obj)
         if req.kind.type is not Binding:
             return review(self._pipe, self.authorizer, req, obj)
         # The old way to bind a pod.

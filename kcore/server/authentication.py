@@ -5,10 +5,11 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from kcore.api.errors import Unauthorized
 from kcore.registry.request import User
+from kcore.registry.token_reviews import TokenAuthenticator
 
 __all__ = [
     "ADMIN",
@@ -16,7 +17,6 @@ __all__ = [
     "AUTHENTICATED",
     "Authenticator",
     "StaticTokens",
-    "TokenAuthenticator",
     "read_token_file",
     "user_of_certificate",
 ]
@@ -25,12 +25,6 @@ AUTHENTICATED = "system:authenticated"
 ADMIN = User("system:admin", groups=("system:masters", AUTHENTICATED))
 """Everyone on the insecure port."""
 ANONYMOUS = User("system:anonymous", groups=("system:unauthenticated",))
-
-
-class TokenAuthenticator(Protocol):
-    """Tells whose a bearer token is; None: not one of mine."""
-
-    async def user(self, token: str) -> User | None: ...
 
 
 def user_of_certificate(certificate: Mapping[str, Any]) -> User | None:

@@ -12,6 +12,7 @@ from kcore.server.health import Health
 from kcore.server.metrics import METRICS_TYPE, Metrics
 from kcore.server.negotiation import negotiate_discovery, pretty
 from kcore.server.openapi import OpenApi
+from kcore.server.openid import OpenId
 from kcore.server.query import Query
 from kcore.server.response import JSON_TYPE, TEXT_TYPE, Reply, header
 from kcore.server.version import GIT_VERSION, version_document
@@ -27,11 +28,12 @@ _VARY = header("Vary", "Accept")
 class Documents:
     """Answers by path."""
 
-    def __init__(self, scheme: Scheme, address: str, health: Health, metrics: Metrics) -> None:
+    def __init__(self, scheme: Scheme, address: str, health: Health, metrics: Metrics, openid: OpenId) -> None:
         self._discovery = Discovery(scheme, address)
         self._health = health
         self._metrics = metrics
         self._openapi = OpenApi(scheme, GIT_VERSION)
+        self._openid = openid
         self._version = version_document()
 
     def serves_group(self, group: str) -> bool:
@@ -46,6 +48,8 @@ class Documents:
             return self._discover(request, path, query)
         if root == "openapi":
             return await self._describe(request, path)
+        if root in (".well-known", "openid"):
+            return await self._openid.answer(path)
         if path == "/version":
             return Reply(200, self._version)
         if path == "/metrics":

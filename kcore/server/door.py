@@ -24,9 +24,11 @@ from kcore.server.health import Health
 from kcore.server.impersonation import asks_impersonation, impersonated
 from kcore.server.metrics import Metrics, labels_of
 from kcore.server.negotiation import error_media_type
+from kcore.server.openid import OpenId
 from kcore.server.query import Query, parse_query, selected_name
 from kcore.server.resources import Call, Resources
 from kcore.server.response import Reply, header
+from kcore.server.signing import SigningKey
 from kcore.server.stream import EventStream
 
 __all__ = ["Door"]
@@ -47,13 +49,14 @@ class Door:
         clock: Clock,
         chance: Chance,
         address: str,
+        signing_key: SigningKey | None = None,
     ) -> None:
         self.streams: set[EventStream] = set()
         """The open watches."""
         self._authorizer = registry.authorizer
         self._authenticator = authenticator
         self._metrics = Metrics(lambda: [stream.labels for stream in self.streams])
-        self._documents = Documents(registry.scheme, address, health, self._metrics)
+        self._documents = Documents(registry.scheme, address, health, self._metrics, OpenId(signing_key, address))
         self._resources = Resources(registry, clock, chance)
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:

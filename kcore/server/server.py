@@ -11,12 +11,14 @@ import structlog
 from anyio.abc import TaskStatus
 
 from kcore.kit.clock import Chance, Clock
+from kcore.registry.token_reviews import TokenAuthenticator
 from kcore.registry.verbs import Registry
-from kcore.server.authentication import ADMIN, Authenticator, TokenAuthenticator
+from kcore.server.authentication import ADMIN, Authenticator
 from kcore.server.connection import Connections
 from kcore.server.door import Door
 from kcore.server.health import Health
 from kcore.server.response import Heads
+from kcore.server.signing import SigningKey
 from kcore.server.stream import EventStream
 
 __all__ = ["ApiServer", "PortInUse"]
@@ -48,13 +50,14 @@ class ApiServer:
         ssl_context: ssl.SSLContext | None = None,
         insecure_port: int = 0,
         tokens: Iterable[TokenAuthenticator] = (),
+        signing_key: SigningKey | None = None,
     ) -> None:
         self.host = host
         self.port = port
         self.insecure_port = insecure_port
         self.health = Health()
         self._ssl_context = ssl_context
-        self._door = Door(registry, Authenticator(tokens), self.health, clock, chance, f"{host}:{port}")
+        self._door = Door(registry, Authenticator(tokens), self.health, clock, chance, f"{host}:{port}", signing_key)
         self._heads = Heads(clock, chance)
 
     @property
