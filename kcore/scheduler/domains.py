@@ -31,6 +31,8 @@ class Domains:
         self._levels = Counter(int(self._sums[code]) for code in occupied)
         self.count = len(occupied)
         """How many domains there are."""
+        self.total = sum(int(self._sums[code]) for code in occupied)
+        """The sum of all."""
 
     def put(self, row: int, counted: bool, amount: int) -> None:
         """A row contributes otherwise than before."""
@@ -84,6 +86,7 @@ class Domains:
             self._move(int(self._sums[code]), -1)
         self._nodes[code] = int(self._nodes[code]) + nodes
         self._sums[code] = int(self._sums[code]) + amount
+        self.total += amount
         if self._nodes[code]:
             self._move(int(self._sums[code]), 1)
 

@@ -6,13 +6,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
-from kcore.api.core_v1 import Node, Pod, TopologySpreadConstraint
+from kcore.api.core_v1 import Node, Pod, PodAffinityTerm, TopologySpreadConstraint
 from kcore.api.meta_v1 import LabelSelector
 from kcore.api.selectors import selector_from_struct
 from kcore.scheduler.plugins.node_affinity import fits
 from kcore.scheduler.plugins.taint_toleration import untolerated
 
-__all__ = ["Cluster", "spread_allows", "spread_scores"]
+__all__ = ["Cluster", "affinity_allows", "affinity_scores", "spread_allows", "spread_scores"]
 
 HOSTNAME = "kubernetes.io/hostname"
 
@@ -23,6 +23,7 @@ class Cluster:
     def __init__(self) -> None:
         self.nodes: dict[str, Node] = {}
         self.pods: dict[str, Pod] = {}
+        self.namespaces: dict[str, dict[str, str]] = {}
 
     def on(self, node: Node) -> list[Pod]:
         return [pod for pod in self.pods.values() if pod.spec.node_name == node.metadata.name]
@@ -107,3 +108,73 @@ def spread_scores(
     most, least = max(raw.values(), default=0), min(raw.values(), default=0)
     scores = {name: 100 * (most + least - score) // most if most else 100 for name, score in raw.items()}
     return {node.metadata.name: scores.get(node.metadata.name, 0) for node in feasible}
+
+
+def _meets(cluster: Cluster, holder: Pod, term: PodAffinityTerm, other: Pod) -> bool:
+    """Whether `other` is one of those that a term of `holder` is about."""
+    if not selects(term.label_selector, other.metadata.labels):
+        return False
+    namespace = other.metadata.namespace
+    if not term.namespaces and term.namespace_selector is None:
+        return namespace == holder.metadata.namespace
+    return namespace in term.namespaces or selects(term.namespace_selector, cluster.namespaces.get(namespace, {}))
+
+
+def _required(pod: Pod) -> tuple[PodAffinityTerm, ...]:
+    affinity = pod.spec.affinity.pod_affinity if pod.spec.affinity is not None else None
+    return affinity.required_during_scheduling_ignored_during_execution if affinity is not None else ()
+
+
+def _forbidden(pod: Pod) -> tuple[PodAffinityTerm, ...]:
+    affinity = pod.spec.affinity.pod_anti_affinity if pod.spec.affinity is not None else None
+    return affinity.required_during_scheduling_ignored_during_execution if affinity is not None else ()
+
+
+def _preferences(pod: Pod) -> list[tuple[int, PodAffinityTerm]]:
+    affinity = pod.spec.affinity
+    near = affinity.pod_affinity if affinity is not None else None
+    away = affinity.pod_anti_affinity if affinity is not None else None
+    wanted = near.preferred_during_scheduling_ignored_during_execution if near is not None else ()
+    unwanted = away.preferred_during_scheduling_ignored_during_execution if away is not None else ()
+    return [(w.weight, w.pod_affinity_term) for w in wanted] + [(-w.weight, w.pod_affinity_term) for w in unwanted]
+
+
+def _together(one: Node, other: Node, key: str) -> bool:
+    domain = one.metadata.labels.get(key)
+    return domain is not None and domain == other.metadata.labels.get(key)
+
+
+def _placed(cluster: Cluster) -> list[tuple[Pod, Node]]:
+    return [(pod, node) for node in cluster.nodes.values() for pod in cluster.on(node)]
+
+
+def affinity_allows(cluster: Cluster, pod: Pod, node: Node) -> bool:
+    placed, required = _placed(cluster), _required(pod)
+    friends = [(p, n) for p, n in placed if all(_meets(cluster, pod, term, p) for term in required)]
+    if not all(term.topology_key in node.metadata.labels for term in required):
+        return False
+    near = all(any(_together(n, node, term.topology_key) for _, n in friends) for term in required)
+    anywhere = any(term.topology_key in n.metadata.labels for _, n in friends for term in required)
+    if not near and (anywhere or not all(_meets(cluster, pod, term, pod) for term in required)):
+        return False
+    for other, at in placed:
+        if any(_meets(cluster, pod, t, other) and _together(at, node, t.topology_key) for t in _forbidden(pod)):
+            return False
+        if any(_meets(cluster, other, t, pod) and _together(at, node, t.topology_key) for t in _forbidden(other)):
+            return False
+    return True
+
+
+def affinity_scores(cluster: Cluster, pod: Pod, feasible: Sequence[Node]) -> dict[str, int]:
+    raw = {}
+    for node in feasible:
+        total = 0
+        for other, at in _placed(cluster):
+            wishes = [(w, t) for w, t in _preferences(pod) if _meets(cluster, pod, t, other)]
+            wishes += [(w, t) for w, t in _preferences(other) if _meets(cluster, other, t, pod)]
+            wishes += [(1, t) for t in _required(other) if _meets(cluster, other, t, pod)]
+            total += sum(weight for weight, term in wishes if _together(at, node, term.topology_key))
+        raw[node.metadata.name] = total
+    least, most = min(raw.values(), default=0), max(raw.values(), default=0)
+    spread = most - least
+    return {name: int(100 * ((score - least) / spread)) if spread else 0 for name, score in raw.items()}

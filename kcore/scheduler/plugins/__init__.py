@@ -14,6 +14,7 @@ from kcore.scheduler.cache import SchedulerCache
 from kcore.scheduler.framework import Plugin
 from kcore.scheduler.plugins.default_binder import DefaultBinder
 from kcore.scheduler.plugins.default_preemption import DefaultPreemption
+from kcore.scheduler.plugins.inter_pod_affinity import InterPodAffinity
 from kcore.scheduler.plugins.node_affinity import NodeAffinity
 from kcore.scheduler.plugins.node_name import NodeName
 from kcore.scheduler.plugins.node_ports import NodePorts
@@ -65,6 +66,7 @@ DEFAULT_PLUGINS: tuple[Entry, ...] = (
     Entry(lambda handle: NodePorts()),
     Entry(lambda handle: NodeResourcesFit(), weight=1),
     Entry(lambda handle: PodTopologySpread(Siblings(handle.informers)), weight=2),
+    Entry(lambda handle: InterPodAffinity(handle.cache.columns, handle.informers), weight=2),
     Entry(_default_preemption),
     Entry(lambda handle: NodeResourcesBalancedAllocation(), weight=1),
     Entry(lambda handle: DefaultBinder(handle.client)),
