@@ -141,6 +141,7 @@ class Cluster:
 
     async def _run_services(self, task_status: TaskStatus[None]) -> None:
         async with anyio.create_task_group() as tasks:
+            self._registry.serve_definitions()
             await tasks.start(self._server.run)
             first_start = self._store.revision == self._store.oldest_revision
             for name in SYSTEM_NAMESPACES:

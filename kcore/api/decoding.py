@@ -80,6 +80,8 @@ def decode_tree(type_: type[Struct], tree: Any) -> Decoded:
 
 def decode_unstructured(type_: type[Struct], tree: Any) -> Decoded:
     """Decode a tree as apimachinery's unstructured converter does: the same rules, but its own words."""
+    if type_ is CustomResource:
+        return _custom(tree)
     try:
         return Decoded(msgspec.convert(tree, type_))
     except (msgspec.ValidationError, RecursionError):

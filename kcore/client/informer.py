@@ -75,6 +75,7 @@ class Informer(Generic[T]):
         self._indexes: dict[str, _Index[T]] = {}
         self._handlers: list[OnChange[T]] = []
         self._synced = anyio.Event()
+        self._running = anyio.CancelScope()
         self._reflector: Reflector[T] = Reflector(
             client, kind, replace=self._replace, apply=self._apply, chance=chance, field_selector=field_selector
         )
@@ -124,8 +125,12 @@ class Informer(Generic[T]):
         await self._synced.wait()
 
     async def run(self) -> None:
-        """Follow the server until cancelled."""
-        await self._reflector.run()
+        """Follow the server until cancelled or stopped."""
+        with self._running:
+            await self._reflector.run()
+
+    def stop(self) -> None:
+        self._running.cancel()
 
     def _replace(self, items: Sequence[T]) -> None:
         fresh = {key_of(obj): obj for obj in items}
@@ -180,6 +185,11 @@ class Informers:
             if self._tasks is not None:
                 self._tasks.start_soon(informer.run)
         return informer
+
+    def forget(self, kind: Kind) -> None:
+        """Drop the caches of a kind that is no longer served."""
+        for key in [key for key in self._informers if key[0] == kind]:
+            self._informers.pop(key).stop()
 
     async def wait_synced(self) -> None:
         """Wait until every cache asked for so far has held everything once."""

@@ -13,6 +13,7 @@ from kcore.controllers.clusterroleaggregation import ClusterRoleAggregationContr
 from kcore.controllers.context import Context
 from kcore.controllers.cronjob import CronJobController
 from kcore.controllers.daemonset import DaemonSetController
+from kcore.controllers.customresourcedefinition import CustomResourceDefinitionController
 from kcore.controllers.deployment import DeploymentController
 from kcore.controllers.disruption import DisruptionController
 from kcore.controllers.endpoints import EndpointsController
@@ -40,6 +41,7 @@ from kcore.controllers.ttlafterfinished import TTLAfterFinishedController
 __all__ = ["CONTROLLERS"]
 
 CONTROLLERS: tuple[Callable[[Context], Controller], ...] = (
+    CustomResourceDefinitionController,
     NamespaceController,
     ServiceAccountController,
     RootCAPublisher,

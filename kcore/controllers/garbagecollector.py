@@ -50,24 +50,41 @@ class GarbageCollector:
         self._client = context.client
         self._graph = OwnerGraph()
         self._queue: WorkQueue[str] = WorkQueue()
-        self._informers: list[tuple[Kind, Informer[Any]]] = [
-            (kind, context.informers.of(kind)) for kind in self._collectable()
-        ]
+        self._shared = context.informers
+        self._informers: dict[str, tuple[Kind, Informer[Any]]] = {
+            kind.group_resource: (kind, context.informers.of(kind)) for kind in self._collectable()
+        }
 
     def _collectable(self) -> Sequence[Kind]:
-        """Every kind that can be deleted; not events, which own nothing and are owned by nobody."""
-        return [
-            kind
-            for kind in self._client.scheme
-            if {"delete", "list", "watch"} <= set(kind.verbs) and kind.plural != "events"
-        ]
+        """Every kind that can be deleted, in one version."""
+        found: dict[str, Kind] = {}
+        for kind in self._client.scheme:
+            if _is_collectable(kind):
+                found.setdefault(kind.group_resource, kind)
+        return list(found.values())
+
+    def _served(self, kind: Kind, served: bool) -> None:
+        """A kind has come or gone."""
+        name = kind.group_resource
+        if served and name not in self._informers and _is_collectable(kind):
+            informer = self._shared.of(kind)
+            self._informers[name] = kind, informer
+            informer.add_handler(partial(self._changed, kind))
+        elif not served and name in self._informers and self._informers[name][0] == kind:
+            del self._informers[name]
+            self._shared.forget(kind)
+            for other in self._client.scheme:  # in another version, if it still is served
+                if other.group_resource == name:
+                    self._served(other, True)
+                    break
 
     async def run(self, *, task_status: TaskStatus[None]) -> None:
         """Collect until cancelled. Started once every object is known."""
-        for _, informer in self._informers:
+        for _, informer in list(self._informers.values()):
             await informer.wait_synced()
-        for kind, informer in self._informers:
+        for kind, informer in self._informers.values():
             informer.add_handler(partial(self._changed, kind))
+        self._client.scheme.subscribe(self._served)
         async with anyio.create_task_group() as workers:
             for _ in range(WORKERS):
                 workers.start_soon(work, self.name, self._queue, self._look_at)
@@ -212,6 +229,11 @@ class GarbageCollector:
             await self._client.patch(node.kind, node.name, patch, node.namespace, patch_type=PatchType.MERGE)
         except NotFound:
             return
+
+
+def _is_collectable(kind: Kind) -> bool:
+    """Not events, which own nothing and are owned by nobody."""
+    return {"delete", "list", "watch"} <= set(kind.verbs) and kind.plural != "events"
 
 
 def _plain(ref: OwnerReference) -> dict[str, Any]:

@@ -54,9 +54,21 @@ class NamespaceController(Controller):
         self._client = context.client
         self._clock = context.clock
         self._namespaces = context.informers.of(Namespace)
+        self._informers = context.informers
+        self._followed: set[str] = set()
         for kind in self._contents():
-            if kind.plural != "events":  # nobody holds these back, and no cache is to be filled with them
-                context.informers.of(kind).add_handler(self._content_changed)
+            self._served(kind, True)
+        self._client.scheme.subscribe(self._served)
+
+    def _served(self, kind: Kind, served: bool) -> None:
+        """A kind has come or gone. (The garbage collector, which sees to all kinds, drops the cache.)"""
+        if not served:
+            self._followed.discard(kind.group_resource)
+        elif kind.namespaced and kind.plural != "events" and kind.group_resource not in self._followed:
+            # nobody holds events back, and no cache is to be filled with them
+            if {"delete", "list", "watch"} <= set(kind.verbs):
+                self._followed.add(kind.group_resource)
+                self._informers.of(kind).add_handler(self._content_changed)
 
     def _contents(self) -> Iterable[Kind]:
         """Every namespaced kind that can be deleted, once where two versions show the same objects; pods first."""

@@ -8,6 +8,7 @@ import msgspec
 
 from kcore.api.autoscaling_v1 import Scale
 from kcore.api.documents import Expected
+from kcore.api.errors import UnsupportedMediaType
 from kcore.registry.applying import apply
 from kcore.registry.metadata import check_address
 from kcore.registry.patching.patch import prepare
@@ -26,6 +27,11 @@ async def patch(pipe: Pipeline, req: Request, patch_type: PatchType, body: bytes
     if req.subresource == "scale":
         return await _patch_scale(pipe, req, patch_type, body)
     kind = req.kind
+    if patch_type is PatchType.STRATEGIC and kind.definition is not None:
+        accepted = ", ".join(t.value for t in PatchType if t is not PatchType.STRATEGIC)
+        raise UnsupportedMediaType(
+            f"the body of the request was in an unknown format - accepted media types include: {accepted}"
+        )
     patched = prepare(patch_type, body, Expected.of(kind), pipe.env.scheme, req.field_validation)
     strategy = pipe.strategy(kind)
 

@@ -12,6 +12,7 @@ from kcore.api.names import path_segment_name
 from kcore.api.object import encode_object
 from kcore.api.timestamp import format_seconds
 from kcore.registry.admission import Chain, Plugin
+from kcore.registry.custom.managers import Untracked
 from kcore.registry.managed_fields import SCALE_KIND, Managers
 from kcore.registry.request import Request
 from kcore.registry.strategy import Environment, Settle, Strategy
@@ -77,7 +78,8 @@ class Pipeline:
         key = (kind, req.subresource)
         found = self._managers.get(key)
         if found is None or found.kind is not kind:
-            found = self._managers[key] = Managers(kind, req.subresource)
+            managers = Managers(kind, req.subresource) if kind.definition is None else Untracked(kind)
+            found = self._managers[key] = managers
         return found
 
     def timestamp(self) -> str:

@@ -110,6 +110,6 @@ def _check_field(strategy: Strategy, name: str) -> None:
         return
     if name == "metadata.namespace" and (strategy.kind.namespaced or not known):
         return
-    if known:
+    if known or strategy.kind.definition is not None:
         raise BadRequest(f"field label not supported: {name}")
     raise BadRequest(f'{quote(name)} is not a known field selector: only "metadata.name", "metadata.namespace"')

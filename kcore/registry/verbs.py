@@ -16,6 +16,7 @@ from kcore.kit.clock import Chance, Clock, SystemClock
 from kcore.registry.access import Authorizer, BuiltInAccess
 from kcore.registry.admission import DEFAULT_PLUGINS, Plugin
 from kcore.registry.creating import create
+from kcore.registry.custom.serving import Definitions
 from kcore.registry.deleting import delete, delete_collection
 from kcore.registry.listing import list_records
 from kcore.registry.patches import patch
@@ -70,6 +71,11 @@ class Registry:
         )
         self._token_sources = token_sources
         self._pipe = Pipeline(self.env, strategies, plugins)
+        self._definitions = Definitions(self._pipe)
+
+    def serve_definitions(self) -> None:
+        """Serve the kinds that stored CustomResourceDefinitions define, now and as these come and go."""
+        self._definitions.follow()
 
     def strategy(self, kind: Kind) -> Strategy:
         """The one strategy of a kind."""

@@ -13,6 +13,7 @@ import msgspec
 
 from kcore.api.kind import GroupVersion, Kind
 from kcore.api.scheme import Scheme
+from kcore.registry.custom.serving import version_priority
 
 __all__ = ["Discovery"]
 
@@ -84,6 +85,9 @@ def groups_of(scheme: Scheme) -> list[tuple[str, list[GroupVersion]]]:
     groups: dict[str, list[GroupVersion]] = {}
     for version in scheme.group_versions():
         groups.setdefault(version.group, []).append(version)
+    for name, versions in groups.items():
+        if name:
+            versions.sort(key=lambda version: version_priority(version.version))
     return list(groups.items())
 
 
@@ -131,9 +135,11 @@ def aggregate(scheme: Scheme, *, core: bool) -> dict[str, Any]:
 
 
 def api_resource_discovery(kind: Kind) -> dict[str, Any]:
+    # Upstream leaves out where a built-in resource's own kind is from.
+    group, version = (kind.group, kind.version) if kind.definition is not None else ("", "")
     row: dict[str, Any] = {
         "resource": kind.plural,
-        "responseKind": {"group": "", "version": "", "kind": kind.name},
+        "responseKind": {"group": group, "version": version, "kind": kind.name},
         "scope": "Namespaced" if kind.namespaced else "Cluster",
         "singularResource": kind.singular,
         "verbs": kind.verbs,

@@ -140,7 +140,7 @@ class Resources:
 
     def _lines_of(self, kind: Kind, representation: Representation) -> Lines:
         lines = self._lines.get((kind, representation))
-        if lines is None:
+        if lines is None or kind.definition is not None:  # a definition may have changed what tables show
             lines = self._lines[kind, representation] = cached_lines(self._views.line(kind, representation))
         if representation.form == "Table":
             return table_lines(self._views.line(kind, representation, columns=True), lines)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from kcore.registry.strategies import (
     admissionregistration_v1,
+    apiextensions_v1,
     apps_v1,
     autoscaling,
     batch_v1,
@@ -36,5 +37,6 @@ STRATEGIES: tuple[type[Strategy], ...] = (
     *cluster.STRATEGIES,
     *flowcontrol_v1.STRATEGIES,
     *admissionregistration_v1.STRATEGIES,
+    *apiextensions_v1.STRATEGIES,
     *resource_v1.STRATEGIES,
 )

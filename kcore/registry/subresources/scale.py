@@ -10,9 +10,11 @@ from kcore.api.autoscaling_v1 import Scale, ScaleSpec, ScaleStatus
 from kcore.api.decoding import decoder
 from kcore.api.errors import Invalid
 from kcore.api.field import Path, invalid
+from kcore.api.kind import Kind
 from kcore.api.meta_v1 import LabelSelector, ObjectMeta
 from kcore.api.schema import fill
 from kcore.api.selectors import selector_from_labels, selector_from_struct
+from kcore.registry.custom.scale import custom_scale, with_replicas
 from kcore.registry.managed_fields.scale import parent_entries, scale_entries
 from kcore.registry.metadata import check_address
 from kcore.registry.pipeline import Pipeline, absent
@@ -27,7 +29,7 @@ def get_scale(pipe: Pipeline, req: Request) -> Scale:
     record = pipe.store(req.kind).get(req.kind.key(req.namespace, req.name))
     if record is None:
         raise absent(req)
-    return scale_of(record.obj)
+    return scale_of(req.kind, record.obj)
 
 
 async def update_scale(pipe: Pipeline, req: Request, scale: Scale) -> Scale:
@@ -48,37 +50,41 @@ async def store_scale(pipe: Pipeline, req: Request, make: MakeScale, *, uid: str
 
     def scaled(old: Record | None) -> Any:
         assert old is not None  # nothing that scales is created by an update
-        live = _owned_scale(old.obj)
+        live = _owned_scale(req.kind, old.obj)
         scale = make(live)
-        _check(scale)
+        if req.kind.definition is None:
+            _check(scale)
         if not tracked:
             managers.update(req.field_manager, scale, live, pipe.timestamp())
         new = decoder(req.kind.type)(old.data)
-        fill(new.spec, replicas=scale.spec.replicas)
+        if req.kind.definition is None:
+            fill(new.spec, replicas=scale.spec.replicas)
+        else:
+            new = with_replicas(req.kind, new, scale.spec.replicas)
         owners = parent_entries(old.obj.metadata.managed_fields, scale.metadata.managed_fields, req.kind.api_version)
-        fill(new.metadata, resource_version=scale.metadata.resource_version, managed_fields=owners)
+        version = scale.metadata.resource_version or live.metadata.resource_version
+        fill(new.metadata, resource_version=version, managed_fields=owners)
         return new
 
     parent = dataclasses.replace(req, subresource="")
     record = await store_update(pipe, parent, scaled, uid=uid, may_create=False, track=_tracked)
-    return scale_of(record.obj)
+    return scale_of(req.kind, record.obj)
 
 
 def _tracked(new: Any, old: Any | None) -> None:
     """Nothing is left to note: the owners of the Scale are those of the parent."""
 
 
-def _owned_scale(obj: Any) -> Scale:
+def _owned_scale(kind: Kind, obj: Any) -> Scale:
     """With its owners, which clients of a Scale do not see."""
-    scale = scale_of(obj)
+    scale = scale_of(kind, obj)
     fill(scale.metadata, managed_fields=scale_entries(obj.metadata.managed_fields))
     return scale
 
 
-def scale_of(obj: Any) -> Scale:
+def scale_of(kind: Kind, obj: Any) -> Scale:
     metadata: ObjectMeta = obj.metadata
-    selector = obj.spec.selector
-    labels = selector_from_struct(selector) if isinstance(selector, LabelSelector) else selector_from_labels(selector)
+    spec, status = _built_in_scale(obj) if kind.definition is None else custom_scale(kind, obj)
     return Scale(
         kind="Scale",
         api_version="autoscaling/v1",
@@ -89,9 +95,15 @@ def scale_of(obj: Any) -> Scale:
             resource_version=metadata.resource_version,
             creation_timestamp=metadata.creation_timestamp,
         ),
-        spec=ScaleSpec(replicas=obj.spec.replicas or 0),
-        status=ScaleStatus(replicas=obj.status.replicas, selector=str(labels)),
+        spec=spec,
+        status=status,
     )
+
+
+def _built_in_scale(obj: Any) -> tuple[ScaleSpec, ScaleStatus]:
+    selector = obj.spec.selector
+    labels = selector_from_struct(selector) if isinstance(selector, LabelSelector) else selector_from_labels(selector)
+    return ScaleSpec(replicas=obj.spec.replicas or 0), ScaleStatus(replicas=obj.status.replicas, selector=str(labels))
 
 
 def _check(scale: Scale) -> None:

@@ -7,11 +7,13 @@ without a printer show their name and when they were created.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import msgspec
 
 from kcore.api.kind import Kind
+from kcore.registry.custom.columns import custom_printer
 from kcore.registry.tables.apps import APPS
 from kcore.registry.tables.autoscaling import AUTOSCALING
 from kcore.registry.tables.batch import BATCH
@@ -50,7 +52,15 @@ _encode = msgspec.json.Encoder().encode
 
 
 def printer_of(kind: Kind) -> Printer:
+    if kind.definition is not None:
+        return _custom_printer(kind.definition.metadata.resource_version, kind)
     return _PRINTERS.get(kind.type, _DEFAULT)
+
+
+@lru_cache(maxsize=1024)
+def _custom_printer(definition_version: str, kind: Kind) -> Printer:
+    """Kinds are equal by name alone, so the version of the definition tells one printer from the next."""
+    return custom_printer(kind)
 
 
 def table(

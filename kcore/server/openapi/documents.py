@@ -15,8 +15,9 @@ from kcore.api.meta_v1 import DeleteOptions, Status
 from kcore.api.schema import TypeMeta
 from kcore.api.scheme import Scheme
 from kcore.server.body import expected_body
+from kcore.server.openapi.custom_schemas import without_v3
 from kcore.server.openapi.operations import PATCH_TYPES, Operation, operations
-from kcore.server.openapi.schemas import definitions
+from kcore.server.openapi.schemas import definitions, kind_definition_name
 from kcore.server.openapi.v2_protobuf import encode_v2
 
 __all__ = ["OpenApi"]
@@ -86,11 +87,16 @@ class OpenApi:
     def _v2_tree(self) -> dict[str, Any]:
         kinds = self._kinds()
         prefix = "#/definitions/"
+        found = definitions(kinds, _bodies(kinds), prefix)
+        for kind in kinds:
+            if kind.definition is not None:
+                name = kind_definition_name(kind)
+                found[name] = without_v3(found[name])
         return {
             "swagger": "2.0",
             "info": {"title": "Kubernetes", "version": self._version},
             "paths": _paths(kinds, lambda operation: _v2_operation(operation, prefix)),
-            "definitions": _with_patch(definitions(kinds, _bodies(kinds), prefix)),
+            "definitions": _with_patch(found),
         }
 
     def _render_v3(self, version: GroupVersion) -> bytes:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from kcore.api.kind import Kind
 from kcore.registry.request import PatchType
 from kcore.server.body import expected_body
-from kcore.server.openapi.schemas import definition_name, list_definition_name
+from kcore.server.openapi.schemas import definition_name, kind_definition_name, list_definition_name
 
 __all__ = ["PATCH_TYPES", "Operation", "operations"]
 
@@ -89,7 +89,8 @@ def operations(kind: Kind) -> Iterator[Operation]:
             if verb not in subresource.verbs:
                 continue
             whole = _operation(kind, f"{collection}/{{name}}/{subresource.name}", verb, scope)
-            name = definition_name(expected.type)
+            of_kind = subresource.kind == kind.name and expected.type is kind.type
+            name = kind_definition_name(kind) if of_kind else definition_name(expected.type)
             yield whole._replace(
                 id=whole.id + subresource.name.capitalize(),
                 group=expected.group,
@@ -102,7 +103,7 @@ def operations(kind: Kind) -> Iterator[Operation]:
 
 def _operation(kind: Kind, path: str, verb: str, scope: str) -> Operation:
     method, action, query = _VERBS[verb]
-    name = definition_name(kind.type)
+    name = kind_definition_name(kind)
     body = {"create": name, "update": name, "patch": _PATCH, "delete": _DELETE_OPTIONS}.get(verb, "")
     if verb == "deletecollection":
         body = _DELETE_OPTIONS

@@ -8,12 +8,14 @@ from typing import Any
 import msgspec
 
 from kcore.api import schema as marks
+from kcore.api.documents import Expected
 from kcore.api.kind import Kind
-from kcore.api.meta_v1 import ListMeta
-from kcore.api.schema import Struct, TypeMeta
+from kcore.api.meta_v1 import ListMeta, ObjectMeta
+from kcore.api.schema import Struct
 from kcore.api.shape import Field, Form, Shape, fields_of
+from kcore.server.openapi.custom_schemas import custom_schema
 
-__all__ = ["definition_name", "definitions", "list_definition_name"]
+__all__ = ["definition_name", "definitions", "kind_definition_name", "list_definition_name"]
 
 _META = "io.k8s.apimachinery.pkg.apis.meta.v1"
 _HOMES = {
@@ -62,24 +64,33 @@ def definition_name(type_: type[Struct]) -> str:
     return f"{home}.{type_.__name__}"
 
 
+def kind_definition_name(kind: Kind) -> str:
+    """What upstream calls a kind: its type, or for a custom one its group backwards, version and name."""
+    if kind.definition is None:
+        return definition_name(kind.type)
+    return ".".join((*reversed(kind.group.split(".")), kind.version, kind.name))
+
+
 def list_definition_name(kind: Kind) -> str:
-    return f"{definition_name(kind.type).rpartition('.')[0]}.{kind.list_kind}"
+    return f"{kind_definition_name(kind).rpartition('.')[0]}.{kind.list_kind}"
 
 
-def definitions(
-    kinds: Iterable[Kind], bodies: Iterable[tuple[type[TypeMeta], str, str]], prefix: str
-) -> dict[str, Any]:
-    """The schemas of kinds, their lists and other bodies (type, group, version), and of all that they refer to.
+def definitions(kinds: Iterable[Kind], bodies: Iterable[Expected], prefix: str) -> dict[str, Any]:
+    """The schemas of kinds, their lists and other bodies, and of all that they refer to.
 
     `prefix` is what references begin with: `#/definitions/` or `#/components/schemas/`.
     """
     found: dict[str, Any] = {}
-    for type_, group, version in bodies:
-        _define(type_, prefix, found)
-        _mark(found[definition_name(type_)], group, version, type_.__name__)
+    for body in bodies:
+        _define(body.type, prefix, found)
+        _mark(found[definition_name(body.type)], body.group, body.version, body.kind)
     for kind in kinds:
-        _define(kind.type, prefix, found)
-        _mark(found[definition_name(kind.type)], kind.group, kind.version, kind.name)
+        if kind.definition is None:
+            _define(kind.type, prefix, found)
+        else:
+            _define(ObjectMeta, prefix, found)
+            found[kind_definition_name(kind)] = custom_schema(kind, prefix + definition_name(ObjectMeta))
+        _mark(found[kind_definition_name(kind)], kind.group, kind.version, kind.name)
         if "list" in kind.verbs:
             _define(ListMeta, prefix, found)
             found[list_definition_name(kind)] = _list_schema(kind, prefix)
@@ -97,7 +108,7 @@ def _list_schema(kind: Kind, prefix: str) -> dict[str, Any]:
         "required": ["items"],
         "properties": {
             "apiVersion": {"type": "string"},
-            "items": {"type": "array", "items": {"$ref": prefix + definition_name(kind.type)}},
+            "items": {"type": "array", "items": {"$ref": prefix + kind_definition_name(kind)}},
             "kind": {"type": "string"},
             "metadata": {"$ref": prefix + definition_name(ListMeta)},
         },

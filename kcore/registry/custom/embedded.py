@@ -1,0 +1,97 @@
+"""What lies beyond plain schemas: resources embedded in an object, and lists that are sets or maps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from kcore.api.decoding import DecodeError, decode_tree
+from kcore.api.field import FieldError, Path, duplicate, required
+from kcore.api.meta_v1 import ObjectMeta
+from kcore.api.object import encode_object
+from kcore.registry.custom.schema import Schema
+
+__all__ = ["EmbeddedMetadataError", "coerce_embedded", "special_errors"]
+
+
+class EmbeddedMetadataError(ValueError):
+    """Metadata of an embedded resource that is none."""
+
+
+def coerce_embedded(tree: Any, schema: Schema, pruned: list[str], path: str = "") -> None:
+    """Bring the metadata of embedded resources into shape, in place. Raises EmbeddedMetadataError."""
+    if not schema.has_special:
+        return
+    for step, child, below in _children(tree, schema):
+        at = f"{path}{step}" if path or step.startswith("[") else step[1:]
+        if below.embedded and isinstance(child, dict) and "metadata" in child:
+            child["metadata"] = _metadata(child["metadata"], pruned, f"{at}.metadata")
+        coerce_embedded(child, below, pruned, at)
+
+
+def _metadata(tree: Any, pruned: list[str], path: str) -> Any:
+    try:
+        metadata, findings = decode_tree(ObjectMeta, tree)
+    except DecodeError as e:
+        shown = msgspec.json.encode(tree).decode()
+        raise EmbeddedMetadataError(f"{path}: Invalid value: {shown}: {e}") from None
+    pruned += [f"{path}.{finding.partition(' field ')[2][1:-1]}" for finding in findings]
+    assert isinstance(metadata, ObjectMeta)
+    clean = msgspec.json.decode(encode_object(metadata))
+    return {key: clean[key] for key in tree if key in clean} if isinstance(tree, dict) else clean
+
+
+def special_errors(tree: Any, schema: Schema, path: str = "") -> Iterator[FieldError]:
+    """Broken rules of embedded resources first, then those of sets and maps, as upstream tells them."""
+    if schema.has_special:
+        yield from _embedded_errors(tree, schema, path)
+        yield from _list_errors(tree, schema, path)
+
+
+def _embedded_errors(tree: Any, schema: Schema, path: str) -> Iterator[FieldError]:
+    if not schema.has_special:
+        return
+    for step, child, below in _children(tree, schema):
+        at = f"{path}{step}" if path or step.startswith("[") else step[1:]
+        if below.embedded and isinstance(child, dict):
+            for wire in ("apiVersion", "kind"):
+                if not child.get(wire):
+                    yield required(Path(at) / wire)
+        yield from _embedded_errors(child, below, at)
+
+
+def _list_errors(tree: Any, schema: Schema, path: str) -> Iterator[FieldError]:
+    if not schema.has_special:
+        return
+    if isinstance(tree, list) and schema.list_type in ("set", "map"):
+        yield from _duplicates(tree, schema, Path(path))
+    for step, child, below in _children(tree, schema):
+        yield from _list_errors(child, below, f"{path}{step}" if path or step.startswith("[") else step[1:])
+
+
+def _duplicates(items: list[Any], schema: Schema, path: Path) -> Iterator[FieldError]:
+    seen: set[bytes] = set()
+    for i, item in enumerate(items):
+        value = item
+        if schema.list_type == "map":
+            if not isinstance(item, dict):
+                continue
+            value = {key: item[key] for key in schema.list_keys if key in item}
+        key = msgspec.json.encode(value, order="deterministic")
+        if key in seen:
+            yield duplicate(path @ i, value)
+        seen.add(key)
+
+
+def _children(tree: Any, schema: Schema) -> Iterator[tuple[str, Any, Schema]]:
+    """What is below a value and has a schema: (the step of the path, the child, its schema)."""
+    if isinstance(tree, dict):
+        for key, value in tree.items():
+            child = schema.properties.get(key, schema.below)
+            if child is not None:
+                yield f".{key}", value, child
+    elif isinstance(tree, list) and schema.items is not None:
+        for i, item in enumerate(tree):
+            yield f"[{i}]", item, schema.items

@@ -1,0 +1,109 @@
+"""The schema of one version, compiled: a tree of nodes that says what may stand where.
+
+The structural part (types, properties, items, additionalProperties, extensions) leads pruning and defaulting; value
+validations beneath `allOf`, `anyOf`, `oneOf` and `not` only judge (KEP-1693).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from kcore.api.apiextensions_v1 import JSONSchemaProps
+from kcore.registry.custom.patterns import go_pattern
+
+__all__ = ["NO_DEFAULT", "Schema", "compile_schema"]
+
+NO_DEFAULT: Any = object()
+
+
+@dataclass(slots=True, eq=False)
+class Schema:
+    """One node. `additional` is True or a node where unnamed properties may stand."""
+
+    types: tuple[str, ...] = ()
+    format: str = ""
+    nullable: bool = False
+    properties: Mapping[str, Schema] = field(default_factory=dict)
+    additional: Schema | bool | None = None
+    items: Schema | None = None
+    required: Sequence[str] = ()
+    enum: Sequence[Any] | None = None
+    default: Any = NO_DEFAULT
+    preserve: bool = False
+    embedded: bool = False
+    list_type: str = ""
+    list_keys: Sequence[str] = ()
+    pattern_text: str = ""
+    pattern: re.Pattern[str] | None = None
+    min_length: int | None = None
+    max_length: int | None = None
+    minimum: float | None = None
+    maximum: float | None = None
+    exclusive_minimum: bool = False
+    exclusive_maximum: bool = False
+    multiple_of: float | None = None
+    min_items: int | None = None
+    max_items: int | None = None
+    unique_items: bool = False
+    min_properties: int | None = None
+    max_properties: int | None = None
+    all_of: Sequence[Schema] = ()
+    any_of: Sequence[Schema] = ()
+    one_of: Sequence[Schema] = ()
+    not_: Schema | None = None
+    has_rules: bool = False
+    """Whether x-kubernetes-validations stand here or below."""
+    has_special: bool = False
+    """Whether an embedded resource, or a list that is a set or a map, stands here or below."""
+
+    @property
+    def below(self) -> Schema | None:
+        """The schema of properties without a name of their own."""
+        return self.additional if isinstance(self.additional, Schema) else None
+
+
+def compile_schema(props: JSONSchemaProps) -> Schema:
+    """Raises re.error for a pattern that is none."""
+    additional = props.additional_properties
+    items = props.items if isinstance(props.items, JSONSchemaProps) else None
+    schema = Schema(
+        types=("integer", "string") if props.x_kubernetes_int_or_string else (props.type,) if props.type else (),
+        format=props.format,
+        nullable=props.nullable,
+        properties={name: compile_schema(each) for name, each in sorted(props.properties.items())},
+        additional=compile_schema(additional) if isinstance(additional, JSONSchemaProps) else additional,
+        items=compile_schema(items) if items is not None else None,
+        required=props.required,
+        enum=props.enum or None,
+        default=NO_DEFAULT if props.default is None else props.default,
+        preserve=bool(props.x_kubernetes_preserve_unknown_fields),
+        embedded=props.x_kubernetes_embedded_resource,
+        list_type=props.x_kubernetes_list_type or "",
+        list_keys=props.x_kubernetes_list_map_keys,
+        pattern_text=props.pattern,
+        pattern=go_pattern(props.pattern) if props.pattern else None,
+        min_length=props.min_length,
+        max_length=props.max_length,
+        minimum=props.minimum,
+        maximum=props.maximum,
+        exclusive_minimum=props.exclusive_minimum,
+        exclusive_maximum=props.exclusive_maximum,
+        multiple_of=props.multiple_of,
+        min_items=props.min_items,
+        max_items=props.max_items,
+        unique_items=props.unique_items,
+        min_properties=props.min_properties,
+        max_properties=props.max_properties,
+        all_of=[compile_schema(each) for each in props.all_of],
+        any_of=[compile_schema(each) for each in props.any_of],
+        one_of=[compile_schema(each) for each in props.one_of],
+        not_=compile_schema(props.not_) if props.not_ is not None else None,
+    )
+    children = [*schema.properties.values(), *(each for each in (schema.items, schema.below) if each is not None)]
+    schema.has_rules = bool(props.x_kubernetes_validations) or any(each.has_rules for each in children)
+    special = schema.embedded or schema.list_type in ("set", "map")
+    schema.has_special = special or any(each.has_special for each in children)
+    return schema

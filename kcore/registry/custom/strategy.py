@@ -1,0 +1,210 @@
+"""The strategy of custom resources: what their definition's schema demands, done in upstream's order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+import msgspec
+
+from kcore.api.apiextensions_v1 import CustomResourceDefinitionVersion
+from kcore.api.errors import BadRequest, InternalError, Invalid, MethodNotAllowed
+from kcore.api.field import FieldError, Path, invalid
+from kcore.api.kind import Kind
+from kcore.api.meta_v1 import StatusDetails
+from kcore.api.object import CustomResource
+from kcore.api.schema import fill
+from kcore.registry.custom.defaulting import apply_defaults
+from kcore.registry.custom.embedded import EmbeddedMetadataError, coerce_embedded, special_errors
+from kcore.registry.custom.json_path import lookup, simple_path
+from kcore.registry.custom.pruning import drop_nulls, prune
+from kcore.registry.custom.schema import Schema, compile_schema
+from kcore.registry.custom.validation import ABSENT, validate
+from kcore.registry.request import Request
+from kcore.registry.strategy import Environment, Strategy
+
+__all__ = ["CustomResourceStrategy", "storage_version", "version_of"]
+
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder().decode
+_ROOT = ("apiVersion", "kind", "metadata")
+_BLOCKING = frozenset(("FieldValueRequired", "FieldValueTooLong", "FieldValueTooMany", "FieldValueTypeInvalid"))
+
+
+def version_of(kind: Kind) -> CustomResourceDefinitionVersion:
+    """The part of its definition that a custom kind comes from."""
+    assert kind.definition is not None
+    return next(v for v in kind.definition.spec.versions if v.name == kind.version)
+
+
+def storage_version(kind: Kind) -> CustomResourceDefinitionVersion:
+    assert kind.definition is not None
+    return next(v for v in kind.definition.spec.versions if v.storage)
+
+
+def _schema_of(version: CustomResourceDefinitionVersion) -> Schema:
+    props = version.schema.open_apiv3_schema if version.schema is not None else None
+    return compile_schema(props) if props is not None else Schema(preserve=True)
+
+
+def _read_field(names: Sequence[str], obj: CustomResource) -> str:
+    value = lookup(obj.content, names)
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return "" if value is None else str(value)
+
+
+class CustomResourceStrategy(Strategy):
+    """One for each served version of a definition; made when the definition is served, not in a request."""
+
+    type = CustomResource
+    unconditional_update = False
+
+    def __init__(self, kind: Kind, env: Environment) -> None:
+        super().__init__(kind, env)
+        assert kind.definition is not None
+        self._version, self._storage = version_of(kind), storage_version(kind)
+        self._schema = _schema_of(self._version)
+        self._kept = _schema_of(self._storage)
+        self._has_status = kind.subresource("status") is not None
+        self._sees_metadata = bool({*self._schema.properties, *self._schema.required} & {*_ROOT})
+        self._webhook = kind.definition.spec.conversion is not None and (
+            kind.definition.spec.conversion.strategy == "Webhook"
+        )
+        fields: dict[str, Callable[[Any], str]] = {
+            field.json_path[1:]: partial(_read_field, simple_path(field.json_path))
+            for field in self._version.selectable_fields
+        }
+        self.selectable = fields  # type: ignore[misc]  # of this version alone
+
+    # --- versions ---
+
+    def stored_kind(self) -> Kind | None:
+        if self._version.storage or (not self._webhook and self._version.schema == self._storage.schema):
+            return None
+        return self.kind
+
+    def to_stored(self, obj: Any) -> Any:
+        return self._converted(obj, self._kept)
+
+    def from_stored(self, obj: Any) -> Any:
+        return self._converted(obj, self._schema)
+
+    def _converted(self, obj: CustomResource, schema: Schema) -> CustomResource:
+        """Conversion None changes the version alone; then the other schema has its say."""
+        if self._webhook:
+            raise InternalError.because(
+                f"conversion webhook for {self.kind.group}/{self._storage.name}, Kind={self.kind.name} failed: "
+                "conversion webhooks are not supported by this server"
+            )
+        content = _decode(_encode(obj.content))
+        prune(content, schema, [], root=True)
+        apply_defaults(content, schema)
+        return msgspec.structs.replace(obj, content=content)
+
+    # --- requests ---
+
+    def receive(self, req: Request, obj: Any) -> None:
+        definition = self.kind.definition
+        if req.verb == "create" and definition is not None and definition.metadata.deletion_timestamp is not None:
+            raise MethodNotAllowed(
+                f'create is not supported on resources of kind "{self.kind.group_resource}"',
+                StatusDetails(group=self.kind.group, kind=self.kind.plural),
+            )
+        content = obj.content
+        sent = _encode(content) if req.verb == "patch" and req.field_validation == "Strict" else b""
+        unknown: list[str] = []
+        try:
+            coerce_embedded(content, self._schema, unknown)
+        except EmbeddedMetadataError as e:
+            raise self._unhandled(str(e)) from None
+        prune(content, self._schema, unknown, root=True)
+        if unknown and req.field_validation != "Ignore":
+            self._report(req, obj, [f'unknown field "{path}"' for path in sorted(unknown)], sent)
+        apply_defaults(content, self._schema)
+        drop_nulls(content, self._schema)
+
+    def _report(self, req: Request, obj: CustomResource, findings: Sequence[str], sent: bytes) -> None:
+        if req.field_validation != "Strict":
+            req.warnings.extend(findings)
+            return
+        why = f"strict decoding error: {', '.join(findings)}"
+        if req.verb != "patch":
+            raise self._unhandled(why)
+        shown = _encode({"apiVersion": self.kind.api_version, "kind": self.kind.name, "metadata": obj.metadata})
+        raise Invalid.named("", "", "", [invalid(Path("patch"), f"{shown[:-1].decode()},{sent[1:].decode()}", why)])
+
+    def _unhandled(self, why: str) -> BadRequest:
+        name = self.kind.name
+        return BadRequest(f'{name} in version "{self.kind.version}" cannot be handled as a {name}: {why}')
+
+    def prepare_for_create(self, req: Request, obj: Any) -> None:
+        if self._has_status:
+            fill(obj, content={key: value for key, value in obj.content.items() if key != "status"})
+        fill(obj.metadata, generation=1)
+
+    def prepare_for_update(self, req: Request, new: Any, old: Any) -> None:
+        if self._has_status:
+            fill(new, content=_with_status(new.content, old.content))
+        if new.content != old.content:
+            fill(new.metadata, generation=old.metadata.generation + 1)
+
+    def prepare_for_status_update(self, req: Request, new: Any, old: Any) -> None:
+        metadata = msgspec.structs.replace(old.metadata, managed_fields=new.metadata.managed_fields)
+        fill(new, content=_with_status(old.content, new.content), metadata=metadata)
+
+    # --- rules ---
+
+    def validate(self, req: Request, obj: Any) -> Sequence[FieldError]:
+        return self._errors(obj, None)
+
+    def validate_update(self, req: Request, new: Any, old: Any) -> Sequence[FieldError]:
+        return self._errors(new, old)
+
+    def _errors(self, obj: CustomResource, old: CustomResource | None) -> Sequence[FieldError]:
+        tree, before = self._document(obj), self._document(old) if old is not None else ABSENT
+        errors = validate(tree, self._schema, old=before)
+        errors += self._scale_errors(obj)
+        if self._schema.has_special and (found := list(special_errors(tree, self._schema))):
+            if old is None or not any(special_errors(before, self._schema)):
+                errors += found
+        if self._schema.has_rules and any(error.type in _BLOCKING for error in errors):
+            why = (
+                "some validation rules were not checked because the object was invalid; "
+                "correct the existing errors to complete validation"
+            )
+            errors.append(invalid(Path("<nil>"), None, why))
+        return errors
+
+    def _document(self, obj: CustomResource) -> dict[str, Any]:
+        """The object as its schema sees it."""
+        if not self._sees_metadata:
+            return obj.content  # type: ignore[return-value]  # only read
+        names = {"apiVersion": self.kind.api_version, "kind": self.kind.name}
+        return {**names, "metadata": _decode(_encode(obj.metadata)), **obj.content}
+
+    def _scale_errors(self, obj: CustomResource) -> Sequence[FieldError]:
+        below = self._version.subresources
+        if below is None or below.scale is None:
+            return ()
+        errors = []
+        for path in (below.scale.spec_replicas_path, below.scale.status_replicas_path):
+            value = lookup(obj.content, simple_path(path))
+            if isinstance(value, int) and value < 0:
+                errors.append(invalid(Path(path), value, "should be a non-negative integer"))
+        return errors
+
+    def validate_status_update(self, req: Request, new: Any, old: Any) -> Sequence[FieldError]:
+        schema = self._schema.properties.get("status")
+        if schema is None or "status" not in new.content:
+            return ()
+        errors = validate(new.content["status"], schema, base="status", old=old.content.get("status", ABSENT))
+        return [*errors, *special_errors(new.content["status"], schema, "status")]
+
+
+def _with_status(content: Any, status_from: Any) -> dict[str, Any]:
+    found = {key: value for key, value in content.items() if key != "status"}
+    if "status" in status_from:
+        found["status"] = status_from["status"]
+    return found
