@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from kcore.api.documents import Expected
 from kcore.api.kind import GroupVersion, Kind
 from kcore.api.meta_v1 import DeleteOptions, Status
-from kcore.api.schema import TypeMeta
 from kcore.api.scheme import Scheme
 from kcore.server.body import expected_body
 from kcore.server.openapi.custom_schemas import without_v3
@@ -120,17 +120,17 @@ def _hashed(render: Callable[[], bytes]) -> Rendered:
     return Rendered(body, hashlib.sha512(body).hexdigest().upper())
 
 
-def _bodies(kinds: Iterable[Kind]) -> Sequence[tuple[type[TypeMeta], str, str]]:
+def _bodies(kinds: Iterable[Kind]) -> Sequence[Expected]:
     """What is sent or answered besides the kinds themselves."""
-    found: dict[tuple[type[TypeMeta], str, str], None] = {}
+    found: dict[Expected, None] = {}
     for kind in kinds:
-        found[DeleteOptions, kind.group, kind.version] = None
-        found[Status, "", "v1"] = None
+        found[Expected(DeleteOptions, kind.group, kind.version)] = None
+        found[Expected(Status, "", "v1")] = None
         for subresource in kind.subresources:
             if subresource.kind != kind.name and not subresource.kind.endswith("Options"):
                 found[expected_body(kind, subresource.name)] = None
     of_kinds = {kind.type for kind in kinds}
-    return [body for body in found if body[0] not in of_kinds]
+    return [body for body in found if body.type not in of_kinds]
 
 
 def _with_patch(found: dict[str, Any]) -> dict[str, Any]:
