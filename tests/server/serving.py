@@ -16,20 +16,28 @@ import anyio
 from kcore.api.core_v1 import Namespace
 from kcore.api.meta_v1 import ObjectMeta
 from kcore.api.scheme import Scheme
+from kcore.client.local import LocalClient
+from kcore.controllers.bootstrappolicy import ensure_bootstrap_policy
+from kcore.controllers.systemnamespaces import ensure_namespace
 from kcore.kit.clock import Chance, SystemClock
 from kcore.registry.codec import StoreCodec
+from kcore.registry.rbac import RbacAuthorizer
 from kcore.registry.request import Request, User
+from kcore.registry.service_account_tokens import ServiceAccountTokens
 from kcore.registry.strategies import STRATEGIES
+from kcore.registry.token_reviews import TokenAuthenticator
 from kcore.registry.verbs import Registry
 from kcore.server.authentication import StaticTokens
 from kcore.server.server import ApiServer
+from kcore.server.signing import SigningKey
 from kcore.store.embedded import EmbeddedStore
 from kcore.store.history import WINDOW, Window
 from kcore.store.log import MemoryLog
 
 ADMIN = User("admin", groups=("system:masters", "system:authenticated"))
 KNOWN = User("known", groups=("system:authenticated",))
-TOKENS = {"admin-token": ADMIN, "known-token": KNOWN}
+VERA = User("vera", groups=("system:authenticated",))
+TOKENS = {"admin-token": ADMIN, "known-token": KNOWN, "view-token": VERA}
 CONFIGMAPS = "/api/v1/namespaces/default/configmaps"
 
 
@@ -93,15 +101,30 @@ def configmap(name: str, **labels: str) -> dict[str, Any]:
 
 @asynccontextmanager
 async def serving(
-    ssl_context: ssl.SSLContext | None = None, history: Window = WINDOW, **options: Any
+    ssl_context: ssl.SSLContext | None = None,
+    history: Window = WINDOW,
+    *,
+    signing_key: SigningKey | None = None,
+    policed: bool = False,
+    **options: Any,
 ) -> AsyncIterator[Door]:
+    """With a `signing_key` service accounts have tokens; `policed` has roles decide, those of a new cluster."""
     scheme, clock, chance = Scheme(), SystemClock(), Chance(1)
     store = EmbeddedStore(StoreCodec(scheme, STRATEGIES), MemoryLog(), history=history)
-    registry = Registry(store, scheme, STRATEGIES, clock, chance)
+    tokens = ServiceAccountTokens(store, scheme, clock, chance, signing_key) if signing_key else None
+    sources: list[TokenAuthenticator] = [StaticTokens(TOKENS), *([tokens] if tokens else [])]
+    authorizer = RbacAuthorizer(store) if policed else None
+    registry = Registry(
+        store, scheme, STRATEGIES, clock, chance, authorizer=authorizer, tokens=tokens, token_sources=sources
+    )
     default = Request("create", scheme.of(Namespace), "", "default", ADMIN)
     await registry.create(default, Namespace(metadata=ObjectMeta(name="default")))
+    if policed:
+        for name in ("kube-system", "kube-public"):
+            await ensure_namespace(LocalClient(registry), name)
+        await ensure_bootstrap_policy(LocalClient(registry))
     server = ApiServer(
-        registry, clock, chance, port=0, ssl_context=ssl_context, tokens=[StaticTokens(TOKENS)], **options
+        registry, clock, chance, port=0, ssl_context=ssl_context, tokens=sources, signing_key=signing_key, **options
     )
     async with anyio.create_task_group() as tasks:
         await tasks.start(server.run)
