@@ -75,7 +75,8 @@ class Informer(Generic[T]):
         self._indexes: dict[str, _Index[T]] = {}
         self._handlers: list[OnChange[T]] = []
         self._synced = anyio.Event()
-        self._running = anyio.CancelScope()
+        self._running: anyio.CancelScope | None = None
+        self._stopped = False
         self._reflector: Reflector[T] = Reflector(
             client, kind, replace=self._replace, apply=self._apply, chance=chance, field_selector=field_selector
         )
@@ -126,11 +127,15 @@ class Informer(Generic[T]):
 
     async def run(self) -> None:
         """Follow the server until cancelled or stopped."""
-        with self._running:
+        if self._stopped:
+            return
+        with anyio.CancelScope() as self._running:
             await self._reflector.run()
 
     def stop(self) -> None:
-        self._running.cancel()
+        self._stopped = True
+        if self._running is not None:
+            self._running.cancel()
 
     def _replace(self, items: Sequence[T]) -> None:
         fresh = {key_of(obj): obj for obj in items}
