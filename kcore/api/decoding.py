@@ -116,7 +116,7 @@ def _custom(tree: Any) -> Decoded:
 
 def _new_decoder(type_: type[T]) -> Callable[[bytes], T]:
     if type_ is CustomResource:
-        return lambda data: _custom(_any(data)).obj  # type: ignore[no-any-return]
+        return lambda data: _custom(_any(data)).obj
     fast = _fast(type_)
 
     def decode(data: bytes) -> T:

@@ -12,8 +12,8 @@ from kcore.client.runner import Controller
 from kcore.controllers.clusterroleaggregation import ClusterRoleAggregationController
 from kcore.controllers.context import Context
 from kcore.controllers.cronjob import CronJobController
-from kcore.controllers.daemonset import DaemonSetController
 from kcore.controllers.customresourcedefinition import CustomResourceDefinitionController
+from kcore.controllers.daemonset import DaemonSetController
 from kcore.controllers.deployment import DeploymentController
 from kcore.controllers.disruption import DisruptionController
 from kcore.controllers.endpoints import EndpointsController

@@ -5,6 +5,7 @@ objects along. What is served because of a definition is the registry's affair; 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 
 from msgspec.structs import replace
 
@@ -119,10 +120,8 @@ class CustomResourceDefinitionController(Controller):
             await self._tell(definition, replace(definition.status, conditions=told))
             return Result(RETRY_SECONDS)
         kept = tuple(f for f in metadata.finalizers if f != CLEANUP)
-        try:
+        with suppress(NotFound):
             await self._client.update(replace(definition, metadata=replace(metadata, finalizers=kept)))
-        except NotFound:
-            pass
         return None
 
     def _kind(self, definition: CustomResourceDefinition) -> Kind | None:

@@ -67,7 +67,7 @@ class GarbageCollector:
         """A kind has come or gone."""
         name = kind.group_resource
         if served and name not in self._informers and _is_collectable(kind):
-            informer = self._shared.of(kind)
+            informer: Informer[Any] = self._shared.of(kind)
             self._informers[name] = kind, informer
             informer.add_handler(partial(self._changed, kind))
         elif not served and name in self._informers and self._informers[name][0] == kind:

@@ -42,6 +42,10 @@ class _Remains:
             self.finalizers.update(obj.metadata.finalizers)
 
 
+def _is_content(kind: Kind) -> bool:
+    return kind.namespaced and {"delete", "list", "watch"} <= set(kind.verbs)
+
+
 class NamespaceController(Controller):
     """Empties and finalizes namespaces that have a deletion timestamp."""
 
@@ -64,19 +68,14 @@ class NamespaceController(Controller):
         """A kind has come or gone. (The garbage collector, which sees to all kinds, drops the cache.)"""
         if not served:
             self._followed.discard(kind.group_resource)
-        elif kind.namespaced and kind.plural != "events" and kind.group_resource not in self._followed:
+        elif _is_content(kind) and kind.plural != "events" and kind.group_resource not in self._followed:
             # nobody holds events back, and no cache is to be filled with them
-            if {"delete", "list", "watch"} <= set(kind.verbs):
-                self._followed.add(kind.group_resource)
-                self._informers.of(kind).add_handler(self._content_changed)
+            self._followed.add(kind.group_resource)
+            self._informers.of(kind).add_handler(self._content_changed)
 
     def _contents(self) -> Iterable[Kind]:
         """Every namespaced kind that can be deleted, once where two versions show the same objects; pods first."""
-        found = {
-            kind.group_resource: kind
-            for kind in self._client.scheme
-            if kind.namespaced and {"delete", "list", "watch"} <= set(kind.verbs)
-        }
+        found = {kind.group_resource: kind for kind in self._client.scheme if _is_content(kind)}
         return sorted(found.values(), key=lambda kind: kind.type is not Pod)
 
     def _content_changed(self, old: Object | None, new: Object | None) -> None:

@@ -37,6 +37,9 @@ def check_namespace(req: Request, metadata: ObjectMeta) -> None:
     """The body's namespace must be the URL's; where it is left out, the URL's counts."""
     if metadata.namespace == req.namespace:
         return
+    if not req.kind.namespaced and req.kind.definition is not None:
+        fill(metadata, namespace="")
+        return
     if metadata.namespace or not req.kind.namespaced:
         raise BadRequest("the namespace of the provided object does not match the namespace sent on the request")
     fill(metadata, namespace=req.namespace)

@@ -91,7 +91,7 @@ class Door:
         user = await self._user(request)
         name = selected_name(query) if verb in _OF_COLLECTIONS else ""
         authorize_resource(self._authorizer, user, verb, address, name)
-        if address.group and not self._documents.serves_group(address.group):
+        if address.group and (not self._documents.serves_group(address.group) or self._resources.is_nowhere(address)):
             return page_not_found()
         if not verb or request.method == "HEAD":
             raise method_not_allowed()

@@ -65,6 +65,14 @@ class Resources:
         self._chance = chance
         self._lines: dict[tuple[Kind, Representation], Lines] = {}
 
+    def is_nowhere(self, address: Address) -> bool:
+        """Whether an address lies in a group of custom resources, but none of them is there: a page not found."""
+        scheme = self._registry.scheme
+        kind = scheme.find(address.group, address.version, address.resource)
+        if kind is None:
+            return any(other.group == address.group and other.definition is not None for other in scheme)
+        return kind.definition is not None and bool(address.namespace) and not kind.namespaced
+
     async def answer(self, call: Call) -> web.StreamResponse:
         """Raises ApiError."""
         kind = self._kind(call)
@@ -104,6 +112,8 @@ class Resources:
             return _across_namespaces(kind, call)
         if address.subresource:
             subresource = kind.subresource(address.subresource)
+            if subresource is None and kind.definition is not None and address.subresource in ("scale", "status"):
+                raise NotFound.of(kind, address.name)
             if subresource is None or (address.rest and address.subresource != "proxy"):
                 raise NotFound.path()
             if call.verb not in subresource.verbs:

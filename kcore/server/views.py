@@ -52,12 +52,14 @@ class Views:
         if representation.form:
             return encode(msgspec.json.encode(self._transformed_list(kind, page, representation)), representation)
         opening = f'{{"kind":"{kind.list_kind}","apiVersion":"{kind.api_version}","metadata":'.encode()
+        metadata = _list_metadata(page)
         if kind.definition is None:
             items = b",".join([record.data for record in page.records])
         else:  # of custom kinds, each item says what it is
             items = b",".join([kind.type_meta + record.data[1:] for record in page.records])
+            metadata = {"continue": "", **metadata}
         ending = b"]}\n" if representation is PLAIN else b"]}"
-        document = b"".join((opening, msgspec.json.encode(_list_metadata(page)), b',"items":[', items, ending))
+        document = b"".join((opening, msgspec.json.encode(metadata), b',"items":[', items, ending))
         return document if representation is PLAIN else encode(document, representation)
 
     def line(self, kind: Kind, representation: Representation, *, columns: bool = False) -> Callable[[Event], bytes]:

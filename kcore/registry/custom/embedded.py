@@ -10,7 +10,6 @@ import msgspec
 from kcore.api.decoding import DecodeError, decode_tree
 from kcore.api.field import FieldError, Path, duplicate, required
 from kcore.api.meta_v1 import ObjectMeta
-from kcore.api.object import encode_object
 from kcore.registry.custom.schema import Schema
 
 __all__ = ["EmbeddedMetadataError", "coerce_embedded", "special_errors"]
@@ -39,7 +38,7 @@ def _metadata(tree: Any, pruned: list[str], path: str) -> Any:
         raise EmbeddedMetadataError(f"{path}: Invalid value: {shown}: {e}") from None
     pruned += [f"{path}.{finding.partition(' field ')[2][1:-1]}" for finding in findings]
     assert isinstance(metadata, ObjectMeta)
-    clean = msgspec.json.decode(encode_object(metadata))
+    clean = msgspec.json.decode(msgspec.json.encode(metadata))
     return {key: clean[key] for key in tree if key in clean} if isinstance(tree, dict) else clean
 
 

@@ -166,9 +166,8 @@ class CustomResourceStrategy(Strategy):
         tree, before = self._document(obj), self._document(old) if old is not None else ABSENT
         errors = validate(tree, self._schema, old=before)
         errors += self._scale_errors(obj)
-        if self._schema.has_special and (found := list(special_errors(tree, self._schema))):
-            if old is None or not any(special_errors(before, self._schema)):
-                errors += found
+        if self._schema.has_special and (old is None or not any(special_errors(before, self._schema))):
+            errors += special_errors(tree, self._schema)
         if self._schema.has_rules and any(error.type in _BLOCKING for error in errors):
             why = (
                 "some validation rules were not checked because the object was invalid; "

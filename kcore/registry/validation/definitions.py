@@ -7,7 +7,9 @@ name `spec.validation` where the client wrote `spec.versions[0].schema`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, TypeVar
+from typing import Any
+
+import msgspec
 
 from kcore.api import names
 from kcore.api.apiextensions_v1 import (
@@ -26,7 +28,6 @@ from kcore.registry.validation.structural_schemas import validate_schema
 
 __all__ = ["validate_definition", "validate_definition_update"]
 
-T = TypeVar("T")
 _SPEC = Path("spec")
 _COLUMN_TYPES = ("integer", "number", "string", "boolean", "date")
 _COLUMN_FORMATS = ("int32", "int64", "float", "double", "byte", "date", "date-time", "password")
@@ -34,10 +35,15 @@ _SELECTABLE_MAX = 8
 _APPROVAL = "api-approved.kubernetes.io"
 
 
-def validate_definition(obj: CustomResourceDefinition, *, approval: bool = True) -> Iterator[FieldError]:
+def validate_definition(obj: CustomResourceDefinition) -> Iterator[FieldError]:
     spec = obj.spec
     if obj.metadata.name != f"{spec.names.plural}.{spec.group}":
         yield invalid(Path("metadata") / "name", obj.metadata.name, 'must be spec.names.plural+"."+spec.group')
+    yield from _errors(obj, approval=True)
+
+
+def _errors(obj: CustomResourceDefinition, *, approval: bool) -> Iterator[FieldError]:
+    spec = obj.spec
     yield from _spec_errors(obj)
     yield from _stored_version_errors(obj)
     if approval:
@@ -48,7 +54,8 @@ def validate_definition(obj: CustomResourceDefinition, *, approval: bool = True)
 
 
 def validate_definition_update(new: CustomResourceDefinition, old: CustomResourceDefinition) -> Iterator[FieldError]:
-    yield from validate_definition(new, approval=_is_protected(new.spec.group) and new.metadata != old.metadata)
+    approved = old.metadata.annotations.get(_APPROVAL) == new.metadata.annotations.get(_APPROVAL)
+    yield from _errors(new, approval=not approved)
     established = any(c.type == "Established" and c.status == "True" for c in old.status.conditions or ())
     changes = [(_SPEC / "group", new.spec.group, old.spec.group)]
     if established:
@@ -187,9 +194,9 @@ def _common_errors(version: CustomResourceDefinitionVersion, alike: _Alike) -> I
         yield from _selectable_errors(version.selectable_fields, schema, _SPEC / "selectableFields")
 
 
-def _internal(version: CustomResourceDefinitionVersion, alike: _Alike) -> dict[str, Any]:
+def _internal(version: CustomResourceDefinitionVersion, alike: _Alike) -> msgspec.Raw:
     """A version as Go prints its internal form in an error."""
-    return {
+    shown = {
         "Name": version.name,
         "Served": version.served,
         "Storage": version.storage,
@@ -200,6 +207,7 @@ def _internal(version: CustomResourceDefinitionVersion, alike: _Alike) -> dict[s
         "AdditionalPrinterColumns": None if alike.columns else version.additional_printer_columns,
         "SelectableFields": None if alike.fields else version.selectable_fields,
     }
+    return msgspec.Raw(msgspec.json.encode(shown))
 
 
 def _subresource_errors(below: CustomResourceSubresources | None, path: Path) -> Iterator[FieldError]:

@@ -23,6 +23,7 @@ from kcore.registry.custom.validation import validate
 __all__ = ["validate_schema"]
 
 _TYPES = ("array", "boolean", "integer", "number", "object", "string")
+_UNSTRUCTURABLE = ("is not supported", "must be a schema object and not an array")
 _METADATA = frozenset(("name", "generateName"))
 
 
@@ -31,6 +32,8 @@ def validate_schema(schema: JSONSchemaProps, path: Path) -> Iterator[FieldError]
         yield forbidden(path / "nullable", "nullable cannot be true at the root")
     faults = [*_faults(schema, path, root=True)]
     yield from faults
+    if any(fault.detail.endswith(_UNSTRUCTURABLE) for fault in faults):
+        return  # there is no structural form to be judged
     structural = [*_structural(schema, path, "root", embedded=True)]
     if not structural:
         structural = [*_incomplete(schema, path)]
@@ -177,7 +180,10 @@ def _structural(s: JSONSchemaProps, path: Path, level: str, *, embedded: bool = 
         yield required(path / "type", f"must not be empty {words[level]}")
     if s.x_kubernetes_embedded_resource:
         if not s.x_kubernetes_preserve_unknown_fields and not s.properties:
-            why = "must not be empty if x-kubernetes-embedded-resource is true without x-kubernetes-preserve-unknown-fields"
+            why = (
+                "must not be empty if x-kubernetes-embedded-resource is true "
+                "without x-kubernetes-preserve-unknown-fields"
+            )
             yield required(path / "properties", why)
         if s.type and s.type != "object":
             yield invalid(path / "type", s.type, "must be object if x-kubernetes-embedded-resource is true")
