@@ -85,7 +85,7 @@ class Constraint(NamedTuple):
 
 def default_constraints(selector: Selector) -> tuple[Constraint, ...]:
     """How siblings are spread that do not say it themselves."""
-    return Constraint(HOSTNAME, 3, selector), Constraint(ZONE, 5, selector)
+    return _by_host(Constraint(HOSTNAME, 3, selector)), Constraint(ZONE, 5, selector)
 
 
 def constraints_of(pod: Pod) -> tuple[tuple[Constraint, ...], tuple[Constraint, ...]]:
@@ -104,7 +104,12 @@ def _parse(
 ) -> tuple[tuple[Constraint, ...], tuple[Constraint, ...]]:
     given = msgspec.msgpack.decode(encoded, type=tuple[TopologySpreadConstraint, ...])
     parsed = [(constraint.when_unsatisfiable == HARD, _constraint(constraint, dict(labels))) for constraint in given]
-    return tuple([one for hard, one in parsed if hard]), tuple([one for hard, one in parsed if not hard])
+    return tuple([one for hard, one in parsed if hard]), tuple([_by_host(one) for hard, one in parsed if not hard])
+
+
+def _by_host(soft: Constraint) -> Constraint:
+    """Where hosts are the domains, a soft constraint counts on each node by itself, whatever the node is like."""
+    return soft._replace(honors_affinity=False, honors_taints=False) if soft.topology_key == HOSTNAME else soft
 
 
 def _constraint(given: TopologySpreadConstraint, labels: Mapping[str, str]) -> Constraint:
