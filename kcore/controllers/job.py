@@ -352,15 +352,15 @@ class JobController(Controller):
     # The status.
 
     def _tell_suspension(self, look: _Look, now: float) -> None:
+        """A Job that is resumed counts as started then: its deadline is about the time since."""
         if is_suspended(look.job):
-            condition = make_condition("Suspended", "JobSuspended", "Job suspended", now)
-            event, start_time = "Suspended", look.status.start_time
+            condition, event = make_condition("Suspended", "JobSuspended", "Job suspended", now), "Suspended"
+            look.status = replace(look.status, start_time=None)
         else:
-            condition = make_condition("Suspended", "JobResumed", "Job resumed", now, "False")
-            event, start_time = "Resumed", format_seconds(now)
+            condition, event = make_condition("Suspended", "JobResumed", "Job resumed", now, "False"), "Resumed"
         status = with_condition(look.status, condition)
         if status is not look.status:
-            look.status = replace(status, start_time=start_time)
+            look.status = status
             self._recorder.event(look.job, "Normal", event, condition.message)
 
     async def _track(self, key: str, look: _Look, verdict: JobCondition | None, failures: Failures, now: float) -> None:
