@@ -16,9 +16,8 @@ from kcore.api.meta_v1 import DeleteOptions, Status
 from kcore.api.scheme import Scheme
 from kcore.server.body import expected_body
 from kcore.server.openapi.custom_schemas import without_v3
-from kcore.server.openapi.operations import PATCH_TYPES, Operation, operations
+from kcore.server.openapi.operations import Operation, operations
 from kcore.server.openapi.schemas import definitions, kind_definition_name
-from kcore.server.openapi.v2_protobuf import encode_v2
 
 __all__ = ["OpenApi"]
 
@@ -82,6 +81,9 @@ class OpenApi:
         return msgspec.json.encode(self._v2_tree())
 
     def _render_v2_protobuf(self) -> bytes:
+        # Loaded with the first old kubectl: protobuf and YAML take a while, and a server should start soon.
+        from kcore.server.openapi.v2_protobuf import encode_v2
+
         return encode_v2(self._v2_tree())
 
     def _v2_tree(self) -> dict[str, Any]:
@@ -172,7 +174,7 @@ def _v2_operation(operation: Operation, prefix: str) -> dict[str, Any]:
     answer = {"description": "OK", "schema": {"$ref": prefix + operation.answer}}
     return {
         **_common(operation),
-        "consumes": list(PATCH_TYPES if operation.method == "patch" else ("*/*",)),
+        "consumes": list(operation.consumes),
         "produces": list(_MEDIA_TYPES),
         "parameters": parameters,
         "responses": {str(code): answer for code in operation.codes},
@@ -192,7 +194,7 @@ def _v3_operation(operation: Operation, prefix: str) -> dict[str, Any]:
         "responses": {str(code): {"description": "OK", "content": content} for code in operation.codes},
     }
     if operation.body:
-        accepted = PATCH_TYPES if operation.method == "patch" else ("*/*",)
+        accepted = operation.consumes
         schema = {"schema": {"$ref": prefix + operation.body}}
         described["requestBody"] = {"content": dict.fromkeys(accepted, schema)}
     return described

@@ -10,9 +10,10 @@ from kcore.registry.request import PatchType
 from kcore.server.body import expected_body
 from kcore.server.openapi.schemas import definition_name, kind_definition_name, list_definition_name
 
-__all__ = ["PATCH_TYPES", "Operation", "operations"]
+__all__ = ["Operation", "operations"]
 
-PATCH_TYPES = tuple(patch_type.value for patch_type in PatchType)
+_PATCH_TYPES = tuple(patch_type.value for patch_type in PatchType)
+_CUSTOM_PATCH_TYPES = tuple(patch_type.value for patch_type in PatchType if patch_type is not PatchType.STRATEGIC)
 
 _LIST_QUERY = (
     "allowWatchBookmarks",
@@ -59,6 +60,7 @@ class Operation(NamedTuple):
     body: str
     answer: str
     codes: Sequence[int] = (200,)
+    consumes: Sequence[str] = ("*/*",)
 
     @property
     def parameters(self) -> Sequence[str]:
@@ -113,4 +115,7 @@ def _operation(kind: Kind, path: str, verb: str, scope: str) -> Operation:
     group = kind.group.partition(".")[0].capitalize() or "Core"
     name_id = f"{word}{group}{kind.version.capitalize()}{scope}{kind.name}"
     gvk = (kind.group, kind.version, kind.name)
-    return Operation(path, method, action, name_id, *gvk, query, body, answer, codes.get(verb, (200,)))
+    consumes: Sequence[str] = ("*/*",)
+    if verb == "patch":  # kubectl looks here for whether it may send a strategic patch
+        consumes = _PATCH_TYPES if kind.definition is None else _CUSTOM_PATCH_TYPES
+    return Operation(path, method, action, name_id, *gvk, query, body, answer, codes.get(verb, (200,)), consumes)
