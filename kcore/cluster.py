@@ -26,6 +26,7 @@ from kcore.controllers.bootstrappolicy import ensure_bootstrap_policy
 from kcore.controllers.kubernetesservice import KubernetesServiceController
 from kcore.controllers.manager import ControllerManager
 from kcore.controllers.systemnamespaces import SYSTEM_NAMESPACES, SystemNamespacesController, ensure_namespace
+from kcore.controllers.systempriorityclasses import SYSTEM_PRIORITY_CLASSES, ensure_priority_class
 from kcore.kit.clock import Chance, Clock, SystemClock
 from kcore.kit.service import Service
 from kcore.node.engine import KubeletEngine, KubeletOptions
@@ -146,6 +147,8 @@ class Cluster:
             first_start = self._store.revision == self._store.oldest_revision
             for name in SYSTEM_NAMESPACES:
                 await ensure_namespace(self.client, name)
+            for priority_class in SYSTEM_PRIORITY_CLASSES:
+                await ensure_priority_class(self.client, priority_class)
             await ensure_bootstrap_policy(self.client)
             if first_start:
                 self._store.compact()  # as upstream, no watch begins before the server was set up

@@ -29,6 +29,8 @@ async def create(pipe: Pipeline, req: Request, obj: Any) -> Record:
     strategy = pipe.strategy(req.kind)
     strategy.receive(req, obj)
     pipe.managers(req).create(req.field_manager, obj, pipe.timestamp())
+    for prepare in pipe.admission.preparations(req):
+        await prepare(req, obj)
     pipe.admission.admit(req, Operation.CREATE, obj, None)
     if metadata.resource_version not in ("", "0"):
         raise BadRequest("resourceVersion should not be set on objects to be created")

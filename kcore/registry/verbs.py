@@ -14,7 +14,7 @@ from kcore.api.meta_v1 import DeleteOptions
 from kcore.api.scheme import Scheme
 from kcore.kit.clock import Chance, Clock, SystemClock
 from kcore.registry.access import Authorizer, BuiltInAccess
-from kcore.registry.admission import DEFAULT_PLUGINS, Plugin
+from kcore.registry.admission import STANDALONE_PLUGINS, Plugin
 from kcore.registry.creating import create
 from kcore.registry.custom.serving import Definitions
 from kcore.registry.deleting import delete, delete_collection
@@ -54,7 +54,7 @@ class Registry:
         authorizer: Authorizer | None = None,
         tokens: ServiceAccountTokens | None = None,
         token_sources: Sequence[TokenAuthenticator] = (),
-        plugins: Iterable[type[Plugin]] = DEFAULT_PLUGINS,
+        plugins: Iterable[type[Plugin]] = STANDALONE_PLUGINS,
         service_cidr: str = "10.96.0.0/16",
     ) -> None:
         self.store = store

@@ -4,29 +4,57 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from kcore.registry.admission.always_pull_images import AlwaysPullImages
+from kcore.registry.admission.default_ingress_class import DefaultIngressClass
+from kcore.registry.admission.default_storage_class import DefaultStorageClass
 from kcore.registry.admission.default_toleration_seconds import DefaultTolerationSeconds
+from kcore.registry.admission.extended_resource_toleration import ExtendedResourceToleration
 from kcore.registry.admission.limit_ranger import LimitRanger
 from kcore.registry.admission.namespace_lifecycle import NamespaceLifecycle
 from kcore.registry.admission.plugin import Chain, Operation, Plugin
+from kcore.registry.admission.pod_node_selector import PodNodeSelector
+from kcore.registry.admission.pod_security import PodSecurity
 from kcore.registry.admission.priority import Priority
 from kcore.registry.admission.resource_quota import ResourceQuota
+from kcore.registry.admission.runtime_class import RuntimeClass
+from kcore.registry.admission.service_account import ServiceAccount
 from kcore.registry.admission.storage_object_in_use_protection import StorageObjectInUseProtection
 from kcore.registry.admission.taint_nodes_by_condition import TaintNodesByCondition
 
-__all__ = ["DEFAULT_PLUGINS", "PLUGINS", "Chain", "Operation", "Plugin", "UnknownPlugin", "chosen_plugins"]
+__all__ = [
+    "DEFAULT_PLUGINS",
+    "PLUGINS",
+    "STANDALONE_PLUGINS",
+    "Chain",
+    "Operation",
+    "Plugin",
+    "UnknownPlugin",
+    "chosen_plugins",
+]
 
 PLUGINS: tuple[type[Plugin], ...] = (
     NamespaceLifecycle,
     LimitRanger,
+    ServiceAccount,
     TaintNodesByCondition,
+    AlwaysPullImages,
+    PodSecurity,
+    PodNodeSelector,
     Priority,
     DefaultTolerationSeconds,
+    ExtendedResourceToleration,
+    DefaultStorageClass,
     StorageObjectInUseProtection,
+    RuntimeClass,
+    DefaultIngressClass,
     ResourceQuota,  # at last: what it charges, nobody refuses any more
 )
 """All that there are, in upstream's order (AllOrderedPlugins)."""
 
 DEFAULT_PLUGINS: tuple[type[Plugin], ...] = tuple(p for p in PLUGINS if p.on_by_default)
+
+STANDALONE_PLUGINS = tuple(p for p in DEFAULT_PLUGINS if p is not ServiceAccount)
+"""The default ones that need no controllers beside them: nobody else makes the accounts of namespaces."""
 
 
 class UnknownPlugin(ValueError):

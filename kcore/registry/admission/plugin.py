@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from enum import Enum
 from typing import Any, ClassVar, TypeAlias
 
@@ -22,6 +22,7 @@ class Operation(Enum):
 
 
 Admission: TypeAlias = Callable[[Request, Operation, Any, Any], None]
+Preparation: TypeAlias = Callable[[Request, Any], Awaitable[None]]
 
 
 class Plugin:
@@ -39,6 +40,9 @@ class Plugin:
     def handles(self, kind: Kind, operation: Operation, subresource: str) -> bool:
         """Asked once for each combination, never for each request."""
         raise NotImplementedError
+
+    async def prepare(self, req: Request, obj: Any) -> None:
+        """Wait for what a create needs and others are about to make."""
 
     def admit(self, req: Request, operation: Operation, obj: Any, old: Any) -> None:
         """Complete or refuse the object before it is validated; `obj` may be filled in place."""
@@ -59,6 +63,7 @@ class Chain:
     def __init__(self, plugins: Iterable[Plugin]) -> None:
         self._plugins = tuple(plugins)
         self._admitting: dict[tuple[Kind, Operation, str], tuple[Admission, ...]] = {}
+        self._preparing: dict[tuple[Kind, Operation, str], tuple[Preparation, ...]] = {}
         self._validating: dict[tuple[Kind, Operation, str], tuple[Admission, ...]] = {}
 
     def admit(self, req: Request, operation: Operation, obj: Any, old: Any) -> None:
@@ -77,7 +82,15 @@ class Chain:
         for step in steps:
             step(req, operation, obj, old)
 
-    def _steps(self, key: tuple[Kind, Operation, str], method: str) -> tuple[Admission, ...]:
+    def preparations(self, req: Request) -> tuple[Preparation, ...]:
+        """What a create waits for before it is admitted: for most kinds nothing."""
+        key = (req.kind, Operation.CREATE, req.subresource)
+        steps = self._preparing.get(key)
+        if steps is None:
+            steps = self._preparing[key] = self._steps(key, "prepare")
+        return steps
+
+    def _steps(self, key: tuple[Kind, Operation, str], method: str) -> tuple[Any, ...]:
         """The bound methods that a request runs: of plugins that handle it and say anything at this stage."""
         return tuple(
             getattr(plugin, method)

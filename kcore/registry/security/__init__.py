@@ -1,0 +1,1 @@
+"""The Pod Security Standards as pure checks of a pod's spec."""
