@@ -153,3 +153,17 @@ async def test_odd_pods_come_with_advice(api: Api, document: dict[str, Any], adv
     req = api.request("create", "pods")
     await api.create("pods", document, req)
     assert req.warnings == [advice]
+
+
+async def test_shapes_tell_pods_apart_but_for_the_volumes_of_their_tokens(api: Api) -> None:
+    def shape(name: str, image: str = "a:1", mode: int = 420) -> bytes | None:
+        volume = {"name": name, "projected": {"defaultMode": mode, "sources": []}}
+        document = pod({"image": image, "volumeMounts": [{"name": name, "mountPath": "/t"}]}, volumes=[volume])
+        return api.registry.strategy(api.kind("pods")).shape(api.decode("pods", document))
+
+    assert shape("kube-api-access-abcde") == shape("kube-api-access-fghij")
+    assert shape("kube-api-access-abcde") != shape("kube-api-access-fghij", mode=256)
+    assert shape("kube-api-access-abcde") != shape("kube-api-access-fghij", image="a:2")
+    assert shape("kube-api-access-ABCDE") != shape("kube-api-access-fghij")
+    assert shape("") != shape("kube-api-access-fghij")
+    assert shape("mine") != shape("yours")
