@@ -1,0 +1,271 @@
+"""The workloads of upstream's scheduler_perf at 5,000 nodes, in process.
+
+Every case prints one JSON line: pods bound a second, from the first create to the last binding that an informer has
+seen, so that creating the pods and telling of their binding is part of it; beside it the threshold that upstream sets
+for the case. All nodes are looked at for every pod.
+
+    python -m bench.scheduler_perf [case ...] [--nodes N] [--pods N]
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any, NamedTuple
+
+import anyio
+import msgspec
+import structlog
+from msgspec.structs import replace
+
+from kcore.api.core_v1 import Namespace, Node, Pod
+from kcore.api.meta_v1 import ObjectMeta
+from kcore.api.scheme import Scheme
+from kcore.client.events import EventBroadcaster
+from kcore.client.informer import Informers
+from kcore.client.local import LocalClient
+from kcore.kit.clock import Chance, SystemClock
+from kcore.registry.codec import StoreCodec
+from kcore.registry.strategies import STRATEGIES
+from kcore.registry.verbs import Registry
+from kcore.scheduler.scheduler import Scheduler
+from kcore.store.embedded import EmbeddedStore
+from kcore.store.log import MemoryLog
+
+ZONES = ("moon-1", "moon-2", "moon-3")
+ZONE, HOSTNAME = "topology.kubernetes.io/zone", "kubernetes.io/hostname"
+CREATORS = 32
+FULL_SIZE = 5_000
+
+
+def _pod(name: str, spec: dict[str, Any] | None = None, cpu: str = "100m", memory: str = "500Mi") -> dict[str, Any]:
+    container = {
+        "name": "pause",
+        "image": "registry.k8s.io/pause:3.10",
+        "ports": [{"containerPort": 80}],
+        "resources": {"requests": {"cpu": cpu, "memory": memory}, "limits": {"cpu": cpu, "memory": memory}},
+    }
+    metadata = {"name": name, "namespace": "default", "labels": {"color": "blue"}}
+    return {"metadata": metadata, "spec": {"containers": [container], **(spec or {})}}
+
+
+def _selector() -> dict[str, Any]:
+    return {"matchLabels": {"color": "blue"}}
+
+
+def basic(name: str) -> dict[str, Any]:
+    return _pod(name)
+
+
+def node_affinity(name: str) -> dict[str, Any]:
+    term = {"matchExpressions": [{"key": ZONE, "operator": "In", "values": [ZONES[0], "moon-9"]}]}
+    required = {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [term]}}
+    return _pod(name, {"affinity": {"nodeAffinity": required}})
+
+
+def _spread(when: str) -> dict[str, Any]:
+    return {
+        "topologySpreadConstraints": [
+            {"maxSkew": 5, "topologyKey": ZONE, "whenUnsatisfiable": when, "labelSelector": _selector()}
+        ]
+    }
+
+
+def topology_spreading(name: str) -> dict[str, Any]:
+    return _pod(name, _spread("DoNotSchedule"))
+
+
+def preferred_topology_spreading(name: str) -> dict[str, Any]:
+    return _pod(name, _spread("ScheduleAnyway"))
+
+
+def _required(side: str, key: str) -> dict[str, Any]:
+    term = {"labelSelector": _selector(), "topologyKey": key}
+    return {"affinity": {side: {"requiredDuringSchedulingIgnoredDuringExecution": [term]}}}
+
+
+def _preferred(side: str, key: str) -> dict[str, Any]:
+    term = {"weight": 1, "podAffinityTerm": {"labelSelector": _selector(), "topologyKey": key}}
+    return {"affinity": {side: {"preferredDuringSchedulingIgnoredDuringExecution": [term]}}}
+
+
+def pod_affinity(name: str) -> dict[str, Any]:
+    return _pod(name, _required("podAffinity", ZONE))
+
+
+def preferred_pod_affinity(name: str) -> dict[str, Any]:
+    return _pod(name, _preferred("podAffinity", HOSTNAME))
+
+
+def pod_anti_affinity(name: str) -> dict[str, Any]:
+    return _pod(name, _required("podAntiAffinity", HOSTNAME))
+
+
+def preferred_pod_anti_affinity(name: str) -> dict[str, Any]:
+    return _pod(name, _preferred("podAntiAffinity", HOSTNAME))
+
+
+def _unfitting(name: str) -> dict[str, Any]:
+    return _pod(name, cpu="9", memory="500Mi")
+
+
+def _low(name: str) -> dict[str, Any]:
+    return _pod(name, {"terminationGracePeriodSeconds": 0}, cpu="900m")
+
+
+def _high(name: str) -> dict[str, Any]:
+    return _pod(name, {"priorityClassName": "system-cluster-critical"}, cpu="3000m")
+
+
+class Case(NamedTuple):
+    """The pods that are measured, those that are there before, and what upstream demands."""
+
+    make: Callable[[str], dict[str, Any]]
+    threshold: int
+    pods: int
+    before: int = 0
+    make_before: Callable[[str], dict[str, Any]] = basic
+    bound_before: bool = True
+
+
+CASES = {
+    "basic": Case(basic, 270, 10_000, 1_000),
+    "node_affinity": Case(node_affinity, 220, 10_000, 5_000, node_affinity),
+    "topology_spreading": Case(topology_spreading, 85, 5_000, 5_000),
+    "preferred_topology_spreading": Case(preferred_topology_spreading, 125, 5_000, 5_000),
+    "pod_affinity": Case(pod_affinity, 35, 5_000, 5_000),
+    "preferred_pod_affinity": Case(preferred_pod_affinity, 90, 5_000, 5_000),
+    "pod_anti_affinity": Case(pod_anti_affinity, 60, 2_000, 1_000, pod_anti_affinity),
+    "preferred_pod_anti_affinity": Case(preferred_pod_anti_affinity, 90, 5_000, 5_000),
+    "unschedulable": Case(basic, 140, 10_000, 200, _unfitting, bound_before=False),
+    "preemption": Case(_high, 160, 5_000, 20_000, _low),
+}
+
+
+class Bound:
+    """Counts bound pods as an informer sees them."""
+
+    def __init__(self, informers: Informers) -> None:
+        self.count = 0
+        self._wanted = 0
+        self._prefix = ""
+        self._reached = anyio.Event()
+        informers.of(Pod).add_handler(self._changed)
+
+    def until(self, prefix: str, count: int) -> Awaitable[None]:
+        """Count from now on, and wait until so many pods of that prefix have a node."""
+        self.count, self._wanted, self._prefix = 0, count, prefix
+        self._reached = anyio.Event()
+        return self._wait()
+
+    async def _wait(self) -> None:
+        with anyio.fail_after(600):
+            await self._reached.wait()
+
+    def _changed(self, old: Pod | None, new: Pod | None) -> None:
+        if new is None or not new.spec.node_name or (old is not None and old.spec.node_name):
+            return
+        if self._wanted and new.metadata.name.startswith(self._prefix):
+            self.count += 1
+            if self.count >= self._wanted:
+                self._reached.set()
+
+
+async def _create(client: LocalClient, kind: type[Pod] | type[Node], documents: list[dict[str, Any]]) -> None:
+    """Create all, some at a time, so that they share the store's commits."""
+    objects = iter([msgspec.convert(document, kind) for document in documents])
+
+    async def creator() -> None:
+        for one in objects:
+            await client.create(one)
+
+    async with anyio.create_task_group() as tasks:
+        for _ in range(CREATORS):
+            tasks.start_soon(creator)
+
+
+def _nodes(count: int) -> list[dict[str, Any]]:
+    return [
+        {
+            "metadata": {"name": f"node-{i}", "labels": {HOSTNAME: f"node-{i}", ZONE: ZONES[i % len(ZONES)]}},
+            "status": {"allocatable": {"cpu": "4", "memory": "32Gi", "pods": "110"}},
+        }
+        for i in range(count)
+    ]
+
+
+async def run(name: str, case: Case, nodes: int, pods: int) -> dict[str, Any]:
+    """One case in a cluster of its own."""
+    clock, chance, scheme = SystemClock(), Chance(1), Scheme()
+    registry = Registry(EmbeddedStore(StoreCodec(scheme, STRATEGIES), MemoryLog()), scheme, STRATEGIES, clock, chance)
+    client = LocalClient(registry)
+    informers, events = Informers(client, chance), EventBroadcaster(client, clock)
+    before = case.before * nodes // FULL_SIZE
+    bound = Bound(informers)
+    async with anyio.create_task_group() as tasks:
+        await tasks.start(events.run)
+        for namespace in ("default", "kube-system"):
+            await client.create(Namespace(metadata=ObjectMeta(name=namespace)))
+        await _add_nodes(client, nodes)
+        scheduler = Scheduler(client, informers, events, clock, chance)
+        await tasks.start(informers.run)
+        await tasks.start(scheduler.run)
+        if before:
+            waiting = bound.until("before", before) if case.bound_before else None
+            await _create(client, Pod, [case.make_before(f"before-{i}") for i in range(before)])
+            if waiting is not None:
+                await waiting
+            else:
+                await _settle(scheduler, before)
+        started = time.perf_counter()
+        waiting = bound.until("measured", pods)
+        await _create(client, Pod, [case.make(f"measured-{i}") for i in range(pods)])
+        created = time.perf_counter() - started
+        await waiting
+        seconds = time.perf_counter() - started
+        tasks.cancel_scope.cancel()
+    return {
+        "case": name,
+        "nodes": nodes,
+        "pods_before": before,
+        "pods": pods,
+        "created_s": round(created, 2),
+        "bound_s": round(seconds, 2),
+        "pods_per_s": round(pods / seconds),
+        "upstream_threshold": case.threshold,
+        "times_threshold": round(pods / seconds / case.threshold, 1),
+    }
+
+
+async def _add_nodes(client: LocalClient, count: int) -> None:
+    """Nodes that have been seen ready: the taint with which they are created is gone."""
+    for document in _nodes(count):
+        created = await client.create(msgspec.convert(document, Node))
+        await client.update(replace(created, spec=replace(created.spec, taints=())))
+
+
+async def _settle(scheduler: Scheduler, count: int) -> None:
+    """Wait until so many pods are known to fit nowhere."""
+    with anyio.fail_after(600):
+        while scheduler.queue.statistics().unschedulable < count:  # noqa: ASYNC110  # the queue has no signal for it
+            await asyncio.sleep(0.05)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("cases", nargs="*", metavar="case", help=", ".join(CASES))
+    parser.add_argument("--nodes", type=int, default=FULL_SIZE)
+    parser.add_argument("--pods", type=int, default=0, help="how many are measured; 0: as many as upstream")
+    options = parser.parse_args()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(30))
+    for name in options.cases or CASES:
+        case = CASES[name]
+        result = anyio.run(run, name, case, options.nodes, options.pods or case.pods)
+        print(json.dumps(result), flush=True)
+
+
+if __name__ == "__main__":
+    main()
