@@ -1,0 +1,191 @@
+"""What a CustomResourceDefinition may say, as tables of what is wrong with one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from kcore.api.apiextensions_v1 import CustomResourceDefinition
+from kcore.registry.defaults.apiextensions_v1 import default_definition
+from kcore.registry.strategies.apiextensions_v1 import CustomResourceDefinitionStrategy
+from kcore.registry.validation.definitions import validate_definition, validate_definition_update
+from tests.registry.conftest import Api
+from tests.registry.rules import changed
+
+SPEC = {"type": "object", "properties": {"a": {"type": "string"}}}
+
+
+def version(name: str = "v1", spec: Any = None, **more: Any) -> dict[str, Any]:
+    schema = {"openAPIV3Schema": {"type": "object", "properties": {"spec": SPEC if spec is None else spec}}}
+    return {"name": name, "served": True, "storage": True, "schema": schema, **more}
+
+
+THING: dict[str, Any] = {
+    "metadata": {"name": "things.example.com"},
+    "spec": {
+        "group": "example.com",
+        "scope": "Namespaced",
+        "names": {"plural": "things", "kind": "Thing"},
+        "versions": [version()],
+    },
+}
+
+
+def load(patch: Any = None) -> CustomResourceDefinition:
+    tree = changed(THING, patch or {})
+    definition = msgspec.convert({"status": {"storedVersions": ["v1"]}, **tree}, CustomResourceDefinition)
+    default_definition(definition)
+    return definition
+
+
+def with_spec(spec: Any) -> Any:
+    return {"spec": {"versions": [version(spec=spec)]}}
+
+
+AT = "spec.validation.openAPIV3Schema.properties[spec]"
+
+
+def test_a_plain_definition_is_completed_and_accepted() -> None:
+    definition = load()
+    assert list(validate_definition(definition)) == []
+    names = definition.spec.names
+    assert (names.singular, names.list_kind) == ("thing", "ThingList")
+    assert definition.spec.conversion is not None
+    assert definition.spec.conversion.strategy == "None"
+
+
+@pytest.mark.parametrize(
+    ("patch", "said"),
+    [
+        ({"metadata": {"name": "x"}}, ['metadata.name: Invalid value: "x": must be spec.names.plural+"."+spec.group']),
+        (
+            {"spec": {"scope": "Galaxy"}},
+            ['spec.scope: Unsupported value: "Galaxy": supported values: "Cluster", "Namespaced"'],
+        ),
+        ({"spec": {"scope": None}}, ["spec.scope: Required value"]),
+        ({"spec": {"versions": [version(schema=None)]}}, ["spec.versions[0].schema.openAPIV3Schema: Required value"]),
+        (
+            {"spec": {"versions": [version(deprecationWarning="x")]}},
+            ['spec.versions[0].deprecationWarning: Invalid value: "x": can only be set for deprecated versions'],
+        ),
+        (
+            {"spec": {"conversion": {"strategy": "Magic"}}},
+            ['spec.conversion.strategy: Unsupported value: "Magic": supported values: "None", "Webhook"'],
+        ),
+        (
+            {"spec": {"names": {"listKind": "Thing"}}},
+            ['spec.names.listKind: Invalid value: "Thing": kind and listKind may not be the same'],
+        ),
+        (
+            {
+                "spec": {
+                    "versions": [version(additionalPrinterColumns=[{"name": "A", "type": "string", "jsonPath": "x"}])]
+                }
+            },
+            [
+                'spec.additionalPrinterColumns[0].JSONPath: Invalid value: "x": '
+                "must be a simple json path starting with ."
+            ],
+        ),
+        (
+            {
+                "spec": {
+                    "versions": [
+                        version(
+                            subresources={"scale": {"specReplicasPath": ".status.x", "statusReplicasPath": ".status.y"}}
+                        )
+                    ]
+                }
+            },
+            ['spec.subresources.scale.specReplicasPath: Invalid value: ".status.x": should be a json path under .spec'],
+        ),
+        (
+            {"spec": {"versions": [version(selectableFields=[{"jsonPath": ".spec.zzz"}])]}},
+            [
+                'spec.selectableFields[0].jsonPath: Invalid value: ".spec.zzz": '
+                "is an invalid path: does not refer to a valid field"
+            ],
+        ),
+    ],
+)
+def test_what_is_wrong_with_a_definition(patch: Any, said: list[str]) -> None:
+    assert [str(error) for error in validate_definition(load(patch))] == said
+
+
+@pytest.mark.parametrize(
+    ("spec", "said"),
+    [
+        ({}, [f"{AT}.type: Required value: must not be empty for specified object fields"]),
+        ({"type": "array"}, [f"{AT}.items: Required value: must be specified"]),
+        ({"$ref": "#/x"}, [f"{AT}.$ref: Forbidden: $ref is not supported"]),
+        (
+            {"type": "array", "items": {}},
+            [f"{AT}.items.type: Required value: must not be empty for specified array items"],
+        ),
+        (
+            {"type": "integer", "default": "x"},
+            [f'{AT}.default: Invalid value: "string":  in body must be of type integer: "string"'],
+        ),
+        ({**SPEC, "default": {"b": 1}}, [f'{AT}.default: Invalid value: {{"b":1}}: must not have unknown fields']),
+        (
+            {"type": "array", "items": {"type": "string"}, "uniqueItems": True},
+            [
+                f"{AT}.uniqueItems: Forbidden: uniqueItems cannot be set to true since the runtime complexity "
+                "becomes quadratic"
+            ],
+        ),
+        (
+            {"type": "string", "x-kubernetes-list-type": "set"},
+            [f'{AT}.type: Invalid value: "string": must be array if x-kubernetes-list-type is specified'],
+        ),
+        (
+            {"type": "object", "allOf": [{"properties": {"b": {"type": "string"}}}]},
+            [f"{AT}.allOf[0].properties[b].type: Forbidden: must be empty to be structural"],
+        ),
+        (
+            {"type": "object", "allOf": [{"properties": {"b": {"minLength": 1}}}]},
+            [f"{AT}.properties[b]: Required value: because it is defined in {AT}.allOf[0].properties[b]"],
+        ),
+        (
+            {"type": "string", "pattern": "("},
+            [f'{AT}.pattern: Invalid value: "(": must be a valid regular expression, but isn\'t: '],
+        ),
+        ({"x-kubernetes-int-or-string": True, "anyOf": [{"type": "integer"}, {"type": "string"}]}, []),
+    ],
+)
+def test_what_is_wrong_with_a_schema(spec: Any, said: list[str]) -> None:
+    found = [str(error) for error in validate_definition(load(with_spec(spec)))]
+    assert len(found) == len(said)
+    assert all(error.startswith(start) for error, start in zip(found, said, strict=True))
+
+
+def test_names_and_scope_stay_once_they_are_established() -> None:
+    established = {"type": "Established", "status": "True", "lastTransitionTime": None}
+    old = load({"status": {"storedVersions": ["v1"], "conditions": [established]}})
+    new = load({"spec": {"scope": "Cluster", "names": {"kind": "Other", "listKind": "OtherList"}}})
+    assert [error.field for error in validate_definition_update(new, old)] == ["spec.scope", "spec.names.kind"]
+
+
+def test_a_version_that_was_stored_stays() -> None:
+    new = load({"spec": {"versions": [version("v2")]}, "status": {"storedVersions": ["v1", "v2"]}})
+    assert [error.field for error in validate_definition_update(new, load())] == ["status.storedVersions[0]"]
+
+
+async def test_rules_that_are_not_evaluated_are_told(api: Api) -> None:
+    rules = {**SPEC, "x-kubernetes-validations": [{"rule": "self.a != ''"}]}
+    request = api.request("create", "customresourcedefinitions")
+    await api.create("customresourcedefinitions", changed(THING, with_spec(rules)), request)
+    assert request.warnings == [
+        "x-kubernetes-validations are kept, but their rules are not evaluated by this server yet"
+    ]
+
+
+async def test_a_deleted_definition_stays_until_its_objects_are_gone(api: Api) -> None:
+    await api.create("customresourcedefinitions", THING)
+    gone = await api.delete("customresourcedefinitions", "things.example.com")
+    assert gone["metadata"]["finalizers"] == ["customresourcecleanup.apiextensions.k8s.io"]
+    assert gone["metadata"]["generation"] == 1
+    assert "deletionGracePeriodSeconds" not in gone["metadata"]
+    assert CustomResourceDefinitionStrategy.returns_deleted

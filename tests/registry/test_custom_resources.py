@@ -1,0 +1,225 @@
+"""Custom resources through the verbs: as if they were built in, but for what their definition says."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import msgspec
+import pytest
+
+from kcore.api.autoscaling_v1 import Scale, ScaleSpec
+from kcore.api.errors import ApiError, BadRequest, InternalError, Invalid, MethodNotAllowed, UnsupportedMediaType
+from kcore.api.kind import Kind
+from kcore.api.meta_v1 import ObjectMeta
+from kcore.api.object import CustomResource
+from kcore.registry.request import PatchType, Request
+from kcore.registry.tables import table
+from tests.registry.conftest import ADMIN, Api, tree
+
+ESTABLISHED = {"type": "Established", "status": "True", "lastTransitionTime": None}
+SPEC = {
+    "type": "object",
+    "properties": {
+        "size": {"type": "integer", "minimum": 1, "default": 3},
+        "color": {"type": "string"},
+        "replicas": {"type": "integer"},
+    },
+}
+
+
+def version(name: str = "v1", spec: Any = None, **more: Any) -> dict[str, Any]:
+    status = {"type": "object", "properties": {"replicas": {"type": "integer"}}}
+    schema = {"type": "object", "properties": {"spec": spec or SPEC, "status": status}}
+    whole = {"name": name, "served": True, "storage": name == "v1", "schema": {"openAPIV3Schema": schema}}
+    return {
+        **whole,
+        "subresources": {
+            "status": {},
+            "scale": {"specReplicasPath": ".spec.replicas", "statusReplicasPath": ".status.replicas"},
+        },
+        "additionalPrinterColumns": [{"name": "Size", "type": "integer", "jsonPath": ".spec.size"}],
+        "selectableFields": [{"jsonPath": ".spec.color"}],
+        **more,
+    }
+
+
+async def define(api: Api, *versions: dict[str, Any], **spec: Any) -> Kind:
+    """Define widgets, as if the controller had accepted their names."""
+    names = {"plural": "widgets", "kind": "Widget", "singular": "widget", "listKind": "WidgetList"}
+    definition = {
+        "metadata": {"name": "widgets.example.com"},
+        "spec": {
+            "group": "example.com",
+            "scope": "Namespaced",
+            "names": names,
+            "versions": list(versions) or [version()],
+            **spec,
+        },
+    }
+    api.registry.serve_definitions()
+    stored = await api.create("customresourcedefinitions", definition)
+    status = {"acceptedNames": names, "conditions": [ESTABLISHED], "storedVersions": ["v1"]}
+    request = api.request("update", "customresourcedefinitions", "widgets.example.com", subresource="status")
+    await api.update("customresourcedefinitions", {**stored, "status": status}, request)
+    await turn()
+    kind = api.registry.scheme.find("example.com", "v1", "widgets")
+    assert kind is not None
+    return kind
+
+
+async def turn() -> None:
+    for _ in range(3):
+        await asyncio.sleep(0)
+
+
+def widget(name: str = "w", **spec: Any) -> CustomResource:
+    return CustomResource(metadata=ObjectMeta(name=name), content={"spec": spec})
+
+
+def asking(verb: str, kind: Kind, name: str = "w", **more: Any) -> Request:
+    return Request(verb, kind, "ns", name, ADMIN, **more)
+
+
+async def test_what_is_left_out_is_completed_and_what_is_unknown_is_told(api: Api) -> None:
+    kind = await define(api)
+    request = asking("create", kind)
+    stored = tree(await api.registry.create(request, widget(bogus=1)))
+    assert stored["spec"] == {"size": 3}
+    assert stored["metadata"]["generation"] == 1
+    assert request.warnings == ['unknown field "spec.bogus"']
+
+
+async def test_strict_requests_are_refused_for_unknown_fields(api: Api) -> None:
+    kind = await define(api)
+    with pytest.raises(BadRequest) as refused:
+        await api.registry.create(asking("create", kind, field_validation="Strict"), widget(bogus=1))
+    assert refused.value.message == (
+        'Widget in version "v1" cannot be handled as a Widget: strict decoding error: unknown field "spec.bogus"'
+    )
+
+
+async def test_what_does_not_fit_the_schema_is_invalid(api: Api) -> None:
+    kind = await define(api)
+    with pytest.raises(Invalid) as refused:
+        await api.registry.create(asking("create", kind), widget(size=0))
+    assert refused.value.message.startswith('Widget.example.com "w" is invalid: spec.size: Invalid value: 0:')
+
+
+async def test_status_and_spec_are_written_apart(api: Api) -> None:
+    kind = await define(api)
+    await api.registry.create(asking("create", kind), widget())
+    patch = msgspec.json.encode({"spec": {"size": 5}, "status": {"replicas": 2}})
+    spec = tree(await api.registry.patch(asking("patch", kind), PatchType.MERGE, patch))
+    assert ("status" in spec, spec["spec"], spec["metadata"]["generation"]) == (False, {"size": 5}, 2)
+    patch = msgspec.json.encode({"spec": {"size": 9}, "status": {"replicas": 2}})
+    status = tree(await api.registry.patch(asking("patch", kind, subresource="status"), PatchType.MERGE, patch))
+    assert (status["status"], status["spec"]) == ({"replicas": 2}, {"size": 5})
+    assert status["metadata"]["generation"] == 2
+
+
+async def test_updates_name_the_version_they_saw(api: Api) -> None:
+    kind = await define(api)
+    await api.registry.create(asking("create", kind), widget())
+    with pytest.raises(Invalid) as refused:
+        await api.registry.update(asking("update", kind), widget(size=4))
+    assert "metadata.resourceVersion: Invalid value: 0: must be specified for an update" in refused.value.message
+
+
+async def test_strategic_patches_are_not_for_custom_resources(api: Api) -> None:
+    kind = await define(api)
+    with pytest.raises(UnsupportedMediaType):
+        await api.registry.patch(asking("patch", kind), PatchType.STRATEGIC, b"{}")
+
+
+async def test_scale_stands_where_the_definition_says(api: Api) -> None:
+    kind = await define(api)
+    await api.registry.create(asking("create", kind), widget(replicas=2))
+    scale = Scale(metadata=ObjectMeta(name="w", namespace="ns"), spec=ScaleSpec(replicas=7))
+    answer = await api.registry.update(asking("update", kind, subresource="scale"), scale)
+    assert isinstance(answer, Scale)
+    assert answer.spec.replicas == 7
+    assert tree(api.registry.get(asking("get", kind)))["spec"]["replicas"] == 7
+
+
+async def test_an_object_without_replicas_has_no_scale(api: Api) -> None:
+    kind = await define(api)
+    await api.registry.create(asking("create", kind), widget())
+    with pytest.raises(InternalError):
+        api.registry.get(asking("get", kind, subresource="scale"))
+
+
+async def test_selectable_fields_select(api: Api) -> None:
+    kind = await define(api)
+    for name, color in (("a", "red"), ("b", "blue")):
+        await api.registry.create(asking("create", kind, name), widget(name, color=color))
+    assert api.names("widgets", field_selector="spec.color=red") == ["a"]
+    with pytest.raises(BadRequest, match=r"field label not supported: spec\.size"):
+        api.names("widgets", field_selector="spec.size=3")
+
+
+async def test_columns_are_those_of_the_definition(api: Api) -> None:
+    kind = await define(api)
+    await api.registry.create(asking("create", kind), widget(size=4))
+    shown = table(kind, api.list("widgets").records, now=0.0)
+    assert [column["name"] for column in shown["columnDefinitions"]] == ["Name", "Size"]
+    assert shown["rows"][0]["cells"] == ("w", 4)
+
+
+async def test_each_version_shows_what_its_schema_knows(api: Api) -> None:
+    other = {"type": "object", "properties": {"color": {"type": "string"}, "shape": {"type": "string"}}}
+    v1 = await define(api, version(), version("v2", other))
+    v2 = api.registry.scheme.find("example.com", "v2", "widgets")
+    assert v2 is not None
+    created = tree(await api.registry.create(asking("create", v2), widget(color="red", shape="round")))
+    assert created["spec"] == {"color": "red"}
+    assert tree(api.registry.get(asking("get", v1)))["spec"] == {"color": "red", "size": 3}
+    assert tree(api.registry.get(asking("get", v2)))["spec"] == {"color": "red"}
+
+
+async def test_conversion_by_webhook_fails_clearly(api: Api) -> None:
+    webhook = {"clientConfig": {"url": "https://localhost:1"}, "conversionReviewVersions": ["v1"]}
+    v1 = await define(api, version(), version("v2"), conversion={"strategy": "Webhook", "webhook": webhook})
+    v2 = api.registry.scheme.find("example.com", "v2", "widgets")
+    assert v2 is not None
+    await api.registry.create(asking("create", v1), widget())
+    with pytest.raises(InternalError, match="conversion webhooks are not supported"):
+        api.registry.get(asking("get", v2))
+
+
+async def test_nothing_is_made_while_the_definition_goes(api: Api) -> None:
+    kind = await define(api)
+    await api.registry.create(asking("create", kind), widget())
+    await api.delete("customresourcedefinitions", "widgets.example.com")
+    await turn()
+    with pytest.raises(MethodNotAllowed):
+        await api.registry.create(asking("create", kind, "x"), widget("x"))
+    assert tree(api.registry.get(asking("get", kind)))["spec"] == {"size": 3}
+
+
+async def test_a_changed_schema_counts_at_once(api: Api) -> None:
+    kind = await define(api)
+    wide = {"type": "object", "properties": {"anything": {"type": "string"}}}
+    patch = {"spec": {"versions": [version(spec=wide, selectableFields=[])]}}
+    await api.patch("customresourcedefinitions", "widgets.example.com", patch)
+    await turn()
+    stored = tree(await api.registry.create(asking("create", kind), widget(anything="x")))
+    assert stored["spec"] == {"anything": "x"}
+
+
+async def test_a_kind_goes_with_its_definition(api: Api) -> None:
+    await define(api)
+    gone: list[tuple[str, bool]] = []
+    api.registry.scheme.subscribe(lambda kind, served: gone.append((kind.name, served)))
+    await api.delete("customresourcedefinitions", "widgets.example.com")
+    await api.patch("customresourcedefinitions", "widgets.example.com", {"metadata": {"finalizers": None}})
+    await turn()
+    assert api.registry.scheme.find("example.com", "v1", "widgets") is None
+    assert gone[-1] == ("Widget", False)
+
+
+async def test_errors_are_the_registrys_own(api: Api) -> None:
+    kind = await define(api)
+    with pytest.raises(ApiError) as absent:
+        api.registry.get(asking("get", kind, "none"))
+    assert absent.value.message == 'widgets.example.com "none" not found'
