@@ -30,6 +30,9 @@ T = TypeVar("T", bound=Object)
 
 LOOPBACK = User("system:apiserver", groups=("system:masters",))
 
+# What the binaries call themselves whose users these are.
+_AGENTS = {"system:apiserver": "kube-apiserver", "system:nodes": "kubelet"}
+
 _encode = msgspec.json.Encoder().encode
 
 
@@ -56,7 +59,7 @@ class LocalClient:
     def __init__(self, registry: Registry, user: User = LOOPBACK) -> None:
         self._registry = registry
         self._user = user
-        self._field_manager = user.name.rpartition(":")[2]
+        self._field_manager = _AGENTS.get(user.name) or user.name.rpartition(":")[2]
 
     @property
     def scheme(self) -> Scheme:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from kcore.api.schema import Struct
 from kcore.registry.managed_fields.field_sets import (
     LEAF,
     SELF,
@@ -17,7 +18,7 @@ from kcore.registry.managed_fields.field_sets import (
     union,
     value_element,
 )
-from kcore.registry.managed_fields.schemas import ABSENT, UNTYPED, Schema, Sort, members
+from kcore.registry.managed_fields.schemas import ABSENT, UNTYPED, Key, Schema, Sort, members
 
 __all__ = ["Comparison", "ElementError", "compare", "element_of", "elements", "field_set", "resolve"]
 
@@ -35,6 +36,8 @@ class Comparison(NamedTuple):
 
 
 _NOTHING = Comparison(None, None)
+_CHANGED = Comparison(LEAF, None)
+_ELEMENTS_MAX = 4096
 
 
 def resolve(schema: Schema, value: Any) -> Schema:
@@ -59,26 +62,35 @@ def element_of(schema: Schema, item: Any) -> str:
         return value_element(_set_item(item))
     if item is None:
         raise ElementError("associative list with keys may not have a null element")
-    assert schema.element is not None
-    if isinstance(item, str | int | float | Sequence):
-        raise ElementError("associative list with keys may not have non-map elements")
-    keys = {}
-    for key in schema.keys:
-        value = item.get(key.wire, ABSENT) if isinstance(item, dict) else _held(schema.element, item, key.wire)
-        value = key.default if value is ABSENT else value
-        if value is not ABSENT:
-            keys[key.wire] = value
+    if len(schema.keys) > 1:
+        return _key_element(schema, item)
+    value = _held(schema.keys[0], item)
+    known = schema.elements
+    element = known.get(value) if isinstance(value, str) else None
+    if element is None:
+        element = _key_element(schema, item)
+        if isinstance(value, str):
+            if len(known) >= _ELEMENTS_MAX:
+                known.clear()
+            known[value] = element
+    return element
+
+
+def _key_element(schema: Schema, item: Any) -> str:
+    keys = {key.wire: value for key in schema.keys if (value := _held(key, item)) is not ABSENT}
     if not keys:
         raise ElementError("associative list with keys has an element that omits all key fields")
     return key_element(keys)
 
 
-def _held(schema: Schema, item: Any, wire: str) -> Any:
-    for name, at, omitted in schema.attributes:
-        if at == wire:
-            value = getattr(item, name)
-            return ABSENT if value is omitted or value == omitted else value
-    return ABSENT
+def _held(key: Key, item: Any) -> Any:
+    """What an item holds as one of its keys."""
+    if isinstance(item, Struct):
+        value = getattr(item, key.name)
+        return key.default if value is key.omitted or value == key.omitted else value
+    if not isinstance(item, dict):
+        raise ElementError("associative list with keys may not have non-map elements")
+    return item.get(key.wire, key.default)
 
 
 def _set_item(item: Any) -> Any:
@@ -121,7 +133,7 @@ def _owned(schema: Schema, value: Any) -> FieldSet:
     for wire, held in present.items():
         child = schema.child(wire) or UNTYPED
         owned = LEAF if held is None else _owned(child, held)
-        if schema.sort is not Sort.STRUCT:
+        if wire not in schema.fields:
             owned = union(owned, LEAF)
         if owned is not None:
             node[f"f:{wire}"] = owned
@@ -148,12 +160,33 @@ def compare(schema: Schema, old: Any, new: Any) -> Comparison:
         return Comparison(None, _whole(schema, old))
     if old is new or old == new:
         return _NOTHING
+    if schema.leaf:
+        return _CHANGED
+    if schema.type is not None and isinstance(old, Struct) and isinstance(new, Struct):
+        return _compare_structs(schema, old, new)
     at = resolve(schema, new)
     if at.leaf or resolve(schema, old).leaf:
-        return Comparison(LEAF, None)
+        return _CHANGED
     if at.sort is Sort.LIST:
         return _compare_lists(at, old or (), new or ())
     return _compare_members(at, members(at, old), members(at, new))
+
+
+def _compare_structs(schema: Schema, old: Struct, new: Struct) -> Comparison:
+    """The same as `_compare_members` for two typed objects, without making dicts of them."""
+    changed: dict[str, Node] = {}
+    removed: dict[str, Node] = {}
+    for name, _, element, child, omitted in schema.attributes:
+        before, after = getattr(old, name), getattr(new, name)
+        if before is after or before == after:
+            continue
+        if after == omitted:
+            removed[element] = _whole(child, before)
+        elif child.leaf or before == omitted:
+            changed[element] = LEAF if child.leaf else _whole(child, after)
+        else:
+            _note(element, compare(child, before, after), changed, removed)
+    return Comparison(changed or None, removed or None)
 
 
 def _compare_members(schema: Schema, old: Mapping[str, Any], new: Mapping[str, Any]) -> Comparison:
@@ -207,16 +240,29 @@ def _note(element: str, found: Comparison, changed: dict[str, Node], removed: di
 
 def _whole(schema: Schema, value: Any) -> Node:
     """A path that came or went, and every path below it."""
-    schema = resolve(schema, value)
     if schema.leaf or not value:
         return LEAF
-    node: dict[str, Node] = dict(_parts(schema, value))
+    if schema.type is not None and isinstance(value, Struct):
+        node = _struct_parts(schema, value)
+    else:
+        node = dict(_parts(resolve(schema, value), value))
     if node:
         node[SELF] = LEAF
     return node
 
 
+def _struct_parts(schema: Schema, value: Struct) -> dict[str, Node]:
+    node: dict[str, Node] = {}
+    for name, _, element, child, omitted in schema.attributes:
+        held = getattr(value, name)
+        if held is not omitted and held != omitted:
+            node[element] = LEAF if child.leaf else _whole(child, held)
+    return node
+
+
 def _parts(schema: Schema, value: Any) -> Iterator[tuple[str, Node]]:
+    if schema.leaf:
+        return
     if schema.sort is Sort.LIST:
         assert schema.element is not None
         for element, same in elements(schema, value).items():

@@ -13,6 +13,7 @@ set is None: an empty dict would be a set that owns its own root.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, TypeAlias
@@ -115,7 +116,7 @@ def recursive_difference(a: FieldSet, b: FieldSet) -> FieldSet:
         if other is None:
             rest[key] = child
         elif not is_member(other):
-            left = recursive_difference(child, other)
+            left = recursive_difference(child, other) if child else child
             if left is not None:
                 rest[key] = left
     return rest or None
@@ -274,6 +275,15 @@ def _sorted(node: Node) -> Node:
     return {key: _sorted(node[key]) if node[key] else LEAF for key in _ordered(node)}
 
 
+_dumps_sorted = msgspec.json.Encoder(order="sorted").encode
+_number_in_key = re.compile(rb'\\":[-0-9]').search
+
+
 def encode(node: FieldSet) -> bytes:
-    """FieldsV1: equal sets have equal bytes."""
-    return b"{}" if node is None else _dumps(_sorted(node))
+    """FieldsV1: equal sets have equal bytes. Elements are ordered by their text, unless they hold numbers."""
+    if node is None:
+        return b"{}"
+    data = _dumps_sorted(node)
+    if b'"v:' in data or b'"i:' in data or _number_in_key(data):
+        return _dumps(_sorted(node))
+    return data

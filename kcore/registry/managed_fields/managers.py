@@ -10,10 +10,11 @@ from typing import Any
 
 import msgspec
 
-from kcore.api.decoding import DecodeError, decode_unstructured
+from kcore.api.decoding import DecodeError, decode_tree, decode_unstructured
 from kcore.api.errors import BadRequest
 from kcore.api.kind import Kind
 from kcore.api.meta_v1 import ManagedFieldsEntry, ObjectMeta
+from kcore.api.object import CustomResource, encode_object
 from kcore.api.schema import JSON, Struct, fill
 from kcore.registry.managed_fields.checking import check
 from kcore.registry.managed_fields.comparison import ElementError, compare
@@ -56,7 +57,7 @@ class Managers:
         self._scope = scope_of(kind, subresource)
         self._schema = self._scope.schema
         self._empty = kind.type()
-        self._empty_data = _encode(self._empty)
+        self._empty_data = encode_object(self._empty)
         self._repeats = set(kind.type.__struct_fields__) <= _PARTS and "spec" in kind.type.__struct_fields__
         self._created: dict[bytes, tuple[ManagedFieldsEntry, ...]] = {}
 
@@ -102,6 +103,7 @@ class Managers:
         fill(metadata, managed_fields=standing)  # so that they are not compared
         if given and not self._subresource and not same_entries(given, standing):
             ownership = {} if is_reset(given) else self._read(given) or self._read(standing)
+            fill(metadata, managed_fields=write_entries(ownership))
         elif not standing:
             return  # an object that nobody applies to, and that was not tracked from the start, is not tracked
         else:
@@ -194,7 +196,7 @@ class Managers:
     def _typed(self, tree: Any) -> Any:
         type_: type[Struct] = self.kind.type
         try:
-            obj = decode_unstructured(type_, tree).obj
+            obj = (decode_tree if type_ is CustomResource else decode_unstructured)(type_, tree).obj
         except DecodeError as e:
             raise BadRequest(f"failed to convert merged object to typed object: {e}") from None
         fill(obj, kind="", api_version="")

@@ -124,6 +124,6 @@ def with_named_fields(schema: Schema, node: FieldSet) -> FieldSet:
             continue
         below = schema.child(element[2:]) if element[0] == "f" else schema.element
         full = with_named_fields(below or UNTYPED, child) or LEAF
-        named = element[0] == "f" and schema.sort is Sort.STRUCT and below is not None
+        named = element[0] == "f" and element[2:] in schema.fields
         out[element] = {SELF: LEAF, **full} if named and full else full
     return out

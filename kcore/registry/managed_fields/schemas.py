@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from kcore.api.core_v1 import ContainerPort, ServicePort
+from kcore.api.object import CustomResource
 from kcore.api.schema import ListType, MapType, Struct
 from kcore.api.shape import Field, Form, Shape, fields_of
 
@@ -35,11 +36,25 @@ class Sort(Enum):
 
 
 class Key(NamedTuple):
-    """One of the fields by which elements of a list are told apart; `default` stands in where it is left out."""
+    """One of the fields by which elements of a list are told apart; `default` stands in where it is left out.
+
+    `name` is its attribute in typed elements, and `omitted` the value that is left out of those.
+    """
 
     wire: str
     name: str
     default: Any
+    omitted: Any
+
+
+class Attribute(NamedTuple):
+    """A field of a struct: `element` is its path element, `omitted` the value that is left out (ABSENT: none is)."""
+
+    name: str
+    wire: str
+    element: str
+    schema: Schema
+    omitted: Any
 
 
 @dataclass(eq=False)
@@ -53,26 +68,36 @@ class Schema:
     keys: tuple[Key, ...] = ()
     """Of lists whose elements are told apart by keys; other lists that are not leaves are sets."""
     type: type[Struct] | None = None
-    """Of structs."""
+    """Of structs that are typed."""
+    declared: Mapping[str, Schema] | None = None
+    """The fields of structs that are trees (custom resources); `element` is what other fields hold, if there may be."""
 
     @cached_property
     def fields(self) -> Mapping[str, Schema]:
         """Of a struct, by wire name."""
         if self.type is None:
-            return {}
+            return self.declared or {}
         return {wire: _of_field(field) for wire, field in fields_of(self.type).items()}
 
     @cached_property
-    def attributes(self) -> tuple[tuple[str, str, Any], ...]:
-        """Of a struct: attribute, wire name, and the value that is left out; ABSENT where every value is written."""
+    def attributes(self) -> tuple[Attribute, ...]:
+        """Of a struct, in the order of its definition."""
         if self.type is None:
             return ()
-        return tuple((f.name, f.encode_name, _omitted(f)) for f in msgspec.structs.fields(self.type))
+        return tuple(
+            Attribute(f.name, f.encode_name, f"f:{f.encode_name}", self.fields[f.encode_name], _omitted(f))
+            for f in msgspec.structs.fields(self.type)
+        )
+
+    @cached_property
+    def elements(self) -> dict[Any, str]:
+        """Path elements that were made for a list's items lately, by the value of its one key."""
+        return {}
 
     def child(self, wire: str) -> Schema | None:
         """What stands at a field or map key; None: there is no such field."""
         if self.sort is Sort.STRUCT:
-            return self.fields.get(wire)
+            return self.fields.get(wire, self.element)
         return self.element
 
 
@@ -116,8 +141,10 @@ def members(schema: Schema, value: Any) -> Mapping[str, Any]:
         return {}
     if not isinstance(value, Struct):
         return value  # type: ignore[no-any-return]
+    if isinstance(value, CustomResource):
+        return {"metadata": value.metadata, **value.content}
     found = {}
-    for name, wire, omitted in schema.attributes:
+    for name, wire, _, _, omitted in schema.attributes:
         held = getattr(value, name)
         if held is not omitted and held != omitted:
             found[wire] = held
@@ -162,10 +189,9 @@ def _list(shape: Shape, list_type: ListType | None) -> Schema:
 
 def _key(type_: type[Struct] | None, wire: str) -> Key:
     assert type_ is not None
-    field = fields_of(type_)[wire]
+    field: Any = next(f for f in msgspec.structs.fields(type_) if f.encode_name == wire)
+    omitted = _omitted(field)
     default = _DEFAULTS.get((type_, wire), ABSENT)
-    if default is ABSENT:
-        of: Any = next(f for f in msgspec.structs.fields(type_) if f.encode_name == wire)
-        if _omitted(of) is ABSENT:
-            default = of.default_factory()
-    return Key(wire, field.name, ABSENT if default is None else default)
+    if default is ABSENT and omitted is ABSENT:
+        default = field.default_factory()
+    return Key(wire, field.name, ABSENT if default is None else default, omitted)

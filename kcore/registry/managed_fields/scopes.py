@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from kcore.api.autoscaling_v1 import Scale
 from kcore.api.kind import STATUS, Kind
 from kcore.api.schema import Struct
+from kcore.registry.managed_fields.custom_schemas import custom_schema
 from kcore.registry.managed_fields.field_sets import LEAF, Node
 from kcore.registry.managed_fields.schemas import schema_of
 from kcore.registry.managed_fields.updater import Scope
@@ -39,7 +40,7 @@ _ONLY: Mapping[str, Node] = {
 
 def scope_of(kind: Kind, subresource: str = "") -> Scope:
     type_: type[Struct] = kind.type
-    schema = schema_of(type_)
+    schema = schema_of(type_) if kind.definition is None else custom_schema(kind)
     if subresource in _ONLY:
         return Scope(schema, kind.api_version, only=_ONLY[subresource])
     if subresource in ("", "finalize", "scale"):
