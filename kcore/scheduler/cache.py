@@ -49,7 +49,9 @@ class SchedulerCache:
     def set_node(self, node: Node) -> None:
         """A node is new or has changed."""
         info = self._info(node.metadata.name)
+        before = info.images
         info.set_node(node)
+        self.columns.count_images(before, info.images)
         self.columns.describe(info)
 
     def remove_node(self, name: str) -> None:
@@ -58,6 +60,8 @@ class SchedulerCache:
         if info is None or info.node is None:
             return
         self.columns.free(info.row)
+        self.columns.count_images(info.images, {})
+        info.images = {}
         info.node = None
         info.row = -1
         if not info.pods:

@@ -6,7 +6,7 @@ worked out at one length of it is mended by looking again at the rows that came 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from typing import Generic, TypeVar
 
 from kcore.api.core_v1 import Taint
@@ -78,6 +78,9 @@ class NodeColumns:
         self.nodes: list[NodeInfo | None] = [None] * FIRST_SIZE
         self.kins: Tally[Kin] = Tally()
         self.terms: Tally[AffinityTerm] = Tally()
+        self.images: dict[str, int] = {}
+        """How many nodes have an image, by each of its names."""
+        self.images_version = 0
         self.changes: list[int] = []
         self.epoch = 0
         """Counts how often `changes` began anew."""
@@ -164,6 +167,18 @@ class NodeColumns:
 
     def _living(self) -> Iterable[NodeInfo]:
         return [node for row, node in enumerate(self.nodes) if node is not None and self.alive[row]]
+
+    def count_images(self, before: Mapping[str, int], after: Mapping[str, int]) -> None:
+        """The images of a node are others than before."""
+        if before == after:
+            return
+        self.images_version += 1
+        for image in before.keys() - after.keys():
+            self.images[image] -= 1
+            if not self.images[image]:
+                del self.images[image]
+        for image in after.keys() - before.keys():
+            self.images[image] = self.images.get(image, 0) + 1
 
     def invalidate(self) -> None:
         """Something has changed that concerns all rows."""

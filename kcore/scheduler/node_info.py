@@ -22,6 +22,7 @@ class NodeInfo:
     __slots__ = (
         "allocatable",
         "ghosts",
+        "images",
         "kins",
         "name",
         "node",
@@ -39,6 +40,8 @@ class NodeInfo:
         self.row = row
         self.node: Node | None = None
         self.allocatable: dict[str, int] = {}
+        self.images: dict[str, int] = {}
+        """The size of each image that is there, by each of its names."""
         self.requested: dict[str, int] = {}
         self.nonzero_cpu = 0
         self.nonzero_memory = 0
@@ -54,6 +57,7 @@ class NodeInfo:
         other = NodeInfo(self.name, self.row)
         other.node = self.node
         other.allocatable = self.allocatable
+        other.images = self.images
         other.requested = dict(self.requested)
         other.nonzero_cpu, other.nonzero_memory = self.nonzero_cpu, self.nonzero_memory
         other.pods = dict(self.pods)
@@ -65,6 +69,7 @@ class NodeInfo:
     def set_node(self, node: Node) -> None:
         self.node = node
         self.allocatable = {name: amount(name, quantity) for name, quantity in node.status.allocatable.items()}
+        self.images = {name: image.size_bytes for image in node.status.images for name in image.names}
 
     def add(self, pod: PodInfo) -> None:
         """Count a pod that is not counted yet."""

@@ -14,6 +14,7 @@ from kcore.scheduler.cache import SchedulerCache
 from kcore.scheduler.framework import Plugin
 from kcore.scheduler.plugins.default_binder import DefaultBinder
 from kcore.scheduler.plugins.default_preemption import DefaultPreemption
+from kcore.scheduler.plugins.image_locality import ImageLocality
 from kcore.scheduler.plugins.inter_pod_affinity import InterPodAffinity
 from kcore.scheduler.plugins.node_affinity import NodeAffinity
 from kcore.scheduler.plugins.node_name import NodeName
@@ -69,5 +70,6 @@ DEFAULT_PLUGINS: tuple[Entry, ...] = (
     Entry(lambda handle: InterPodAffinity(handle.cache.columns, handle.informers), weight=2),
     Entry(_default_preemption),
     Entry(lambda handle: NodeResourcesBalancedAllocation(), weight=1),
+    Entry(lambda handle: ImageLocality(handle.cache.columns), weight=1),
     Entry(lambda handle: DefaultBinder(handle.client)),
 )
