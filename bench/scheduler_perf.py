@@ -117,7 +117,7 @@ def _low(name: str) -> dict[str, Any]:
 
 
 def _high(name: str) -> dict[str, Any]:
-    return _pod(name, {"priorityClassName": "system-cluster-critical"}, cpu="3000m")
+    return _pod(name, {"priorityClassName": "system-cluster-critical"}, cpu="3")
 
 
 class Case(NamedTuple):
