@@ -26,6 +26,7 @@ from kcore.scheduler.plugins.pod_topology_spread import PodTopologySpread
 from kcore.scheduler.plugins.priority_sort import PrioritySort
 from kcore.scheduler.plugins.scheduling_gates import SchedulingGates
 from kcore.scheduler.plugins.taint_toleration import TaintToleration
+from kcore.scheduler.plugins.volume_restrictions import VolumeRestrictions
 from kcore.scheduler.siblings import Siblings
 from kcore.scheduler.waiting import WaitingPods
 
@@ -66,6 +67,7 @@ DEFAULT_PLUGINS: tuple[Entry, ...] = (
     Entry(lambda handle: NodeAffinity(), weight=2),
     Entry(lambda handle: NodePorts()),
     Entry(lambda handle: NodeResourcesFit(), weight=1),
+    Entry(lambda handle: VolumeRestrictions()),
     Entry(lambda handle: PodTopologySpread(Siblings(handle.informers)), weight=2),
     Entry(lambda handle: InterPodAffinity(handle.cache.columns, handle.informers), weight=2),
     Entry(_default_preemption),
