@@ -1,7 +1,7 @@
 """One check for each rule of the Pod Security Standards, with upstream's ids, reasons and words.
 
-A check looks at a pod's annotations and spec and answers the violation that it found, or None. The versions are those
-of the newest policy; namespaces that pin an older one are held to it where they differ only in being laxer today.
+A check looks at a pod's annotations and spec and answers the violation that it found, or None. The rules are those of
+the newest version of the standards, whatever version a namespace pins.
 """
 
 from __future__ import annotations
