@@ -87,8 +87,8 @@ def metadata_errors(metadata: ObjectMeta, namespaced: bool, name_rule: NameCheck
         if metadata.namespace:
             errors.append(forbidden(_NAMESPACE, "not allowed on this type"))
     elif metadata.namespace:
-        if words := _namespace_errors(metadata.namespace):
-            errors += [invalid(_NAMESPACE, metadata.namespace, e) for e in words]
+        if wrong := _namespace_errors(metadata.namespace):
+            errors += [invalid(_NAMESPACE, metadata.namespace, e) for e in wrong]
     else:
         errors.append(required(_NAMESPACE))
     if metadata.generation < 0:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -334,11 +335,12 @@ TREES = st.recursive(
 @given(SCHEMAS, st.dictionaries(_NAMES, TREES, max_size=3))
 def test_pruning_and_defaulting_twice_is_the_same_as_once(rules: Any, tree: Any) -> None:
     schema = compiled(rules)
-    for step in (
+    steps: list[Callable[[Any], None]] = [
         lambda t: prune(t, schema, []),
         lambda t: apply_defaults(t, schema),
         lambda t: drop_nulls(t, schema),
-    ):
+    ]
+    for step in steps:
         step(tree)
         once = copy.deepcopy(tree)
         step(tree)
