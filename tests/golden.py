@@ -17,8 +17,7 @@ from tests.e2e.serving import serving
 
 FLOORS = Path(__file__).parent / "golden_floors.json"
 # The recording had three nodes of its own, and no ServiceAccount plugin.
-# The recorded server ran without the plugin that mounts tokens.
-OPTIONS = ("--ephemeral", "--nodes", "0", "--service-cidr", "10.96.0.0/16", "--disable-admission-plugins", "ServiceAccount")
+OPTIONS = (
     "--ephemeral",
     "--nodes",
     "0",
