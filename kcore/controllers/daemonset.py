@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-import anyio
 from msgspec.structs import replace
 
 from kcore.api.apps_v1 import ControllerRevision, DaemonSet
 from kcore.api.core_v1 import Node, Pod
-from kcore.api.errors import ApiError, NotFound
-from kcore.api.meta_v1 import DeleteOptions, ObjectMeta, Preconditions
+from kcore.api.errors import ApiError
+from kcore.api.meta_v1 import ObjectMeta
 from kcore.api.object import Object
 from kcore.api.selectors import Selector, selector_from_struct
 from kcore.client.informer import key_of
@@ -35,6 +34,7 @@ from kcore.controllers.expectations import Expectations
 from kcore.controllers.freshness import Freshness
 from kcore.controllers.history import REVISION_LABEL, History
 from kcore.controllers.placement import Placement, pinned, target_of, tolerant
+from kcore.controllers.podremoval import PodRemoval
 from kcore.controllers.recreation import Recreation
 from kcore.controllers.replicas import because_namespace_goes
 
@@ -67,6 +67,7 @@ class DaemonSetController(Controller):
         index_by_controller(self._pods)
         self._history = History(context, DaemonSet, REVISION_LABEL)
         self._expectations = Expectations(self._clock)
+        self._removal = PodRemoval(self._client, self._recorder, self._expectations)
         self._freshness = Freshness(self._sets)
         self._recreation = Recreation(self._clock)
 
@@ -182,7 +183,7 @@ class DaemonSetController(Controller):
         uid = look.owner.metadata.uid
         self._expectations.expect(uid, len(nodes), [pod.metadata.uid for pod in pods])
         error = await self._create(look, nodes)
-        return await self._delete(look.owner, pods) or error
+        return await self._removal.delete(look.owner, pods) or error
 
     async def _create(self, look: Daemons, nodes: Sequence[str]) -> ApiError | None:
         pod, left, uid = self._pod(look), iter(nodes), look.owner.metadata.uid
@@ -219,26 +220,6 @@ class DaemonSetController(Controller):
             ),
             spec=tolerant(template.spec),
         )
-
-    async def _delete(self, owner: DaemonSet, pods: Sequence[Pod]) -> ApiError | None:
-        errors: list[ApiError] = []
-        async with anyio.create_task_group() as deletions:
-            for pod in pods:
-                deletions.start_soon(self._delete_one, owner, pod, errors)
-        return errors[0] if errors else None
-
-    async def _delete_one(self, owner: DaemonSet, pod: Pod, errors: list[ApiError]) -> None:
-        metadata = pod.metadata
-        options = DeleteOptions(preconditions=Preconditions(uid=metadata.uid))
-        try:
-            await self._client.delete(Pod, metadata.name, metadata.namespace, options)
-        except ApiError as error:
-            self._expectations.deletion_observed(owner.metadata.uid, metadata.uid)
-            if not isinstance(error, NotFound):
-                self._recorder.event(owner, "Warning", "FailedDelete", f"Error deleting: {error.message}")
-                errors.append(error)
-        else:
-            self._recorder.event(owner, "Normal", "SuccessfulDelete", f"Deleted pod: {metadata.name}")
 
 
 def _selector(owner: DaemonSet) -> Selector:

@@ -81,5 +81,5 @@ class KubernetesServiceController(Controller):
     def _endpoints(self) -> Endpoints:
         port = EndpointPort(name="https", port=self._port, protocol="TCP")
         subset = EndpointSubset(addresses=(EndpointAddress(ip=self._address),), ports=(port,))
-        # The mirroring controller leaves these alone: upstream writes its own slice, the slice controller does here.
+        # Its slice is the mirroring controller's work here; upstream's API server writes that one too.
         return Endpoints(metadata=self._metadata(), subsets=(subset,))

@@ -9,13 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Generic, NamedTuple, TypeVar
 
-import anyio
 import structlog
 
 from kcore.api.apps_v1 import ReplicaSetCondition
 from kcore.api.core_v1 import Pod, PodTemplateSpec, ReplicationControllerCondition
-from kcore.api.errors import ApiError, NotFound
-from kcore.api.meta_v1 import DeleteOptions, ObjectMeta, Preconditions
+from kcore.api.errors import ApiError
+from kcore.api.meta_v1 import ObjectMeta
 from kcore.api.object import Object
 from kcore.api.selectors import Selector
 from kcore.api.timestamp import format_seconds
@@ -26,6 +25,7 @@ from kcore.controllers.batches import slow_start
 from kcore.controllers.context import Context
 from kcore.controllers.expectations import Expectations
 from kcore.controllers.freshness import Freshness
+from kcore.controllers.podremoval import PodRemoval
 from kcore.controllers.pods import available_in, is_active, is_terminating, rank_for_deletion
 
 __all__ = ["Counts", "Failure", "ReplicaManager", "because_namespace_goes", "failure_conditions"]
@@ -92,6 +92,7 @@ class ReplicaManager(Controller, Generic[S]):
         self._pods = informers.of(Pod)
         index_by_controller(self._pods)
         self._expectations = Expectations(self._clock)
+        self._removal = PodRemoval(self._client, self._recorder, self._expectations)
         self._freshness = Freshness(self._owners)
 
     # What differs between the kinds.
@@ -261,25 +262,8 @@ class ReplicaManager(Controller, Generic[S]):
         )
 
     async def _delete(self, owner: S, pods: list[Pod]) -> ApiError | None:
-        errors: list[ApiError] = []
         self._expectations.expect_deletions(owner.metadata.uid, (pod.metadata.uid for pod in pods))
-        async with anyio.create_task_group() as deletions:
-            for pod in pods:
-                deletions.start_soon(self._delete_one, owner, pod, errors)
-        return errors[0] if errors else None
-
-    async def _delete_one(self, owner: S, pod: Pod, errors: list[ApiError]) -> None:
-        metadata = pod.metadata
-        options = DeleteOptions(preconditions=Preconditions(uid=metadata.uid))
-        try:
-            await self._client.delete(Pod, metadata.name, metadata.namespace, options)
-        except ApiError as error:
-            self._expectations.deletion_observed(owner.metadata.uid, metadata.uid)
-            if not isinstance(error, NotFound):
-                self._recorder.event(owner, "Warning", "FailedDelete", f"Error deleting: {error.message}")
-                errors.append(error)
-        else:
-            self._recorder.event(owner, "Normal", "SuccessfulDelete", f"Deleted pod: {metadata.name}")
+        return await self._removal.delete(owner, pods)
 
 
 def because_namespace_goes(error: ApiError) -> bool:

@@ -16,12 +16,11 @@ from kcore.api.kind import Kind
 from kcore.api.policy_v1 import Eviction
 from kcore.api.protobuf import ProtobufError, decode_protobuf
 from kcore.api.schema import TypeMeta
-from kcore.server.response import JSON_TYPE, YAML_TYPE
+from kcore.server.response import JSON_TYPE, PROTOBUF_TYPE, YAML_TYPE
 
 __all__ = ["BODY_LIMIT", "expected_body", "media_type", "object_media_type", "read_body", "read_document"]
 
 BODY_LIMIT = 3 * 1024 * 1024
-PROTOBUF_TYPE = "application/vnd.kubernetes.protobuf"
 
 # The bodies of subresources that are no kinds of their own.
 _BELOW: Mapping[str, type[TypeMeta]] = {

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from kcore.api.errors import NotAcceptable
 from kcore.server.errors import unacceptable
 from kcore.server.query import Query
-from kcore.server.response import JSON_TYPE, YAML_TYPE
+from kcore.server.response import JSON_TYPE, PROTOBUF_TYPE, YAML_TYPE
 
 __all__ = [
     "PLAIN",
@@ -28,7 +28,6 @@ __all__ = [
     "pretty",
 ]
 
-PROTOBUF_TYPE = "application/vnd.kubernetes.protobuf"
 ROUTED = (JSON_TYPE, YAML_TYPE, PROTOBUF_TYPE)
 _META_VERSIONS = ("v1", "v1beta1")
 _PEOPLE = ("curl", "Wget", "Mozilla/5.0")

@@ -16,10 +16,11 @@ from kcore.kit.clock import Chance, Clock
 if TYPE_CHECKING:
     from kcore.server.connection import Connection
 
-__all__ = ["JSON_TYPE", "TEXT_TYPE", "YAML_TYPE", "Heads", "Reply", "header", "to_yaml", "warning"]
+__all__ = ["JSON_TYPE", "PROTOBUF_TYPE", "TEXT_TYPE", "YAML_TYPE", "Heads", "Reply", "header", "to_yaml", "warning"]
 
 JSON_TYPE = "application/json"
 YAML_TYPE = "application/yaml"
+PROTOBUF_TYPE = "application/vnd.kubernetes.protobuf"
 TEXT_TYPE = "text/plain; charset=utf-8"
 
 _PIECE = 256 * 1024
