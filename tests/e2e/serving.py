@@ -35,16 +35,18 @@ class Served:
     kubeconfig: Path
     announced: str
     config: dict[str, Any] = field(init=False)
+    tls: ssl.SSLContext = field(init=False)
+    """A client context with the admin's certificate, made once: tests ask from several threads."""
 
     def __post_init__(self) -> None:
         self.config = yaml.safe_load(self.kubeconfig.read_text())
+        self.tls = self._client_context()
 
     @property
     def url(self) -> str:
         return str(self.config["clusters"][0]["cluster"]["server"])
 
-    def tls(self) -> ssl.SSLContext:
-        """A client context with the admin's certificate."""
+    def _client_context(self) -> ssl.SSLContext:
         folder = self.kubeconfig.parent
         user, cluster = self.config["users"][0]["user"], self.config["clusters"][0]["cluster"]
         cert, key = folder / "client.crt", folder / "client.key"
@@ -57,7 +59,7 @@ class Served:
     def request(self, method: str, path: str, body: Any = None, content_type: str = "application/json") -> Any:
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(self.url + path, data, {"Content-Type": content_type}, method=method)
-        with urllib.request.urlopen(request, context=self.tls(), timeout=30) as answer:
+        with urllib.request.urlopen(request, context=self.tls, timeout=30) as answer:
             return json.load(answer)
 
     def stop(self, signum: int = signal.SIGTERM) -> int:

@@ -24,7 +24,7 @@ def watch_into(seen: Seen, server: Served, path: str, since: int, seconds: int) 
     """Follow one watch to its end, which the server sets."""
     query = f"watch=true&resourceVersion={since}&timeoutSeconds={seconds}&allowWatchBookmarks=true"
     request = urllib.request.Request(f"{server.url}{path}?{query}")
-    with urllib.request.urlopen(request, context=server.tls(), timeout=30) as lines:
+    with urllib.request.urlopen(request, context=server.tls, timeout=30) as lines:
         for event in map(json.loads, lines):
             if event["type"] == "BOOKMARK":
                 seen.batches.append(Bookmark(int(event["object"]["metadata"]["resourceVersion"])))
