@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import gc
 import ipaddress
-import signal
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 
 import anyio
 import anyio.to_thread
-from anyio.abc import TaskStatus
+from anyio.abc import TaskGroup, TaskStatus
 
 from kcore.api.scheme import Scheme
 from kcore.client.events import EventBroadcaster
@@ -28,6 +25,7 @@ from kcore.controllers.manager import ControllerManager
 from kcore.controllers.systemnamespaces import SYSTEM_NAMESPACES, SystemNamespacesController, ensure_namespace
 from kcore.controllers.systempriorityclasses import SYSTEM_PRIORITY_CLASSES, ensure_priority_class
 from kcore.kit.clock import Chance, Clock, SystemClock
+from kcore.kit.process import run_until_signalled
 from kcore.kit.service import Service
 from kcore.node.engine import KubeletEngine, KubeletOptions
 from kcore.registry.access import AlwaysAllow
@@ -48,11 +46,7 @@ from kcore.store.log import Log, MemoryLog
 from kcore.store.sqlite import SqliteLog
 from kcore.store.store import StoreUnavailable
 
-__all__ = ["CannotStart", "Cluster", "Options", "serve"]
-
-
-class CannotStart(Exception):
-    """Something outside kcore is in the way; the message is one sentence for the user."""
+__all__ = ["Cluster", "Options", "serve"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,43 +206,18 @@ class Cluster:
         write_kubeconfig(self.options.kubeconfig, self.url, pki.authority, pki.admin_certificate, pki.admin_key)
 
 
-_MENDABLE = (StoreUnavailable, KubeconfigError, PortInUse, OSError, ValueError)
-
-
-def _innermost(error: BaseException) -> BaseException:
-    """The first error inside the groups that task trees raise."""
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error
+_MENDABLE = (StoreUnavailable, KubeconfigError, PortInUse, ValueError)
 
 
 def serve(options: Options, on_ready: Callable[[Cluster], None]) -> None:
     """Run a cluster until SIGINT or SIGTERM. Raises CannotStart."""
-    ready = False
     # The store's writer thread needs the interpreter for moments only, but several times a batch. At Python's 5 ms a
     # busy loop would keep it, and with it every caller, waiting for longer than the disk does.
     sys.setswitchinterval(0.0003)
 
-    async def main() -> None:
-        nonlocal ready
-        with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
-            async with anyio.create_task_group() as tasks:
-                cluster = Cluster(options)
-                await tasks.start(cluster.run)
-                ready = True
-                # What start-up made stays for good: the collector need not look at it again.
-                gc.collect()
-                gc.freeze()
-                on_ready(cluster)
-                async for _ in signals:
-                    tasks.cancel_scope.cancel()
-                    return
+    async def start(tasks: TaskGroup) -> None:
+        cluster = Cluster(options)
+        await tasks.start(cluster.run)
+        on_ready(cluster)
 
-    try:
-        anyio.run(main, backend_options={"use_uvloop": find_spec("uvloop") is not None})
-    except Exception as group:
-        error = _innermost(group)
-        if ready or not isinstance(error, _MENDABLE):
-            raise
-        said = f"{error.filename}: {error.strerror}" if isinstance(error, OSError) and error.filename else str(error)
-        raise CannotStart(said) from error
+    run_until_signalled(start, _MENDABLE)

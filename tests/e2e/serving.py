@@ -48,7 +48,8 @@ class Served:
 
     def _client_context(self) -> ssl.SSLContext:
         folder = self.kubeconfig.parent
-        user, cluster = self.config["users"][0]["user"], self.config["clusters"][0]["cluster"]
+        cluster = self.config["clusters"][0]["cluster"]
+        user = next(entry["user"] for entry in self.config["users"] if entry["name"] == "kcore")
         cert, key = folder / "client.crt", folder / "client.key"
         cert.write_bytes(base64.b64decode(user["client-certificate-data"]))
         key.write_bytes(base64.b64decode(user["client-key-data"]))

@@ -1,0 +1,103 @@
+"""The other composition root: one component in its own process, working for an API server that runs elsewhere."""
+
+from __future__ import annotations
+
+import socket
+import uuid
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import anyio
+import anyio.to_thread
+from anyio.abc import TaskGroup, TaskStatus
+
+from kcore.client import kubeconfig
+from kcore.client.client import Client
+from kcore.client.events import EventBroadcaster
+from kcore.client.http import HttpClient
+from kcore.client.informer import Informers
+from kcore.client.leaderelection import Election, LeaderElector
+from kcore.kit.clock import Chance, Clock, SystemClock
+from kcore.kit.process import run_until_signalled
+from kcore.kit.service import Service
+
+__all__ = ["Component", "Remote", "Surroundings", "run_component"]
+
+
+@dataclass(frozen=True, slots=True)
+class Remote:
+    """Which API server, and whether only the holder of the component's Lease works."""
+
+    kubeconfig: Path
+    context: str = ""
+    leader_elect: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What every component is built over. The caches and the events are run beside its services."""
+
+    client: Client
+    informers: Informers
+    events: EventBroadcaster
+    clock: Clock
+    chance: Chance
+
+
+@dataclass(frozen=True, slots=True)
+class Component:
+    """`name` is upstream's (`kube-scheduler`); `services` builds what runs, in the order in which it starts."""
+
+    name: str
+    services: Callable[[Surroundings], Iterable[Service]]
+
+
+def run_component(component: Component, remote: Remote, on_ready: Callable[[], None]) -> None:
+    """Run until SIGINT or SIGTERM, or until the lease is lost. Raises CannotStart.
+
+    `on_ready` is called once the component works; with leader election that may be long after the start.
+    """
+
+    async def start(tasks: TaskGroup) -> None:
+        access = await anyio.to_thread.run_sync(kubeconfig.load, remote.kubeconfig, remote.context)
+        await tasks.start(_run, component, remote, access, on_ready)
+
+    run_until_signalled(start, (kubeconfig.KubeconfigError,))
+
+
+async def _run(
+    component: Component,
+    remote: Remote,
+    access: kubeconfig.Access,
+    on_ready: Callable[[], None],
+    *,
+    task_status: TaskStatus[None],
+) -> None:
+    clock, chance = SystemClock(), Chance()
+    async with HttpClient.open(access) as client:
+
+        async def work() -> None:
+            await _work(component, client, clock, chance, on_ready)
+
+        task_status.started()
+        if not remote.leader_elect:
+            await work()
+            return
+        identity = f"{socket.gethostname()}_{uuid.uuid4()}"
+        election = Election("kube-system", component.name, identity)
+        await LeaderElector(client, election, clock, chance).run(work)
+
+
+async def _work(
+    component: Component, client: Client, clock: Clock, chance: Chance, on_ready: Callable[[], None]
+) -> None:
+    """One term: fresh caches, and the component's services over them, until cancelled."""
+    informers = Informers(client, chance)
+    events = EventBroadcaster(client, clock)
+    surroundings = Surroundings(client, informers, events, clock, chance)
+    services: list[Service] = [informers, events, *component.services(surroundings)]
+    async with anyio.create_task_group() as tasks:
+        for service in services:
+            await tasks.start(service.run)
+        on_ready()
