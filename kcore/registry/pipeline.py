@@ -12,7 +12,6 @@ from kcore.api.names import path_segment_name
 from kcore.api.object import encode_object
 from kcore.api.timestamp import format_seconds
 from kcore.registry.admission import Chain, Plugin
-from kcore.registry.custom.managers import Untracked
 from kcore.registry.managed_fields import SCALE_KIND, Managers
 from kcore.registry.request import Request
 from kcore.registry.strategy import Environment, Settle, Strategy
@@ -52,13 +51,18 @@ class Pipeline:
 
     def strategy(self, kind: Kind) -> Strategy:
         """The one strategy of a kind."""
-        if kind.definition is not None:  # which may have changed since the kind was looked up
-            kind = self.env.scheme.find(kind.group, kind.version, kind.plural) or kind
+        kind = self._current(kind)
         found = self._strategies.get(kind)
         if found is None or found.kind is not kind:
             found = self._strategies[kind] = self._particular.get(kind.type, Strategy)(kind, self.env)
             self._stores.pop(kind, None)
         return found
+
+    def _current(self, kind: Kind) -> Kind:
+        """A custom kind as it is defined now, which may have changed since it was looked up."""
+        if kind.definition is None:
+            return kind
+        return self.env.scheme.find(kind.group, kind.version, kind.plural) or kind
 
     def store(self, kind: Kind) -> Store:
         """The store, as a kind sees it."""
@@ -74,12 +78,11 @@ class Pipeline:
 
     def managers(self, req: Request) -> Managers:
         """Who tracks the owners of what the request writes."""
-        kind = SCALE_KIND if req.subresource == "scale" else req.kind
+        kind = SCALE_KIND if req.subresource == "scale" else self._current(req.kind)
         key = (kind, req.subresource)
         found = self._managers.get(key)
         if found is None or found.kind is not kind:
-            managers = Managers(kind, req.subresource) if kind.definition is None else Untracked(kind)
-            found = self._managers[key] = managers
+            found = self._managers[key] = Managers(kind, req.subresource)
         return found
 
     def timestamp(self) -> str:

@@ -61,6 +61,11 @@ def test_kubectl_defines_applies_and_explains(kubectl: Kubectl) -> None:
         assert "configured" in kubectl("apply", "-f", "-", stdin=THING % words)
         kubectl("scale", words["plural"], "one", "--replicas=5")
         assert json.loads(kubectl("get", words["plural"], "one", "-o", "json"))["spec"] == {"replicas": 5, "size": 3}
+        refused = kubectl("apply", "--server-side", "-f", "-", stdin=THING % words, check=False)
+        assert "conflict" in refused
+        assert ".spec.replicas" in refused
+        kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", stdin=THING % words)
+        assert kubectl.json("get", words["plural"], "one")["spec"] == {"replicas": 2, "size": 3}
         assert "How big it is." in kubectl("explain", f"{words['plural']}.spec")
     finally:
         kubectl("delete", definition, "--timeout=20s")

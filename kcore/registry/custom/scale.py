@@ -13,8 +13,10 @@ from kcore.api.kind import Kind
 from kcore.api.object import CustomResource
 from kcore.registry.custom.json_path import lookup, simple_path
 from kcore.registry.custom.strategy import version_of
+from kcore.registry.managed_fields.field_sets import field_node
+from kcore.registry.managed_fields.scale import ReplicasPaths
 
-__all__ = ["custom_scale", "with_replicas"]
+__all__ = ["custom_scale", "replicas_paths", "with_replicas"]
 
 
 def _paths(kind: Kind) -> CustomResourceSubresourceScale:
@@ -35,6 +37,16 @@ def custom_scale(kind: Kind, obj: CustomResource) -> tuple[ScaleSpec, ScaleStatu
     return ScaleSpec(replicas=replicas), ScaleStatus(
         replicas=running if isinstance(running, int) else 0, selector=selector if isinstance(selector, str) else ""
     )
+
+
+def replicas_paths(kind: Kind) -> ReplicasPaths:
+    """Where each version of the definition keeps the replicas."""
+    assert kind.definition is not None
+    return {
+        f"{kind.group}/{version.name}": field_node(simple_path(version.subresources.scale.spec_replicas_path))
+        for version in kind.definition.spec.versions
+        if version.subresources is not None and version.subresources.scale is not None
+    }
 
 
 def with_replicas(kind: Kind, obj: CustomResource, replicas: int) -> CustomResource:

@@ -46,10 +46,13 @@ def resolve(schema: Schema, value: Any) -> Schema:
         return schema
     if isinstance(value, Mapping):
         return _UNTYPED_MAP
+    if isinstance(value, list | tuple):
+        return _UNTYPED_LIST
     return _UNTYPED_LEAF
 
 
 _UNTYPED_MAP = Schema(Sort.MAP, leaf=False, element=UNTYPED)
+_UNTYPED_LIST = Schema(Sort.LIST, leaf=True, element=UNTYPED)
 _UNTYPED_LEAF = Schema(Sort.SCALAR, leaf=True)
 
 

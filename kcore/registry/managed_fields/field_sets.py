@@ -27,6 +27,7 @@ __all__ = [
     "canonical",
     "difference",
     "encode",
+    "field_node",
     "intersection",
     "is_member",
     "key_element",
@@ -160,6 +161,14 @@ def paths(node: FieldSet, above: tuple[str, ...] = ()) -> Iterator[tuple[str, ..
 def key_element(keys: Mapping[str, Any]) -> str:
     """The element of a list that has these keys; `keys` in the order of their names."""
     return f"k:{_dumps(keys).decode()}"
+
+
+def field_node(names: Sequence[str]) -> Node:
+    """The set of one path: a chain of fields."""
+    node: Node = LEAF
+    for name in reversed(names):
+        node = {f"f:{name}": node}
+    return node
 
 
 def value_element(value: Any) -> str:

@@ -195,6 +195,8 @@ class Managers:
 
     def _typed(self, tree: Any) -> Any:
         type_: type[Struct] = self.kind.type
+        if type_ is CustomResource:  # which keeps its tree, parts of which are the configuration's
+            tree = _tree_of(_encode(tree))
         try:
             obj = (decode_tree if type_ is CustomResource else decode_unstructured)(type_, tree).obj
         except DecodeError as e:

@@ -29,6 +29,9 @@ _KEPT_BY_STATUS: Mapping[str, Node] = {
     "customresourcedefinitions.apiextensions.k8s.io": {"f:metadata": LEAF},
 }
 
+# Of custom kinds, upstream's list is short: what else an update of a status says is dropped, but owned.
+_KEPT_BY_CUSTOM_STATUS: Node = {"f:spec": LEAF}
+
 _RESOURCES: Node = {"*": {"f:resources": LEAF, "f:resizePolicy": LEAF}}
 
 # The only parts that some subresources change.
@@ -45,6 +48,8 @@ def scope_of(kind: Kind, subresource: str = "") -> Scope:
         return Scope(schema, kind.api_version, only=_ONLY[subresource])
     if subresource in ("", "finalize", "scale"):
         return Scope(schema, kind.api_version, _STATUS if kind.subresource("status") else None)
+    if kind.definition is not None:
+        return Scope(schema, kind.api_version, _KEPT_BY_CUSTOM_STATUS)
     others = {f"f:{wire}": LEAF for wire in schema.fields if wire not in ("kind", "apiVersion", "metadata", "status")}
     kept = {**others, **_KEPT_BY_STATUS.get(kind.group_resource, LEAF)}
     if subresource == "approval":

@@ -14,8 +14,8 @@ from kcore.api.kind import Kind
 from kcore.api.meta_v1 import LabelSelector, ObjectMeta
 from kcore.api.schema import fill
 from kcore.api.selectors import selector_from_labels, selector_from_struct
-from kcore.registry.custom.scale import custom_scale, with_replicas
-from kcore.registry.managed_fields.scale import parent_entries, scale_entries
+from kcore.registry.custom.scale import custom_scale, replicas_paths, with_replicas
+from kcore.registry.managed_fields.scale import REPLICAS, ReplicasPaths, parent_entries, scale_entries
 from kcore.registry.metadata import check_address
 from kcore.registry.pipeline import Pipeline, absent
 from kcore.registry.request import Request
@@ -47,10 +47,11 @@ async def store_scale(pipe: Pipeline, req: Request, make: MakeScale, *, uid: str
     `tracked`: the Scale that `make` gives names its owners.
     """
     managers = pipe.managers(req)
+    replicas = _replicas_of(req.kind)
 
     def scaled(old: Record | None) -> Any:
         assert old is not None  # nothing that scales is created by an update
-        live = _owned_scale(req.kind, old.obj)
+        live = _owned_scale(req.kind, old.obj, replicas)
         scale = make(live)
         if req.kind.definition is None:
             _check(scale)
@@ -61,7 +62,8 @@ async def store_scale(pipe: Pipeline, req: Request, make: MakeScale, *, uid: str
             fill(new.spec, replicas=scale.spec.replicas)
         else:
             new = with_replicas(req.kind, new, scale.spec.replicas)
-        owners = parent_entries(old.obj.metadata.managed_fields, scale.metadata.managed_fields, req.kind.api_version)
+        standing, given = old.obj.metadata.managed_fields, scale.metadata.managed_fields
+        owners = parent_entries(standing, given, req.kind.api_version, replicas)
         version = scale.metadata.resource_version or live.metadata.resource_version
         fill(new.metadata, resource_version=version, managed_fields=owners)
         return new
@@ -75,10 +77,14 @@ def _tracked(new: Any, old: Any | None) -> None:
     """Nothing is left to note: the owners of the Scale are those of the parent."""
 
 
-def _owned_scale(kind: Kind, obj: Any) -> Scale:
+def _replicas_of(kind: Kind) -> ReplicasPaths:
+    return {kind.api_version: REPLICAS} if kind.definition is None else replicas_paths(kind)
+
+
+def _owned_scale(kind: Kind, obj: Any, replicas: ReplicasPaths) -> Scale:
     """With its owners, which clients of a Scale do not see."""
     scale = scale_of(kind, obj)
-    fill(scale.metadata, managed_fields=scale_entries(obj.metadata.managed_fields))
+    fill(scale.metadata, managed_fields=scale_entries(obj.metadata.managed_fields, replicas))
     return scale
 
 
