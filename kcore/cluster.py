@@ -39,8 +39,10 @@ from kcore.scheduler.scheduler import Scheduler
 from kcore.server.authentication import read_token_file
 from kcore.server.certificates import Pki, serving_names
 from kcore.server.kubeconfig import KubeconfigError, write_kubeconfig
+from kcore.server.outbound import Outbound
 from kcore.server.server import ApiServer, PortInUse
 from kcore.server.signing import SigningKey
+from kcore.server.webhook_http import HttpWebhooks
 from kcore.store.embedded import EmbeddedStore
 from kcore.store.log import Log, MemoryLog
 from kcore.store.sqlite import SqliteLog
@@ -78,6 +80,7 @@ class Cluster:
         scheme = Scheme()
         log = self._open_log()
         self._store = EmbeddedStore(StoreCodec(scheme, STRATEGIES), log)
+        self._outbound = Outbound(self._store, chance)
         self._pki = Pki.ensure(self._pki_directory(), clock, serving_names(options.bind_address, options.service_cidr))
         signing_key = SigningKey(self._pki.directory / "sa.key")
         tokens = ServiceAccountTokens(self._store, scheme, clock, chance, signing_key)
@@ -93,6 +96,7 @@ class Cluster:
             token_sources=[*static, tokens],
             plugins=chosen_plugins(options.enable_admission_plugins, options.disable_admission_plugins),
             service_cidr=options.service_cidr,
+            webhooks=HttpWebhooks(self._outbound),
         )
         self.client = LocalClient(self._registry)
         self._informers = Informers(self.client, chance)
@@ -126,10 +130,12 @@ class Cluster:
                     services_ended.set()
 
     async def _keep_store(self, services_ended: anyio.Event, *, task_status: TaskStatus[None]) -> None:
-        """The store outlives the services, so that what they still commit while they end is answered."""
+        """The store outlives the services, so that what they still commit while they end is answered; and with it
+        the way to the webhooks that are asked before."""
         with anyio.CancelScope(shield=True):
             async with anyio.create_task_group() as tasks:
                 await tasks.start(self._store.run)
+                await tasks.start(self._outbound.run)
                 task_status.started()
                 await services_ended.wait()
                 tasks.cancel_scope.cancel()

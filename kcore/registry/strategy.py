@@ -21,6 +21,7 @@ from kcore.kit.clock import Chance, Clock
 from kcore.registry.access import Authorizer, BuiltInAccess
 from kcore.registry.request import Request
 from kcore.registry.service_account_tokens import ServiceAccountTokens
+from kcore.registry.webhook_client import Unconnected, WebhookClient
 from kcore.store.store import Store
 
 __all__ = ["Environment", "Settle", "Strategy"]
@@ -40,6 +41,7 @@ class Environment(NamedTuple):
     node_ports: tuple[int, int] = (30000, 32767)
     authorizer: Authorizer = BuiltInAccess()
     tokens: ServiceAccountTokens | None = None
+    webhooks: WebhookClient = Unconnected()
 
 
 class Strategy:

@@ -32,6 +32,7 @@ from kcore.registry.token_reviews import TokenAuthenticator, review_token
 from kcore.registry.updating import update
 from kcore.registry.versions import parse_version, too_large
 from kcore.registry.watching import Watch, watch
+from kcore.registry.webhook_client import Unconnected, WebhookClient
 from kcore.store.store import Store
 
 __all__ = ["Registry"]
@@ -56,6 +57,7 @@ class Registry:
         token_sources: Sequence[TokenAuthenticator] = (),
         plugins: Iterable[type[Plugin]] = STANDALONE_PLUGINS,
         service_cidr: str = "10.96.0.0/16",
+        webhooks: WebhookClient | None = None,
     ) -> None:
         self.store = store
         self.scheme = scheme
@@ -68,6 +70,7 @@ class Registry:
             service_cidr,
             authorizer=self.authorizer,
             tokens=tokens,
+            webhooks=webhooks or Unconnected(),
         )
         self._token_sources = token_sources
         self._pipe = Pipeline(self.env, strategies, plugins)
