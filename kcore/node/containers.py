@@ -11,9 +11,12 @@ __all__ = [
     "all_containers",
     "back_off",
     "duration",
+    "grace_of",
+    "is_changed",
     "is_sidecar",
     "next_crashes",
     "restarts",
+    "starts_again",
     "workload_finished",
 ]
 
@@ -46,6 +49,25 @@ def restarts(pod: Pod, container: AnyContainer, exit_code: int) -> bool:
     return policy == "Always" or (policy == "OnFailure" and exit_code != 0)
 
 
+def is_changed(container: AnyContainer, record: ContainerRecord) -> bool:
+    """Whether a container must be replaced: upstream's hash of it covers what cannot change in place, its image."""
+    return bool(record.image) and record.image != container.image
+
+
+def starts_again(pod: Pod, container: AnyContainer, record: ContainerRecord) -> bool:
+    """Whether a container that has ended comes back: by policy, or because it was ended to be replaced."""
+    replaced = record.stop_by is not None and is_changed(container, record)
+    return replaced or restarts(pod, container, record.exit_code)
+
+
+def grace_of(pod: Pod, container: AnyContainer, record: ContainerRecord) -> int:
+    """How many seconds a container has to end: the pod's grace, or that of the probe that wants its end."""
+    probe = container.liveness_probe if record.health.started else container.startup_probe
+    if not record.health.live and probe is not None and probe.termination_grace_period_seconds is not None:
+        return probe.termination_grace_period_seconds
+    return pod.spec.termination_grace_period_seconds or 0
+
+
 def back_off(crashes: int) -> float:
     """Seconds between an exit and the next start: none at first, then 10, 20, 40, ... up to five minutes."""
     if crashes == 0:
@@ -63,7 +85,7 @@ def workload_finished(pod: Pod, state: RuntimeState) -> bool:
     """Whether all ordinary containers have ended for good, so that sidecars may go as well."""
     for container in pod.spec.containers:
         record = state.containers.get(container.name)
-        if record is None or not record.exited or restarts(pod, container, record.exit_code):
+        if record is None or not record.exited or starts_again(pod, container, record):
             return False
     return True
 

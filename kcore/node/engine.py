@@ -14,7 +14,7 @@ from kcore.client.events import EventBroadcaster
 from kcore.client.informer import Informers
 from kcore.kit.clock import Chance, Clock
 from kcore.node.addresses import AddressRange, NodeRanges
-from kcore.node.fake import FakeRuntime
+from kcore.node.fake.runtime import FakeRuntime
 from kcore.node.nodes import NodeKeeper
 from kcore.node.pods import PodKeeper
 from kcore.node.registration import NodeShape

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from kcore.api.core_v1 import ContainerStatus, Pod, PodStatus
-from kcore.node.containers import duration
+from kcore.node.containers import duration, is_changed
 from kcore.node.runtime import AnyContainer, ContainerRecord, Image, RuntimeState
 
 __all__ = ["ContainerEvent", "back_off_events", "events_between"]
@@ -28,9 +28,12 @@ def events_between(pod: Pod, old: RuntimeState, new: RuntimeState) -> Iterator[C
         if after is not None and after is not before and after.finished_at:
             for reason, message, is_good in _image_events(container.image, after):
                 yield ContainerEvent("Normal" if is_good else "Warning", reason, message, field_path)
-        for reason, message in _record_events(
-            container.name, old.containers.get(container.name), new.containers.get(container.name)
-        ):
+        was, is_ = old.containers.get(container.name), new.containers.get(container.name)
+        ended = new.previous.get(container.name)
+        if was is not None and is_ is not None and ended is not None and is_.id != was.id == ended.id:
+            for reason, message in _record_events(container, was, ended):
+                yield ContainerEvent("Normal", reason, message, field_path)
+        for reason, message in _record_events(container, was, is_):
             yield ContainerEvent("Normal", reason, message, field_path)
 
 
@@ -84,8 +87,10 @@ def _image_events(name: str, image: Image) -> Iterator[tuple[str, str, bool]]:
     yield "Pulled", f'Successfully pulled image "{name}" in {took} ({took} including waiting). {size}', True
 
 
-def _record_events(name: str, old: ContainerRecord | None, new: ContainerRecord | None) -> Iterator[tuple[str, str]]:
-    if new is None or new is old:
+def _record_events(
+    container: AnyContainer, old: ContainerRecord | None, new: ContainerRecord | None
+) -> Iterator[tuple[str, str]]:
+    if new is None or new is old or new.failed_to_start:
         return
     if old is None or old.id != new.id:
         yield "Created", "Container created"
@@ -93,4 +98,12 @@ def _record_events(name: str, old: ContainerRecord | None, new: ContainerRecord 
     if new.started_at and (old is None or not old.started_at):
         yield "Started", "Container started"
     if new.stop_by is not None and (old is None or old.stop_by is None):
-        yield "Killing", f"Stopping container {name}"
+        yield "Killing", _why_stopped(container, new)
+
+
+def _why_stopped(container: AnyContainer, record: ContainerRecord) -> str:
+    if not record.health.live:
+        return record.health.message
+    if is_changed(container, record):
+        return f"Container {container.name} definition changed, will be restarted"
+    return f"Stopping container {container.name}"

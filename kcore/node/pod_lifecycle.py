@@ -16,7 +16,16 @@ from typing import NamedTuple
 
 from kcore.api.core_v1 import Pod, PodStatus
 from kcore.api.timestamp import parse
-from kcore.node.containers import back_off, is_sidecar, next_crashes, restarts, workload_finished
+from kcore.node.containers import (
+    all_containers,
+    back_off,
+    grace_of,
+    is_changed,
+    is_sidecar,
+    next_crashes,
+    starts_again,
+    workload_finished,
+)
 from kcore.node.pod_phase import TERMINAL, deadline, pod_phase
 from kcore.node.pod_status import pod_status
 from kcore.node.runtime import AnyContainer, ContainerRecord, RuntimeState
@@ -34,6 +43,12 @@ __all__ = [
     "plan",
     "step",
 ]
+
+
+RETRY_SECONDS = 10.0
+"""How long after an attempt that could not even begin comes the next one."""
+SIDECAR_SECONDS = 2.0
+"""What a sidecar has left to end when the others have used up the pod's grace."""
 
 
 class RunSandbox(NamedTuple):
@@ -91,9 +106,9 @@ def step(pod: Pod, state: RuntimeState, now: float, host_ip: str) -> Step:
 def plan(pod: Pod, state: RuntimeState, now: float) -> Plan:
     """What should happen next to `pod`."""
     if pod.metadata.deletion_timestamp is not None:
-        return Plan(_terminate(pod, state, parse(pod.metadata.deletion_timestamp), deleted=True))
+        return Plan(_terminate(pod, state, now, parse(pod.metadata.deletion_timestamp), deleted=True))
     if pod_phase(pod, state, now).phase in TERMINAL:
-        return Plan(_terminate(pod, state, now + (pod.spec.termination_grace_period_seconds or 0)))
+        return Plan(_terminate(pod, state, now, now + (pod.spec.termination_grace_period_seconds or 0)))
     until = deadline(pod)
     if state.sandbox is None:
         return Plan((RunSandbox(),), until)
@@ -101,10 +116,15 @@ def plan(pod: Pod, state: RuntimeState, now: float) -> Plan:
     return Plan(tuple(effects), min(wake_at, until) if wake_at and until else wake_at or until)
 
 
-def _terminate(pod: Pod, state: RuntimeState, by: float, deleted: bool = False) -> tuple[Effect, ...]:
-    """Stop all containers, then the sandbox; then, for a deleted pod, remove the object."""
-    running = [record for record in state.containers.values() if not record.exited]
+def _terminate(pod: Pod, state: RuntimeState, now: float, by: float, deleted: bool = False) -> tuple[Effect, ...]:
+    """Stop all containers, sidecars last; then the sandbox; then, for a deleted pod, remove the object."""
+    running = [record for record in state.containers.values() if not record.finished_at]
     if running:
+        sidecars = _running_sidecars(pod, state)
+        if len(sidecars) == len(running):
+            running, by = sidecars[:1], max(by, now + SIDECAR_SECONDS)
+        else:
+            running = [record for record in running if record not in sidecars]
         return tuple(StopContainer(r.name, by) for r in running if r.stop_by is None or r.stop_by > by)
     effects: tuple[Effect, ...] = (StopSandbox(),) if state.sandbox is not None else ()
     # A grace of 0 means that removal was asked for before; finalizers are what the object still waits for.
@@ -121,6 +141,10 @@ def _advance(pod: Pod, state: RuntimeState, now: float) -> tuple[list[Effect], f
         record = state.containers.get(container.name)
         if record is None:
             effect, at = _launch(container, state, now, StartContainer(container))
+        elif record.failed_to_start:
+            again = StartContainer(container, record.restart_count, record.crashes)
+            ready_at = record.finished_at + RETRY_SECONDS
+            effect, at = (None, ready_at) if now < ready_at else _launch(container, state, now, again)
         elif record.exited:
             again = StartContainer(container, record.restart_count + 1, next_crashes(record))
             ready_at = record.finished_at + back_off(record.crashes)
@@ -131,10 +155,23 @@ def _advance(pod: Pod, state: RuntimeState, now: float) -> tuple[list[Effect], f
             effects.append(effect)
         if at is not None:
             wake_at = at if wake_at is None else min(wake_at, at)
+    effects += _replacements(pod, state, now)
     if workload_finished(pod, state):
         by = now + (pod.spec.termination_grace_period_seconds or 0)
         effects += [StopContainer(r.name, by) for r in _running_sidecars(pod, state) if r.stop_by is None]
     return effects, wake_at
+
+
+def _replacements(pod: Pod, state: RuntimeState, now: float) -> list[Effect]:
+    """End what runs but should not: containers that their probes give up, and those whose image was changed."""
+    effects: list[Effect] = []
+    for container in all_containers(pod):
+        record = state.containers.get(container.name)
+        if record is None or not record.running or record.stop_by is not None:
+            continue
+        if not record.health.live or is_changed(container, record):
+            effects.append(StopContainer(record.name, now + grace_of(pod, container, record)))
+    return effects
 
 
 def _due(pod: Pod, state: RuntimeState) -> list[AnyContainer]:
@@ -145,21 +182,24 @@ def _due(pod: Pod, state: RuntimeState) -> list[AnyContainer]:
     for container in pod.spec.init_containers:
         record = state.containers.get(container.name)
         if is_sidecar(container):
-            if not finished and (record is None or record.exited):
+            if not finished and (record is None or record.finished_at):
                 due.append(container)
-            if not begun and (record is None or not record.started_at):
+            if not begun and (record is None or not record.started_at or not record.health.started):
                 return due
         elif begun:
             continue
         elif record is None or not record.exited:
-            return [*due, container] if record is None else due
+            return [*due, container] if record is None or record.failed_to_start else due
         elif record.exit_code != 0:
-            return [*due, container] if restarts(pod, container, record.exit_code) else due
+            return [*due, container] if starts_again(pod, container, record) else due
     for ordinary in pod.spec.containers:
         record = state.containers.get(ordinary.name)
-        if record is None or (record.exited and restarts(pod, ordinary, record.exit_code)):
+        if record is None or record.failed_to_start or (record.exited and starts_again(pod, ordinary, record)):
             due.append(ordinary)
-    due.extend(c for c in pod.spec.ephemeral_containers if c.name not in state.containers)
+    for ephemeral in pod.spec.ephemeral_containers:
+        record = state.containers.get(ephemeral.name)
+        if record is None or record.failed_to_start:
+            due.append(ephemeral)
     return due
 
 
@@ -181,4 +221,4 @@ def _launch(
 def _running_sidecars(pod: Pod, state: RuntimeState) -> list[ContainerRecord]:
     """In the reverse of the order they were started in."""
     names = [c.name for c in reversed(pod.spec.init_containers) if is_sidecar(c)]
-    return [r for name in names if (r := state.containers.get(name)) is not None and not r.exited]
+    return [r for name in names if (r := state.containers.get(name)) is not None and not r.finished_at]

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from kcore.api.core_v1 import Pod
 from kcore.api.timestamp import parse
-from kcore.node.containers import is_sidecar, restarts
+from kcore.node.containers import is_sidecar, starts_again
 from kcore.node.runtime import RuntimeState
 
 __all__ = ["TERMINAL", "PodPhase", "deadline", "pod_phase"]
@@ -50,7 +50,7 @@ def _initializing(pod: Pod, state: RuntimeState) -> str:
             if not started and (record is None or not record.running):
                 return "Pending"
         elif record is not None and record.exited:
-            if record.exit_code != 0 and not restarts(pod, container, record.exit_code):
+            if record.exit_code != 0 and not starts_again(pod, container, record):
                 return "Failed"
             if record.exit_code != 0 and not started:
                 return "Pending"
@@ -69,9 +69,9 @@ def _running(pod: Pod, state: RuntimeState) -> str:
         if record.running:
             running = True
         else:
-            ended.append((container, record.exit_code))
+            ended.append((container, record))
     # A pod that is being deleted starts nothing again: what has ended has ended for good.
     deleted = pod.metadata.deletion_timestamp is not None
-    if running or (not deleted and any(restarts(pod, container, code) for container, code in ended)):
+    if running or (not deleted and any(starts_again(pod, container, record) for container, record in ended)):
         return "Running"
-    return "Failed" if any(code for _, code in ended) else "Succeeded"
+    return "Failed" if any(record.exit_code for _, record in ended) else "Succeeded"

@@ -23,7 +23,7 @@ from kcore.api.core_v1 import (
     VolumeMountStatus,
 )
 from kcore.api.timestamp import format_seconds
-from kcore.node.containers import back_off, duration, is_sidecar, restarts
+from kcore.node.containers import back_off, duration, is_sidecar, starts_again
 from kcore.node.pod_conditions import pod_conditions
 from kcore.node.pod_phase import TERMINAL, pod_phase
 from kcore.node.runtime import NOTHING, AnyContainer, ContainerRecord, Image, RuntimeState
@@ -82,8 +82,8 @@ def _container_status(pod: Pod, container: AnyContainer, state: RuntimeState, no
         container_id=record.id,
         image=container.image,
         image_id=record.image_id,
-        ready=record.running,  # probes pass as soon as a container runs
-        started=record.running,
+        ready=record.running and record.health.ready,
+        started=record.running and record.health.started,
         restart_count=record.restart_count,
         state=ContainerState(waiting=back_off_) if back_off_ else _state(record),
         last_state=_state(record) if back_off_ else _last_state(state.previous, container.name),
@@ -104,9 +104,12 @@ def _init_status(pod: Pod, container: Container, state: RuntimeState, now: float
 
 def _waiting(pod: Pod, container: AnyContainer, state: RuntimeState, now: float) -> ContainerStateWaiting:
     image: Image | None = state.images.get(container.image)
+    record = state.containers.get(container.name)
+    if record is not None and record.failed_to_start:
+        return ContainerStateWaiting(reason=record.reason, message=record.message)
     if image is not None and image.error:
-        if now - image.finished_at < 1:
-            return ContainerStateWaiting(reason="ErrImagePull", message=image.error)
+        if now - image.finished_at < 1 or image.reason != "ErrImagePull":
+            return ContainerStateWaiting(reason=image.reason, message=image.error)
         return ContainerStateWaiting(
             reason="ImagePullBackOff",
             message=f'Back-off pulling image "{container.image}": ErrImagePull: {image.error}',
@@ -121,7 +124,7 @@ def _crash_back_off(
     if not record.exited or pod.metadata.deletion_timestamp is not None or pod.status.phase in TERMINAL:
         return None
     delay = back_off(record.crashes)
-    if not delay or now >= record.finished_at + delay or not restarts(pod, container, record.exit_code):
+    if not delay or now >= record.finished_at + delay or not starts_again(pod, container, record):
         return None
     return ContainerStateWaiting(
         reason="CrashLoopBackOff",
@@ -139,7 +142,7 @@ def _state(record: ContainerRecord) -> ContainerState:
             container_id=record.id,
             exit_code=record.exit_code,
             signal=record.signal,
-            reason="Completed" if record.exit_code == 0 else "Error",
+            reason=record.reason or ("Completed" if record.exit_code == 0 else "Error"),
             message=record.message,
             started_at=started_at,
             finished_at=format_seconds(record.finished_at),

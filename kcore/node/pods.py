@@ -48,7 +48,7 @@ log = structlog.get_logger(__name__)
 class LocalPod:
     """What the process knows of a pod beyond its object."""
 
-    __slots__ = ("answered", "key", "node", "reported", "stepping", "uid", "wake_at")
+    __slots__ = ("answered", "key", "node", "reported", "seen", "stepping", "uid", "wake_at")
 
     def __init__(self, key: str, uid: str, node: ServedNode) -> None:
         self.key = key
@@ -56,6 +56,7 @@ class LocalPod:
         self.node = node
         self.reported: RuntimeState = NOTHING
         """The runtime state of which events have been told."""
+        self.seen: Pod | None = None
         self.answered: object = None
         """The `_question` to which the pod's status is the answer."""
         self.wake_at: float | None = None
@@ -83,6 +84,15 @@ class PodKeeper:
         self._informer.add_handler(self._changed)
         for _ in range(WORKERS):
             tasks.start_soon(self._work)
+
+    def find(self, namespace: str, name: str) -> LocalPod | None:
+        """What runs here under that name: its uid is what the runtime knows it by."""
+        pod = self._informer.get_object(namespace, name)
+        return self._pods.get(pod.metadata.uid) if pod is not None else None
+
+    def on_node(self, node: str) -> list[Pod]:
+        """The pods that the API server has bound to a node."""
+        return self._informer.by_index(BY_NODE, node)
 
     def node_served(self, node: ServedNode) -> None:
         for pod in self._informer.by_index(BY_NODE, node.name):
@@ -143,6 +153,9 @@ class PodKeeper:
         local = self._pods.get(pod.metadata.uid) or self._meet(key, pod, node)
         if self._nothing_new(pod, local):
             return
+        if local.seen is not pod and local.reported is not NOTHING:
+            node.runtime.update_pod(pod)
+        local.seen = pod
         result = self._settle(pod, local)
         state = node.runtime.state(local.uid)
         status = pod_status(pod, state, self._clock.now(), node.host_ip)

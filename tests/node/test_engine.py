@@ -16,7 +16,6 @@ from kcore.api.meta_v1 import DeleteOptions, ObjectMeta, OwnerReference
 from kcore.api.timestamp import parse
 from kcore.client.client import PatchType
 from kcore.node.engine import KubeletEngine, KubeletOptions
-from kcore.node.fake import FakeRuntime
 from tests.node.pods import container, pod
 from tests.sim.world import World, world
 
@@ -331,14 +330,3 @@ async def test_a_jobs_pod_ends_by_itself() -> None:
         await run(w, replace(given, metadata=replace(given.metadata, owner_references=(owner,))))
         await w.settle(5)
         assert (await current(w)).status.phase == "Succeeded"
-
-
-async def test_logs_carry_the_script_with_times() -> None:
-    async with world() as w:
-        runtime = FakeRuntime(w.clock, w.chance, start_seconds=0)
-        given = pod(annotations={"kcore.dev/logs": "hello\nworld"})
-        runtime.run_sandbox(given, "10.0.0.2")
-        runtime.pull_image(given, container())
-        runtime.start_container(given, container(), 0, 0)
-        lines = [line async for line in runtime.logs("uid-1", "app")]
-        assert [line.split(b" ", 1)[1] for line in lines] == [b"hello\n", b"world\n"]

@@ -17,7 +17,7 @@ from kcore.node.pod_lifecycle import (
     StopSandbox,
     step,
 )
-from kcore.node.runtime import NOTHING, ContainerRecord, Image, RuntimeState, Sandbox
+from kcore.node.runtime import NOTHING, ContainerRecord, Health, Image, RuntimeState, Sandbox
 from tests.node.pods import HOST_IP, NOW, STAMP, container, pod
 
 SANDBOX = Sandbox("s", "10.244.0.2", NOW)
@@ -83,6 +83,48 @@ def state(*records: ContainerRecord, sandbox: Sandbox | None = SANDBOX) -> Runti
             state(record("side"), record(exit_code=0)),
             [StopContainer("side", NOW + 30)],
             id="sidecar stops after the work",
+        ),
+        pytest.param(
+            pod(deleted_at=STAMP, grace=30, init=[SIDE, container("edge", restart_policy="Always")]),
+            state(record("side"), record("edge"), record()),
+            [StopContainer("app", NOW)],
+            id="deleted, sidecars wait",
+        ),
+        pytest.param(
+            pod(deleted_at=STAMP, grace=30, init=[SIDE, container("edge", restart_policy="Always")]),
+            state(record("side"), record("edge"), record(exit_code=0)),
+            [StopContainer("edge", NOW + 2)],
+            id="deleted, sidecars end in reverse order",
+        ),
+        pytest.param(
+            pod(), state(record()._replace(health=Health(live=False))), [StopContainer("app", NOW + 30)], id="not alive"
+        ),
+        pytest.param(
+            pod(init=[SIDE, FIRST]),
+            state(record("side")._replace(health=Health(started=False, ready=False))),
+            [],
+            id="sidecar has not started up",
+        ),
+        pytest.param(
+            pod(restart_policy="Never"),
+            state(record()._replace(image="nginx:0")),
+            [StopContainer("app", NOW + 30)],
+            id="image changed",
+        ),
+        pytest.param(
+            pod(restart_policy="Never"),
+            state(record(exit_code=0)._replace(image="nginx:0", stop_by=NOW)),
+            [StartContainer(APP, 1, 1)],
+            id="replaced whatever the policy",
+        ),
+        pytest.param(
+            pod(), state(ContainerRecord("app", "", "", finished_at=NOW, reason="StartError")), [], id="could not begin"
+        ),
+        pytest.param(
+            pod(),
+            state(ContainerRecord("app", "", "", finished_at=NOW - 10, reason="StartError")),
+            [StartContainer(APP)],
+            id="begins again",
         ),
         pytest.param(pod(containers=[APP, container("b")]), state(record()), [StartContainer(container("b"))], id="b"),
         pytest.param(pod(deadline=0), state(record()), [], id="deadline counts from the start time"),

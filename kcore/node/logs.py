@@ -1,0 +1,78 @@
+"""The log format of the CRI, and what readers ask of it: since when, how much, with times or without.
+
+A line of a log file is `2026-11-28T09:00:00.123456789Z stdout F text`; `P` instead of `F` marks a piece of a line that
+goes on in the next one. Time and stream have a fixed width in what kcore writes, so that a chunk of many lines is
+filtered by one regular expression.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from kcore.api.timestamp import format_micro
+from kcore.node.runtime import LogOptions
+
+__all__ = ["LogFilter", "log_line", "log_lines", "log_prefix", "tail_of"]
+
+_LINE = rb"(?m)^(\S+ )(%s) (?:F ([^\n]*\n)|P ([^\n]*)\n)"
+_STREAMS = {"All": b"stdout|stderr", "Stdout": b"stdout", "Stderr": b"stderr"}
+
+
+def log_prefix(now: float, stream: str) -> bytes:
+    """What stands before each line that was written at `now`, without the tag."""
+    return f"{format_micro(now)[:-1]}000Z {stream} ".encode()
+
+
+def log_line(now: float, text: str, stream: str = "stdout") -> bytes:
+    return log_prefix(now, stream) + b"F " + text.encode() + b"\n"
+
+
+def log_lines(now: float, stream: str, data: bytes) -> bytes:
+    """Whole lines of output as a log file has them."""
+    prefix = log_prefix(now, stream) + b"F "
+    return prefix + data[:-1].replace(b"\n", b"\n" + prefix) + b"\n"
+
+
+def tail_of(lines: Iterable[bytes], count: int | None) -> list[bytes]:
+    """The last `count` lines."""
+    kept = list(lines)
+    return kept if count is None else kept[len(kept) - min(count, len(kept)) :]
+
+
+class LogFilter:
+    """Turns chunks of a log file, each of whole lines, into what was asked for."""
+
+    def __init__(self, options: LogOptions) -> None:
+        self._since = log_prefix(options.since, "")[:30] if options.since is not None else None
+        self._left = options.limit_bytes
+        streams = _STREAMS[options.stream]
+        self._line = re.compile(_LINE % streams)
+        self._other = re.compile(rb"(?m)^\S+ (?!%s)[^\n]*\n" % streams) if options.stream != "All" else None
+        self._wanted = rb"\1\3\4" if options.timestamps else rb"\3\4"
+
+    @property
+    def full(self) -> bool:
+        """Whether the limit is reached and nothing more will come."""
+        return self._left is not None and self._left <= 0
+
+    def __call__(self, chunk: bytes) -> bytes:
+        if self._since is not None:
+            chunk = self._later(chunk, self._since)
+        if self._other is not None:
+            chunk = self._other.sub(b"", chunk)
+        out = self._line.sub(self._wanted, chunk)
+        if self._left is not None:
+            out = out[: self._left]
+            self._left -= len(out)
+        return out
+
+    def _later(self, chunk: bytes, since: bytes) -> bytes:
+        """Without the lines before `since`: times only grow, so all that follows the first later line is wanted."""
+        start = 0
+        while start < len(chunk):
+            if chunk[start : start + 30] >= since:
+                self._since = None
+                return chunk[start:]
+            start = chunk.index(b"\n", start) + 1
+        return b""

@@ -1,0 +1,55 @@
+"""Log files of the CRI, narrowed to what was asked for."""
+
+from __future__ import annotations
+
+import pytest
+
+from kcore.node.logs import LogFilter, log_line, log_lines, tail_of
+from kcore.node.runtime import LogOptions
+
+NOW = 1_700_000_000.0
+STAMP = b"2023-11-14T22:13:2"
+CHUNK = (
+    log_lines(NOW, "stdout", b"one\ntwo\n")
+    + log_lines(NOW + 1, "stderr", b"three\n")
+    + log_line(NOW + 2, "half ").replace(b" F ", b" P ")
+    + log_line(NOW + 2, "whole")
+)
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        (LogOptions(), b"one\ntwo\nthree\nhalf whole\n"),
+        (LogOptions(since=NOW + 1), b"three\nhalf whole\n"),
+        (LogOptions(since=NOW + 9), b""),
+        (LogOptions(stream="Stderr"), b"three\n"),
+        (LogOptions(stream="Stdout"), b"one\ntwo\nhalf whole\n"),
+        (LogOptions(limit_bytes=5), b"one\nt"),
+    ],
+)
+def test_lines_are_chosen(options: LogOptions, text: bytes) -> None:
+    assert LogFilter(options)(CHUNK) == text
+
+
+def test_times_stand_before_each_line() -> None:
+    lines = LogFilter(LogOptions(timestamps=True))(log_lines(NOW, "stdout", b"one\ntwo\n")).splitlines()
+    assert lines == [STAMP + b"0.000000000Z one", STAMP + b"0.000000000Z two"]
+
+
+def test_a_limit_holds_over_several_chunks() -> None:
+    narrowed = LogFilter(LogOptions(limit_bytes=6))
+    assert [narrowed(log_line(NOW, word)) for word in ("one", "two", "six")] == [b"one\n", b"tw", b""]
+    assert narrowed.full
+
+
+def test_later_chunks_pass_once_the_time_has_come() -> None:
+    narrowed = LogFilter(LogOptions(since=NOW + 1))
+    assert narrowed(log_line(NOW, "early")) == b""
+    assert narrowed(log_line(NOW + 1, "late")) == b"late\n"
+    assert narrowed(log_line(NOW + 2, "later")) == b"later\n"
+
+
+@pytest.mark.parametrize(("count", "left"), [(None, 3), (0, 0), (2, 2), (9, 3)])
+def test_tail(count: int | None, left: int) -> None:
+    assert tail_of([b"a", b"b", b"c"], count) == [b"a", b"b", b"c"][3 - left :]
