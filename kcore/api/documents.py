@@ -31,6 +31,9 @@ _META_KINDS = {
     "WatchEvent",
 }
 _SUMMARY_LENGTH = 30
+# Where upstream's registries of kinds are made: its messages say so.
+_SCHEME = "pkg/api/legacyscheme/scheme.go:30"
+_META_SCHEME = "k8s.io/apimachinery/pkg/apis/meta/internalversion/scheme/register.go:27"
 _NO_KIND = "couldn't get version/kind; json parse error: "
 _KIND_STRUCT = 'struct { APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }'
 
@@ -166,6 +169,8 @@ def kind_mismatch(group: str, version: str, kind: str, tree: Any, expected: Expe
     """Why a document of this kind cannot be what is expected; empty if it can. `tree` is the document."""
     if kind == expected.kind and (kind in _META_KINDS or (group, version) == (expected.group, expected.version)):
         return ""
+    if expected.kind in _META_KINDS:
+        return unregistered_message(group, version, kind, _META_SCHEME)
     if not _registered(group, version, kind, scheme):
         return unregistered_message(group, version, kind)
     other = scheme.find_kind(group, version, kind)
@@ -202,10 +207,14 @@ def _registered(group: str, version: str, kind: str, scheme: Scheme) -> bool:
 
 
 def _cannot_be_handled(kind: str, version: str, expected: Expected, why: str) -> BadRequest:
+    if expected.kind in _META_KINDS:  # which upstream decodes without a word of its own
+        return BadRequest(why)
     return BadRequest(f'{kind} in version "{version}" cannot be handled as a {expected.kind}: {why}')
 
 
 def _unrecognized(expected: Expected, body: bytes, why: str) -> BadRequest:
+    if expected.kind in _META_KINDS:
+        return BadRequest(why)
     shown = _summary(body)
     return BadRequest(f"the object provided is unrecognized (must be of type {expected.kind}): {why} ({shown})")
 
@@ -219,6 +228,6 @@ def _summary(body: bytes) -> str:
     return f"{shown} ..." if len(body) > _SUMMARY_LENGTH else shown
 
 
-def unregistered_message(group: str, version: str, kind: str) -> str:
+def unregistered_message(group: str, version: str, kind: str, scheme: str = _SCHEME) -> str:
     api_version = f"{group}/{version}" if group else version
-    return f'no kind "{kind}" is registered for version "{api_version}" in scheme "pkg/api/legacyscheme/scheme.go:30"'
+    return f'no kind "{kind}" is registered for version "{api_version}" in scheme "{scheme}"'

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from kcore.api.core_v1 import ComponentStatus
 from kcore.api.errors import ApiError, BadRequest, InternalError, Invalid, NotFound
 from kcore.api.field import FieldError, quote
 from kcore.api.kind import Kind
+from kcore.api.meta_v1 import StatusDetails
 from kcore.api.names import path_segment_name
 from kcore.api.object import encode_object
 from kcore.api.timestamp import format_seconds
@@ -131,6 +133,9 @@ def absent(req: Request) -> ApiError:
     """Nothing stands at the address; perhaps because nothing can."""
     if words := path_segment_name(req.name):
         return BadRequest(f"Name parameter invalid: {quote(req.name)}: {'; '.join(words)}")
+    if req.kind.type is ComponentStatus:  # which upstream names in the singular here
+        details = StatusDetails(name=req.name, kind="componentstatus")
+        return NotFound(f"componentstatus {quote(req.name)} not found", details)
     return NotFound.of(req.kind, req.name)
 
 

@@ -6,7 +6,7 @@ Rendered when first asked for and kept until the scheme changes.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -19,9 +19,9 @@ __all__ = ["Discovery"]
 
 
 class Discovery:
-    """The documents of one scheme, as JSON bytes by path. `address` is where clients reach the server."""
+    """The documents of one scheme, as JSON bytes by path. `address` tells where clients reach the server."""
 
-    def __init__(self, scheme: Scheme, address: str) -> None:
+    def __init__(self, scheme: Scheme, address: Callable[[], str]) -> None:
         self._scheme = scheme
         self._address = address
         self._generation = -1
@@ -52,7 +52,7 @@ class Discovery:
         self._generation = self._scheme.generation
         self._aggregated.clear()
         self._documents = {
-            path: msgspec.json.encode(document) for path, document in documents(self._scheme, self._address).items()
+            path: msgspec.json.encode(document) for path, document in documents(self._scheme, self._address()).items()
         }
 
 

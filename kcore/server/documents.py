@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from aiohttp import web
 
 from kcore.api.errors import NotFound
@@ -28,7 +30,9 @@ _VARY = header("Vary", "Accept")
 class Documents:
     """Answers by path."""
 
-    def __init__(self, scheme: Scheme, address: str, health: Health, metrics: Metrics, openid: OpenId) -> None:
+    def __init__(
+        self, scheme: Scheme, address: Callable[[], str], health: Health, metrics: Metrics, openid: OpenId
+    ) -> None:
         self._discovery = Discovery(scheme, address)
         self._health = health
         self._metrics = metrics

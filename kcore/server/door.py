@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+from collections.abc import Callable
 from typing import cast
 
 from aiohttp import web
@@ -39,7 +40,7 @@ _OF_COLLECTIONS = ("list", "watch", "deletecollection")
 
 
 class Door:
-    """Every request enters here. `address` is where clients reach the server."""
+    """Every request enters here. `address` tells where clients reach the server, once it listens."""
 
     def __init__(
         self,
@@ -48,7 +49,7 @@ class Door:
         health: Health,
         clock: Clock,
         chance: Chance,
-        address: str,
+        address: Callable[[], str],
         signing_key: SigningKey | None = None,
     ) -> None:
         self.streams: set[EventStream] = set()

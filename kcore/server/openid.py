@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import msgspec
 
 from kcore.registry.service_account_tokens import ISSUER
@@ -17,11 +19,11 @@ _CACHED = header("Cache-Control", "public, max-age=3600")
 
 
 class OpenId:
-    """The two documents. `address` is where clients reach the server."""
+    """The two documents. `address` tells where clients reach the server, once it listens."""
 
-    def __init__(self, key: SigningKey | None, address: str) -> None:
+    def __init__(self, key: SigningKey | None, address: Callable[[], str]) -> None:
         self._key = key
-        self._keys_url = f"https://{address}{_KEYS}"
+        self._address = address
 
     async def answer(self, path: str) -> Reply:
         if self._key is None or path not in (_CONFIGURATION, _KEYS):
@@ -34,7 +36,7 @@ class OpenId:
     def _configuration(self) -> dict[str, object]:
         return {
             "issuer": ISSUER,
-            "jwks_uri": self._keys_url,
+            "jwks_uri": f"https://{self._address()}{_KEYS}",
             "response_types_supported": ["id_token"],
             "subject_types_supported": ["public"],
             "id_token_signing_alg_values_supported": [ALGORITHM],

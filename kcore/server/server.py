@@ -57,7 +57,7 @@ class ApiServer:
         self.insecure_port = insecure_port
         self.health = Health()
         self._ssl_context = ssl_context
-        self._door = Door(registry, Authenticator(tokens), self.health, clock, chance, f"{host}:{port}", signing_key)
+        self._door = Door(registry, Authenticator(tokens), self.health, clock, chance, self._address, signing_key)
         self._heads = Heads(clock, chance)
 
     @property
@@ -66,6 +66,10 @@ class ApiServer:
         scheme = "https" if self._ssl_context else "http"
         host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)
         return f"{scheme}://[{host}]:{self.port}" if ":" in host else f"{scheme}://{host}:{self.port}"
+
+    def _address(self) -> str:
+        """Where it listens; the port is known once it does."""
+        return f"{self.host}:{self.port}"
 
     @property
     def streams(self) -> Collection[EventStream]:

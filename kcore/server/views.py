@@ -10,9 +10,12 @@ from typing import Any
 
 import msgspec
 
+from kcore.api.autoscaling_v1 import Scale
 from kcore.api.errors import NotAcceptable
 from kcore.api.kind import Kind
+from kcore.api.object import encode_object
 from kcore.kit.clock import Clock
+from kcore.registry.managed_fields import SCALE_KIND
 from kcore.registry.request import Answer, ListPage
 from kcore.registry.tables import table
 from kcore.server.negotiation import PLAIN, Representation
@@ -39,6 +42,8 @@ class Views:
 
     def answer(self, kind: Kind, answer: Answer, representation: Representation = PLAIN) -> bytes:
         """The body of one object; or of a Status, which is never shown in another form."""
+        if representation.form and isinstance(answer, Scale):
+            kind, answer = SCALE_KIND, _recorded(answer)
         if not isinstance(answer, Record):
             return encode(msgspec.json.encode(answer), representation)
         if representation is PLAIN:
@@ -123,6 +128,12 @@ class Views:
             metadata=metadata,
             columns=columns,
         )
+
+
+def _recorded(scale: Scale) -> Record:
+    """A Scale in the form of what is stored."""
+    bare = msgspec.structs.replace(scale, kind="", api_version="")
+    return Record("", 0, bare, encode_object(bare))
 
 
 def _list_metadata(page: ListPage) -> dict[str, Any]:

@@ -8,9 +8,10 @@ import msgspec
 import pytest
 
 from kcore.api.autoscaling_v1 import Scale, ScaleSpec
-from kcore.api.errors import BadRequest, Conflict, NotFound
+from kcore.api.errors import BadRequest, Conflict, Invalid, NotFound
 from kcore.api.kind import Kind
 from kcore.api.meta_v1 import ObjectMeta
+from kcore.api.object import CustomResource
 from kcore.registry.request import PatchType
 from tests.registry.conftest import Api, tree
 from tests.registry.widgets import asking, define, turn, version, widget
@@ -185,3 +186,39 @@ async def test_a_changed_schema_changes_what_is_owned_next(api: Api, kind: Kind)
     await turn()
     answer = await apply(api, kind, "alpha", {"steps": ["a"]})
     assert owners(answer) == {("alpha", "Apply", ""): {"f:spec": {"f:steps": {'v:"a"': {}}}}}
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        {"parts": "text"},
+        {"parts": [1]},
+        {"parts": {"a": 1}},
+        {"labels": ["a"]},
+        {"labels": 1},
+        {"tags": [{}]},
+        {"point": 1},
+        {"free": 1},
+        "text",
+        [],
+    ],
+)
+async def test_what_does_not_fit_is_invalid_whoever_owns_it(api: Api, kind: Kind, spec: Any) -> None:
+    wrong = CustomResource(metadata=ObjectMeta(name="x"), content={"spec": spec})
+    with pytest.raises(Invalid):
+        await api.registry.create(asking("create", kind, "x"), wrong)
+    await api.registry.create(asking("create", kind), widget(color="red"))
+    with pytest.raises(Invalid):
+        await api.registry.patch(asking("patch", kind), PatchType.MERGE, msgspec.json.encode({"spec": spec}))
+    with pytest.raises(BadRequest):
+        await apply(api, kind, "alpha", spec)
+
+
+async def test_nothing_is_applied_to_what_no_longer_fits(api: Api, kind: Kind) -> None:
+    await api.registry.create(asking("create", kind, field_manager="maker"), widget(labels={"a": "1"}))
+    listed = {**SPEC["properties"], "labels": SPEC["properties"]["tags"]}
+    patch = {"spec": {"versions": [version(spec={**SPEC, "properties": listed})]}}
+    await api.patch("customresourcedefinitions", "widgets.example.com", patch)
+    await turn()
+    with pytest.raises(BadRequest, match="failed to create typed live object"):
+        await apply(api, kind, "alpha", {"labels": ["a"]})

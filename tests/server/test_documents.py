@@ -59,6 +59,13 @@ def references(tree: Any) -> Iterator[str]:
             yield from references(value)
 
 
+async def test_discovery_says_where_the_server_listens() -> None:
+    async with serving() as door:
+        answer = await door.ask("GET", "/api")
+        address = answer.json["serverAddressByClientCIDRs"][0]["serverAddress"]
+        assert address == door.server.url.removeprefix("http://")
+
+
 async def test_openapi_v3_leaves_no_reference_open() -> None:
     async with serving() as door:
         index = (await door.ask("GET", "/openapi/v3")).json["paths"]

@@ -14,6 +14,8 @@ TABLE = "application/json;as=Table;v=v1;g=meta.k8s.io"
 NOT_FOUND = "the server could not find the requested resource"
 NOT_ALLOWED = "the server does not allow this method on the requested resource"
 
+POD_TEMPLATE = {"metadata": {"labels": {"a": "b"}}, "spec": {"containers": [{"name": "c", "image": "i"}]}}
+
 
 async def test_object_lives_from_create_to_delete() -> None:
     async with serving() as door:
@@ -113,6 +115,36 @@ async def test_table_has_rows_and_their_objects_as_asked() -> None:
         assert whole["rows"][0]["object"]["kind"] == "ConfigMap"
         wrong = await door.ask("GET", f"{CONFIGMAPS}?includeObject=Everything", Accept=TABLE)
         assert wrong.code == 400
+
+
+async def test_scale_can_be_a_table() -> None:
+    async with serving() as door:
+        controller = {
+            "apiVersion": "v1",
+            "kind": "ReplicationController",
+            "metadata": {"name": "r"},
+            "spec": {"replicas": 0, "selector": {"a": "b"}, "template": POD_TEMPLATE},
+        }
+        controllers = "/api/v1/namespaces/default/replicationcontrollers"
+        assert (await door.ask("POST", controllers, controller)).code == 201
+        accept = "application/json;as=Table;v=v1;g=meta.k8s.io"
+        answer = await door.ask("GET", f"{controllers}/r/scale", Accept=accept)
+        assert [c["name"] for c in answer.json["columnDefinitions"]] == ["Name", "Desired", "Available", "Age"]
+        assert answer.json["rows"][0]["cells"][:3] == ["r", 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        (b"{", "couldn't get version/kind; json parse error: unexpected end of JSON input"),
+        (b'{"kind":"Pod","apiVersion":"v1"}', 'no kind "Pod" is registered for version "v1" in scheme '),
+    ],
+)
+async def test_deletions_are_told_what_is_wrong_with_their_options(body: bytes, message: str) -> None:
+    async with serving() as door:
+        await door.create("a")
+        answer = await door.ask("DELETE", f"{CONFIGMAPS}/a", body)
+        assert (answer.code, answer.json["message"][: len(message)]) == (400, message)
 
 
 async def test_one_object_is_no_list_of_partial_metadata() -> None:

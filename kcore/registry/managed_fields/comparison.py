@@ -20,11 +20,11 @@ from kcore.registry.managed_fields.field_sets import (
 )
 from kcore.registry.managed_fields.schemas import ABSENT, UNTYPED, Key, Schema, Sort, members
 
-__all__ = ["Comparison", "ElementError", "compare", "element_of", "elements", "field_set", "resolve"]
+__all__ = ["Comparison", "ElementError", "compare", "element_of", "elements", "field_set", "fitting", "resolve"]
 
 
 class ElementError(ValueError):
-    """An element of a list that cannot be told apart from the others."""
+    """A value that does not fit its schema, or an element of a list that cannot be told apart from the others."""
 
 
 class Comparison(NamedTuple):
@@ -49,6 +49,20 @@ def resolve(schema: Schema, value: Any) -> Schema:
     if isinstance(value, list | tuple):
         return _UNTYPED_LIST
     return _UNTYPED_LEAF
+
+
+def fitting(schema: Schema, value: Any) -> Schema:
+    """The same, of a value that nobody has looked at: custom resources are tracked before they are validated, and may
+    stand since before their schema was changed. Raises ElementError where the value is not of the schema's sort."""
+    if schema.sort is Sort.UNTYPED:
+        return resolve(schema, value)
+    if schema.type is None and value is not None and not schema.leaf:
+        if schema.sort is Sort.LIST:
+            if not isinstance(value, list | tuple):
+                raise ElementError("expected list")
+        elif not isinstance(value, Mapping | Struct):
+            raise ElementError("expected map")
+    return schema
 
 
 _UNTYPED_MAP = Schema(Sort.MAP, leaf=False, element=UNTYPED)
@@ -124,7 +138,7 @@ def field_set(schema: Schema, value: Any) -> FieldSet:
 
 
 def _owned(schema: Schema, value: Any) -> FieldSet:
-    schema = resolve(schema, value)
+    schema = fitting(schema, value)
     if schema.leaf:
         return LEAF
     if schema.sort is Sort.LIST:
@@ -167,8 +181,8 @@ def compare(schema: Schema, old: Any, new: Any) -> Comparison:
         return _CHANGED
     if schema.type is not None and isinstance(old, Struct) and isinstance(new, Struct):
         return _compare_structs(schema, old, new)
-    at = resolve(schema, new)
-    if at.leaf or resolve(schema, old).leaf:
+    at = fitting(schema, new)
+    if at.leaf or fitting(schema, old).leaf:
         return _CHANGED
     if at.sort is Sort.LIST:
         return _compare_lists(at, old or (), new or ())
@@ -248,7 +262,7 @@ def _whole(schema: Schema, value: Any) -> Node:
     if schema.type is not None and isinstance(value, Struct):
         node = _struct_parts(schema, value)
     else:
-        node = dict(_parts(resolve(schema, value), value))
+        node = dict(_parts(fitting(schema, value), value))
     if node:
         node[SELF] = LEAF
     return node

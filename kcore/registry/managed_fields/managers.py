@@ -156,9 +156,9 @@ class Managers:
         if isinstance(live.get("metadata"), dict):
             live["metadata"].pop("managedFields", None)
         ownership: Ownership = {}
-        if old is not None:
-            ownership = self._read(old.metadata.managed_fields) or self._before(old, time)
         try:
+            if old is not None:
+                ownership = self._read(old.metadata.managed_fields) or self._before(old, time)
             found = self._apply(name, live, config, ownership, force, time)
         except ApplyConflict as e:
             raise e.answer() from None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from kcore.registry.managed_fields.comparison import element_of, resolve
+from kcore.registry.managed_fields.comparison import element_of, fitting
 from kcore.registry.managed_fields.field_sets import (
     LEAF,
     SELF,
@@ -24,11 +24,11 @@ def merge(schema: Schema, live: Any, config: Any) -> Any:
         return live
     if live is ABSENT:
         return config
-    at = resolve(schema, config)
+    at = fitting(schema, config)
     if config is None and not at.leaf:
         # A null says nothing of a part that is owned in pieces. (Of an empty one, it says that it is null.)
         return live if live else None
-    if at.leaf or resolve(schema, live).leaf or (not live and not config):
+    if at.leaf or fitting(schema, live).leaf or (not live and not config):
         return config
     if at.sort is Sort.LIST:
         return _merge_lists(at, live or [], config)
@@ -86,7 +86,7 @@ def _merge_lists(schema: Schema, live: Sequence[Any], config: Sequence[Any]) -> 
 
 def remove(schema: Schema, value: Any, gone: FieldSet) -> Any:
     """`value` without the paths of a set. What loses all its parts becomes null."""
-    schema = resolve(schema, value)
+    schema = fitting(schema, value)
     if gone is None or not value or schema.leaf:
         return value
     if schema.sort is Sort.LIST:

@@ -1,4 +1,4 @@
-"""Tables of what scales and guards workloads: horizontal pod autoscalers and disruption budgets."""
+"""Tables of what scales and guards workloads: scales, horizontal pod autoscalers and disruption budgets."""
 
 from __future__ import annotations
 
@@ -9,6 +9,11 @@ from kcore.api import autoscaling_v1, autoscaling_v2, policy_v1
 from kcore.registry.tables.printer import AGE, NAME, NONE, UNSET, Column, Printer, age, at_most
 
 __all__ = ["AUTOSCALING"]
+
+
+def _scale(o: autoscaling_v1.Scale, now: float) -> Sequence[Any]:
+    return o.metadata.name, o.spec.replicas, o.status.replicas, age(o, now)
+
 
 _UNKNOWN = "<unknown>"
 _PARTS = {
@@ -89,6 +94,15 @@ _COLUMNS = (
 )
 
 AUTOSCALING: Mapping[type[Any], Printer] = {
+    autoscaling_v1.Scale: Printer(
+        (
+            NAME._replace(format=""),
+            Column("Desired", "How many instances there should be.", "integer"),
+            Column("Available", "How many instances there are.", "integer"),
+            AGE,
+        ),
+        _scale,
+    ),
     autoscaling_v2.HorizontalPodAutoscaler: Printer(_COLUMNS, _autoscaler),
     autoscaling_v1.HorizontalPodAutoscaler: Printer(_COLUMNS, _autoscaler_v1),
     policy_v1.PodDisruptionBudget: Printer(

@@ -51,7 +51,7 @@ def _validate_taints(taints: tuple[Taint, ...]) -> Iterator[FieldError]:
 def _validate_resources(node: Node) -> Iterator[FieldError]:
     for field, resources in (("capacity", node.status.capacity), ("allocatable", node.status.allocatable)):
         for name, value in sorted(resources.items()):
-            yield from validate_resource_quantity(name, (_STATUS / field).key(name), value)
+            yield from validate_resource_quantity(name, _STATUS / field / name, value)
 
 
 def _validate_pod_cidrs(cidrs: tuple[str, ...]) -> Iterator[FieldError]:
