@@ -20,10 +20,12 @@ from kcore.client.informer import Informers
 from kcore.client.local import LocalClient
 from kcore.client.runner import Runner
 from kcore.controllers.bootstrappolicy import ensure_bootstrap_policy
+from kcore.controllers.context import ControllerOptions
 from kcore.controllers.kubernetesservice import KubernetesServiceController
 from kcore.controllers.manager import ControllerManager
 from kcore.controllers.systemnamespaces import SYSTEM_NAMESPACES, SystemNamespacesController, ensure_namespace
 from kcore.controllers.systempriorityclasses import SYSTEM_PRIORITY_CLASSES, ensure_priority_class
+from kcore.controllers.volumes.defaultclass import ensure_default_class
 from kcore.kit.clock import Chance, Clock, SystemClock
 from kcore.kit.process import run_until_signalled
 from kcore.kit.service import Service
@@ -67,6 +69,7 @@ class Options:
     enable_admission_plugins: tuple[str, ...] = ()
     disable_admission_plugins: tuple[str, ...] = ()
     authorization_mode: str = "RBAC"
+    default_storage_class: str = "standard"
 
 
 class Cluster:
@@ -81,7 +84,9 @@ class Cluster:
         log = self._open_log()
         self._store = EmbeddedStore(StoreCodec(scheme, STRATEGIES), log)
         self._outbound = Outbound(self._store, chance)
-        self._pki = Pki.ensure(self._pki_directory(), clock, serving_names(options.bind_address, options.service_cidr))
+        directory = self._directory()
+        self._volume_directory = directory / "volumes"
+        self._pki = Pki.ensure(directory / "pki", clock, serving_names(options.bind_address, options.service_cidr))
         signing_key = SigningKey(self._pki.directory / "sa.key")
         tokens = ServiceAccountTokens(self._store, scheme, clock, chance, signing_key)
         static = [read_token_file(options.token_auth_file)] if options.token_auth_file else []
@@ -151,6 +156,8 @@ class Cluster:
                 await ensure_priority_class(self.client, priority_class)
             await ensure_bootstrap_policy(self.client)
             if first_start:
+                if self.options.default_storage_class and self.options.nodes:
+                    await ensure_default_class(self.client, self.options.default_storage_class)
                 self._store.compact()  # as upstream, no watch begins before the server was set up
             for service in self._services():
                 await tasks.start(service.run)
@@ -173,15 +180,7 @@ class Cluster:
             events,
             Runner(SystemNamespacesController(client), informers),
             Runner(kubernetes, informers),
-            ControllerManager(
-                client,
-                informers,
-                clock,
-                chance,
-                events,
-                cluster_cidr=options.cluster_cidr,
-                root_ca=self._pki.authority,
-            ),
+            ControllerManager(client, informers, clock, chance, events, self._controller_options()),
             Scheduler(client.as_user("system:kube-scheduler", ("system:masters",)), informers, events, clock, chance),
             KubeletEngine(
                 client.as_user("system:nodes", ("system:masters", "system:nodes")),
@@ -195,6 +194,13 @@ class Cluster:
         yield informers
         yield from others
 
+    def _controller_options(self) -> ControllerOptions:
+        return ControllerOptions(
+            cluster_cidr=self.options.cluster_cidr,
+            root_ca=self._pki.authority,
+            volume_directory=self._volume_directory,
+        )
+
     def _open_log(self) -> Log:
         if self.options.data_dir is None:
             return MemoryLog()
@@ -202,9 +208,10 @@ class Cluster:
         self._resources.callback(log.close)
         return log
 
-    def _pki_directory(self) -> Path:
+    def _directory(self) -> Path:
+        """Where the cluster keeps files: for one in memory, as long as it runs."""
         if self.options.data_dir is not None:
-            return self.options.data_dir / "pki"
+            return self.options.data_dir.absolute()
         return Path(self._resources.enter_context(tempfile.TemporaryDirectory(prefix="kcore-")))
 
     def _write_kubeconfig(self) -> None:

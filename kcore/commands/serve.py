@@ -71,6 +71,12 @@ LARGE_CLUSTER = "10.128.0.0/9"
 )
 @click.option("--disable-admission-plugins", type=Names(), default="", help="Default admission plugins to switch off.")
 @click.option(
+    "--default-storage-class",
+    default="standard",
+    show_default=True,
+    help="The StorageClass that a new cluster with nodes begins with; '' for none.",
+)
+@click.option(
     "--authorization-mode",
     type=click.Choice(["RBAC", "AlwaysAllow"]),
     default="RBAC",

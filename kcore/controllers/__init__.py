@@ -30,13 +30,18 @@ from kcore.controllers.resourcequota import ResourceQuotaController
 from kcore.controllers.rootca import RootCAPublisher
 from kcore.controllers.serviceaccount import ServiceAccountController
 from kcore.controllers.statefulset import StatefulSetController
-from kcore.controllers.storageprotection import (
+from kcore.controllers.tainteviction import TaintEvictionController
+from kcore.controllers.ttlafterfinished import TTLAfterFinishedController
+from kcore.controllers.volumes.attachment import AttachDetachController
+from kcore.controllers.volumes.binder import VolumeBinder
+from kcore.controllers.volumes.ephemeral import EphemeralVolumeController
+from kcore.controllers.volumes.expansion import HostPathResizer, VolumeExpander
+from kcore.controllers.volumes.hostpath import HostPathProvisioner
+from kcore.controllers.volumes.protection import (
     ClaimProtectionController,
     ClassProtectionController,
     VolumeProtectionController,
 )
-from kcore.controllers.tainteviction import TaintEvictionController
-from kcore.controllers.ttlafterfinished import TTLAfterFinishedController
 
 __all__ = ["CONTROLLERS"]
 
@@ -63,6 +68,12 @@ CONTROLLERS: tuple[Callable[[Context], Controller], ...] = (
     NodeLifecycleController,
     TaintEvictionController,
     PodGarbageCollector,
+    VolumeBinder,
+    AttachDetachController,
+    VolumeExpander,
+    EphemeralVolumeController,
+    HostPathProvisioner,
+    HostPathResizer,
     ClaimProtectionController,
     VolumeProtectionController,
     ClassProtectionController,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import NamedTuple
 
 from kcore.client.client import Client
@@ -9,17 +10,24 @@ from kcore.client.events import EventBroadcaster
 from kcore.client.informer import Informers
 from kcore.kit.clock import Chance, Clock
 
-__all__ = ["Context"]
+__all__ = ["Context", "ControllerOptions"]
+
+
+class ControllerOptions(NamedTuple):
+    """What the controllers may be told. What is left empty has nobody who does it."""
+
+    cluster_cidr: str = ""
+    """What nodes get their pod addresses from: one range, or one of each family with a comma between."""
+    root_ca: bytes = b""
+    """The certificate of the authority that signed the API server's, in PEM."""
+    volume_directory: Path = Path("/var/lib/kcore/volumes")
+    """Where the volumes of kcore's own provisioner are."""
 
 
 class Context(NamedTuple):
-    """`cluster_cidr` is what nodes get their pod addresses from (""; they get none); `root_ca` is the certificate of
-    the authority that signed the API server's, in PEM (empty: it is not published)."""
-
     client: Client
     informers: Informers
     clock: Clock
     chance: Chance
     events: EventBroadcaster
-    cluster_cidr: str = ""
-    root_ca: bytes = b""
+    options: ControllerOptions = ControllerOptions()

@@ -10,7 +10,7 @@ from kcore.client.events import EventBroadcaster
 from kcore.client.informer import Informers
 from kcore.client.runner import Runner
 from kcore.controllers import CONTROLLERS
-from kcore.controllers.context import Context
+from kcore.controllers.context import Context, ControllerOptions
 from kcore.controllers.garbagecollector import GarbageCollector
 from kcore.kit.clock import Chance, Clock
 
@@ -27,12 +27,10 @@ class ControllerManager:
         clock: Clock,
         chance: Chance,
         events: EventBroadcaster,
-        *,
-        cluster_cidr: str = "",
-        root_ca: bytes = b"",
+        options: ControllerOptions,
     ) -> None:
         client = client.as_user("system:kube-controller-manager", ("system:masters", "system:authenticated"))
-        context = Context(client, informers, clock, chance, events, cluster_cidr, root_ca)
+        context = Context(client, informers, clock, chance, events, options)
         self._runners = [Runner(make(context), informers) for make in CONTROLLERS]
         self._garbage_collector = GarbageCollector(context)
 

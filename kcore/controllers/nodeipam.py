@@ -58,7 +58,7 @@ class NodeIPAMController(Controller):
         self._client = context.client
         self._recorder = context.events.recorder("cidrAllocator")
         self._nodes = context.informers.of(Node)
-        self._pools = [Pool(cidr) for cidr in context.cluster_cidr.split(",") if cidr]
+        self._pools = [Pool(cidr) for cidr in context.options.cluster_cidr.split(",") if cidr]
 
     def maps(self) -> Mapping[type[Object], MapFunction]:
         return {Node: self._changed}

@@ -19,6 +19,7 @@ from kcore.client.informer import key_of
 from kcore.client.runner import Controller, MapFunction, Result
 from kcore.controllers.context import Context
 from kcore.controllers.nodelifecycle import BY_NODE
+from kcore.controllers.nodes import is_out_of_service
 from kcore.controllers.pods import is_finished
 
 __all__ = ["PodGarbageCollector"]
@@ -26,7 +27,6 @@ __all__ = ["PodGarbageCollector"]
 QUARANTINE = 40.0
 """How long a node may be missing before its pods are given up."""
 MOST_FINISHED = 12_500
-OUT_OF_SERVICE = "node.kubernetes.io/out-of-service"
 FINISHED = "finished pods"
 """A key beside those of pods, and the index behind it: no pod's key has a space."""
 
@@ -75,7 +75,7 @@ class PodGarbageCollector(Controller):
         assert node is not None
         if new is not None:
             self._missing_since.pop(node.metadata.name, None)
-        if new is None or _is_out_of_service(new):
+        if new is None or is_out_of_service(new):
             for pod in self._pods.by_index(BY_NODE, node.metadata.name):
                 yield key_of(pod)
 
@@ -93,7 +93,7 @@ class PodGarbageCollector(Controller):
             return None
         node = self._nodes.get(name)
         if node is not None:
-            if deleted and _is_out_of_service(node):
+            if deleted and is_out_of_service(node):
                 await self._remove(pod)
             return None
         since = self._missing_since.setdefault(name, self._clock.now())
@@ -133,11 +133,6 @@ class PodGarbageCollector(Controller):
         except Conflict:
             # The cache is late: what it shows next is a change only if it is still about this pod.
             self.queue.add_rate_limited(key_of(pod))
-
-
-def _is_out_of_service(node: Node) -> bool:
-    ready = any(c.type == "Ready" and c.status == "True" for c in node.status.conditions)
-    return not ready and any(taint.key == OUT_OF_SERVICE for taint in node.spec.taints)
 
 
 def _worth(pod: Pod) -> tuple[bool, str, str]:

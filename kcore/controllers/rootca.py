@@ -35,7 +35,7 @@ class RootCAPublisher(Controller):
         self._client = context.client
         self._namespaces = context.informers.of(Namespace)
         self._config_maps = context.informers.of(ConfigMap)
-        self._data = {"ca.crt": context.root_ca.decode()} if context.root_ca else {}
+        self._data = {"ca.crt": context.options.root_ca.decode()} if context.options.root_ca else {}
 
     def maps(self) -> Mapping[type[Object], MapFunction]:
         return {ConfigMap: self._changed}

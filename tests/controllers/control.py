@@ -12,10 +12,15 @@ from kcore.api.apps_v1 import Deployment, DeploymentSpec, DeploymentStrategy, Re
 from kcore.api.core_v1 import Container, Pod, PodCondition, PodIP, PodSpec, PodTemplateSpec
 from kcore.api.meta_v1 import DeleteOptions, LabelSelector, ObjectMeta
 from kcore.api.timestamp import format_seconds
+from kcore.controllers.context import ControllerOptions
 from kcore.controllers.manager import ControllerManager
 from tests.sim.world import World, world
 
-__all__ = ["controlled", "deployment", "make_ready", "pods_of", "replica_sets", "run_pods", "template"]
+__all__ = ["controlled", "deployment", "make_ready", "manager", "pods_of", "replica_sets", "run_pods", "template"]
+
+
+def manager(w: World, **options: Any) -> ControllerManager:
+    return ControllerManager(w.client, w.informers, w.clock, w.chance, w.events, ControllerOptions(**options))
 
 
 @asynccontextmanager
@@ -23,9 +28,9 @@ async def controlled(**options: Any) -> AsyncIterator[World]:
     """A world with the namespace `ns` and all controllers at work."""
     async with world() as w:
         await w.create_namespace()
-        manager = ControllerManager(w.client, w.informers, w.clock, w.chance, w.events, **options)
+        controllers = manager(w, **options)
         await w.tasks.start(w.informers.run)
-        await w.tasks.start(manager.run)
+        await w.tasks.start(controllers.run)
         yield w
 
 

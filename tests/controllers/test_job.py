@@ -8,8 +8,7 @@ from kcore.api.batch_v1 import Job, UncountedTerminatedPods
 from kcore.api.core_v1 import Binding, ContainerStatus, Namespace, Node, ObjectReference, Pod
 from kcore.api.errors import NotFound
 from kcore.api.meta_v1 import DeleteOptions, LabelSelector, ObjectMeta
-from kcore.controllers.manager import ControllerManager
-from tests.controllers.control import controlled, make_ready, pods_of, template
+from tests.controllers.control import controlled, make_ready, manager, pods_of, template
 from tests.controllers.jobs import conditions, create_job, end, get_job, job, run_to_end, running, spec
 from tests.sim.world import World, world
 
@@ -219,7 +218,7 @@ async def test_pods_uncounted_when_the_controller_died_are_counted_once() -> Non
         await w.create_namespace()
         await w.tasks.start(w.informers.run)
         async with anyio.create_task_group() as life:
-            await life.start(ControllerManager(w.client, w.informers, w.clock, w.chance, w.events).run)
+            await life.start(manager(w).run)
             await create_job(w, completions=3, parallelism=3)
             life.cancel_scope.cancel()
         still_there, gone, released = await running(w)
@@ -237,7 +236,7 @@ async def test_pods_uncounted_when_the_controller_died_are_counted_once() -> Non
         for pod in (gone, released):
             await w.client.patch(Pod, pod.metadata.name, {"metadata": {"finalizers": None}}, "ns")
         await w.client.delete(Pod, gone.metadata.name, "ns", DeleteOptions(grace_period_seconds=0))
-        await w.tasks.start(ControllerManager(w.client, w.informers, w.clock, w.chance, w.events).run)
+        await w.tasks.start(manager(w).run)
         await w.settle()
         j = await get_job(w)
         assert (j.status.succeeded, j.status.failed) == (2, 1)
@@ -256,8 +255,8 @@ async def test_controllers_that_die_at_any_moment_neither_lose_nor_repeat_a_pod(
         for _ in range(40):
             with anyio.move_on_after(w.chance.random.random() * 2):
                 async with anyio.create_task_group() as life:
-                    await life.start(ControllerManager(w.client, w.informers, w.clock, w.chance, w.events).run)
-        await w.tasks.start(ControllerManager(w.client, w.informers, w.clock, w.chance, w.events).run)
+                    await life.start(manager(w).run)
+        await w.tasks.start(manager(w).run)
         await w.settle(600)
         j = await get_job(w)
         phases = [pod.status.phase for pod in await pods_of(w)]

@@ -11,6 +11,7 @@ from kcore.registry.admission.default_toleration_seconds import DefaultToleratio
 from kcore.registry.admission.extended_resource_toleration import ExtendedResourceToleration
 from kcore.registry.admission.limit_ranger import LimitRanger
 from kcore.registry.admission.namespace_lifecycle import NamespaceLifecycle
+from kcore.registry.admission.persistent_volume_claim_resize import PersistentVolumeClaimResize
 from kcore.registry.admission.plugin import Chain, Operation, Plugin
 from kcore.registry.admission.pod_node_selector import PodNodeSelector
 from kcore.registry.admission.pod_security import PodSecurity
@@ -45,6 +46,7 @@ PLUGINS: tuple[type[Plugin], ...] = (
     ExtendedResourceToleration,
     DefaultStorageClass,
     StorageObjectInUseProtection,
+    PersistentVolumeClaimResize,
     RuntimeClass,
     DefaultIngressClass,
     ResourceQuota,  # at last: what it charges, nobody refuses any more

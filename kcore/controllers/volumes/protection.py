@@ -17,11 +17,13 @@ from kcore.api.storage_v1 import VolumeAttributesClass
 from kcore.client.informer import Informer
 from kcore.client.runner import Controller, MapFunction
 from kcore.controllers.context import Context
+from kcore.controllers.pods import is_finished
+from kcore.controllers.volumes.podclaims import claims_of
 
 __all__ = ["ClaimProtectionController", "ClassProtectionController", "VolumeProtectionController"]
 
 T = TypeVar("T", bound=Object)
-BY_CLAIM = "claim"
+HELD = "claims that pods hold"
 BY_CLASS = "volume-attributes-class"
 
 
@@ -46,15 +48,9 @@ class _Protection(Controller):
             await self._client.update(replace(obj, metadata=replace(obj.metadata, finalizers=left)))
 
 
-def _claims(pod: Pod) -> Iterator[str]:
+def _claims(pod: Pod) -> Iterable[str]:
     """Keys of the claims that a pod holds: from when it may start on a node until it has ended."""
-    if not pod.spec.node_name or pod.status.phase in ("Succeeded", "Failed"):
-        return
-    for volume in pod.spec.volumes:
-        if volume.persistent_volume_claim is not None:
-            yield f"{pod.metadata.namespace}/{volume.persistent_volume_claim.claim_name}"
-        elif volume.ephemeral is not None:
-            yield f"{pod.metadata.namespace}/{pod.metadata.name}-{volume.name}"
+    return claims_of(pod) if pod.spec.node_name and not is_finished(pod) else ()
 
 
 class ClaimProtectionController(_Protection):
@@ -67,13 +63,13 @@ class ClaimProtectionController(_Protection):
     def __init__(self, context: Context) -> None:
         super().__init__(context)
         self._pods = context.informers.of(Pod)
-        self._pods.add_index(BY_CLAIM, _claims)
+        self._pods.add_index(HELD, _claims)
 
     def maps(self) -> Mapping[type[Object], MapFunction]:
         return {PersistentVolumeClaim: _itself, Pod: _released_claims}
 
     def is_used(self, key: str) -> bool:
-        return bool(self._pods.by_index(BY_CLAIM, key))
+        return bool(self._pods.by_index(HELD, key))
 
 
 class VolumeProtectionController(_Protection):
