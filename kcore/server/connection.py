@@ -15,7 +15,7 @@ from kcore.server.authentication import user_of_certificate
 from kcore.server.body import BODY_LIMIT
 from kcore.server.errors import error_reply, method_not_allowed
 from kcore.server.response import TEXT_TYPE, Heads, Reply
-from kcore.server.stream import EventStream
+from kcore.server.stream import OpenWatch
 
 if TYPE_CHECKING:
     from aiohttp.web_protocol import RequestHandler, _RequestHandler
@@ -79,7 +79,7 @@ class Connections(web.Server):
     """Makes a Connection for each client that connects, and knows them all. `everyone`: who they all are."""
 
     def __init__(
-        self, handler: _RequestHandler, heads: Heads, streams: set[EventStream], everyone: User | None = None
+        self, handler: _RequestHandler, heads: Heads, streams: set[OpenWatch], everyone: User | None = None
     ) -> None:
         super().__init__(handler, access_log=None, keepalive_timeout=180, tcp_keepalive=True)
         self.heads = heads

@@ -30,7 +30,8 @@ from kcore.server.query import Query, parse_query, selected_name
 from kcore.server.resources import Call, Resources
 from kcore.server.response import Reply, header
 from kcore.server.signing import SigningKey
-from kcore.server.stream import EventStream
+from kcore.server.stream import OpenWatch
+from kcore.server.websocket import bearer_token, wants_websocket
 
 __all__ = ["Door"]
 
@@ -52,7 +53,7 @@ class Door:
         address: Callable[[], str],
         signing_key: SigningKey | None = None,
     ) -> None:
-        self.streams: set[EventStream] = set()
+        self.streams: set[OpenWatch] = set()
         """The open watches."""
         self._authorizer = registry.authorizer
         self._authenticator = authenticator
@@ -103,7 +104,10 @@ class Door:
         user = cast(Connection, request.protocol).certified
         headers = request.headers
         if user is None:
-            user = await self._authenticator.user(headers.get("Authorization"))
+            credentials = headers.get("Authorization")
+            if credentials is None and wants_websocket(headers) and (token := bearer_token(headers)):
+                credentials = f"Bearer {token}"
+            user = await self._authenticator.user(credentials)
         if asks_impersonation(headers):
             user = impersonated(self._authorizer, user, headers)
         return user

@@ -18,6 +18,7 @@ from kcore.registry.verbs import Registry
 from kcore.server.address import Address
 from kcore.server.body import expected_body, media_type, read_body, read_document
 from kcore.server.errors import error_reply, method_not_allowed, unsupported_patch
+from kcore.server.event_socket import EventSocket
 from kcore.server.metrics import labels_of
 from kcore.server.negotiation import Representation, error_media_type, negotiate, negotiate_watch, pretty
 from kcore.server.query import (
@@ -32,6 +33,7 @@ from kcore.server.query import (
 from kcore.server.response import Reply, warning
 from kcore.server.stream import EventStream, Lines, cached_lines, table_lines
 from kcore.server.views import Views
+from kcore.server.websocket import wants_websocket
 
 __all__ = ["Call", "Resources"]
 
@@ -136,7 +138,7 @@ class Resources:
         page = self._registry.list(req, list_options(call.query))
         return _reply(req, self._views.list(kind, page, representation), representation)
 
-    def _watch(self, kind: Kind, call: Call) -> EventStream:
+    def _watch(self, kind: Kind, call: Call) -> web.StreamResponse:
         representation = _including(negotiate_watch(call.request.headers.get("Accept", "")), call.query)
         req = self._request(kind, call)
         options = list_options(call.query)
@@ -146,7 +148,10 @@ class Resources:
         # Upstream's default: between 30 and 60 minutes, at random so that clients do not come back all at once.
         timeout = watch.timeout_seconds or self._chance.jitter(1800, 1)
         lines = self._lines_of(kind, representation)
-        return EventStream(watch, lines, timeout, labels_of("watch", call.address), _warnings(req.warnings))
+        labels = labels_of("watch", call.address)
+        if wants_websocket(call.request.headers):
+            return EventSocket(call.request, watch, lines, timeout, labels)
+        return EventStream(watch, lines, timeout, labels, _warnings(req.warnings))
 
     def _lines_of(self, kind: Kind, representation: Representation) -> Lines:
         lines = self._lines.get((kind, representation))

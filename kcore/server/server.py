@@ -19,7 +19,7 @@ from kcore.server.door import Door
 from kcore.server.health import Health
 from kcore.server.response import Heads
 from kcore.server.signing import SigningKey
-from kcore.server.stream import EventStream
+from kcore.server.stream import OpenWatch
 
 __all__ = ["ApiServer", "PortInUse"]
 
@@ -72,7 +72,7 @@ class ApiServer:
         return f"{self.host}:{self.port}"
 
     @property
-    def streams(self) -> Collection[EventStream]:
+    def streams(self) -> Collection[OpenWatch]:
         """The open watches."""
         return self._door.streams
 

@@ -16,6 +16,7 @@ from aiohttp import web
 from aiohttp.abc import AbstractStreamWriter
 
 from kcore.api.errors import ApiError
+from kcore.api.meta_v1 import Status
 from kcore.registry.watching import Watch
 from kcore.server.errors import status_of
 from kcore.server.metrics import Labels
@@ -25,13 +26,21 @@ from kcore.store.store import Event
 if TYPE_CHECKING:
     from kcore.server.connection import Connection
 
-__all__ = ["EventStream", "Lines", "cached_lines", "table_lines"]
+__all__ = ["BOOKMARK_INTERVAL", "EventStream", "Lines", "OpenWatch", "cached_lines", "error_line", "table_lines"]
 
 K = TypeVar("K")
 V = TypeVar("V")
 
 BOOKMARK_INTERVAL = 60.0
 _EVENTS_PER_CHUNK = 256
+
+
+class OpenWatch(Protocol):
+    """The answer to a watch while it lasts, whatever it is carried by. `labels`: how metrics count it."""
+
+    labels: Labels
+
+    def end(self) -> None: ...
 
 
 class Lines(Protocol):
@@ -125,7 +134,7 @@ class EventStream(web.StreamResponse):
                 self._position += len(events)
                 self._write(self._lines.chunk(events))
         except ApiError as error:
-            self._write(b'{"type":"ERROR","object":%b}\n' % msgspec.json.encode(status_of(error)))
+            self._write(error_line(status_of(error)))
             self.end()
 
     def _write(self, lines: bytes) -> None:
@@ -149,6 +158,11 @@ class EventStream(web.StreamResponse):
     def _time_is_up(self) -> None:
         self._bookmark()
         self.end()
+
+
+def error_line(status: Status) -> bytes:
+    """The last line of a watch that fails."""
+    return b'{"type":"ERROR","object":%b}\n' % msgspec.json.encode(status)
 
 
 def cached_lines(line: Callable[[Event], bytes]) -> Lines:
