@@ -66,11 +66,13 @@ def test_every_package_has_its_place_in_the_layers() -> None:
     assert packages == set(ROW_OF)
 
 
-def test_only_the_server_uses_the_http_server() -> None:
+def test_only_the_server_and_the_doors_of_components_use_the_http_server() -> None:
     offenders = [
         str(path.relative_to(ROOT))
         for path in modules()
-        if package_of(path) != "server" and any(name.startswith("aiohttp.web") for name in imported(path))
+        if package_of(path) != "server"
+        and path != ROOT / "kit" / "door.py"
+        and any(name.startswith("aiohttp.web") for name in imported(path))
     ]
     assert offenders == []
 
