@@ -1,4 +1,4 @@
-"""A histogram as plain numbers: an observation costs a bisection; what Prometheus calls a family is made at a scrape."""
+"""A histogram as plain numbers: an observation costs a bisection; a scrape makes a Prometheus family of it."""
 
 from __future__ import annotations
 
