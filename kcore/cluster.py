@@ -7,7 +7,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import anyio
@@ -34,16 +34,15 @@ from kcore.registry.access import AlwaysAllow
 from kcore.registry.admission import chosen_plugins
 from kcore.registry.codec import StoreCodec
 from kcore.registry.rbac import RbacAuthorizer
-from kcore.registry.service_account_tokens import ServiceAccountTokens
 from kcore.registry.strategies import STRATEGIES
 from kcore.registry.verbs import Registry
 from kcore.scheduler.scheduler import Scheduler
-from kcore.server.authentication import read_token_file
+from kcore.server.authentication.assembly import Authentication
+from kcore.server.authentication.options import AuthenticationOptions
 from kcore.server.certificates import Pki, serving_names
 from kcore.server.kubeconfig import KubeconfigError, write_kubeconfig
 from kcore.server.outbound import Outbound
 from kcore.server.server import ApiServer, PortInUse
-from kcore.server.signing import SigningKey
 from kcore.server.webhook_http import HttpWebhooks
 from kcore.store.embedded import EmbeddedStore
 from kcore.store.log import Log, MemoryLog
@@ -65,11 +64,11 @@ class Options:
     insecure_port: int = 0
     service_cidr: str = "10.96.0.0/16"
     cluster_cidr: str = "10.244.0.0/16"
-    token_auth_file: Path | None = None
     enable_admission_plugins: tuple[str, ...] = ()
     disable_admission_plugins: tuple[str, ...] = ()
     authorization_mode: str = "RBAC"
     default_storage_class: str = "standard"
+    authentication: AuthenticationOptions = field(default_factory=AuthenticationOptions)
 
 
 class Cluster:
@@ -87,18 +86,17 @@ class Cluster:
         directory = self._directory()
         self._volume_directory = directory / "volumes"
         self._pki = Pki.ensure(directory / "pki", clock, serving_names(options.bind_address, options.service_cidr))
-        signing_key = SigningKey(self._pki.directory / "sa.key")
-        tokens = ServiceAccountTokens(self._store, scheme, clock, chance, signing_key)
-        static = [read_token_file(options.token_auth_file)] if options.token_auth_file else []
+        access = Authentication(options.authentication, self._pki.directory, self._store, scheme, clock, chance)
+        open_to_all = options.authorization_mode == "AlwaysAllow"
         self._registry = Registry(
             self._store,
             scheme,
             STRATEGIES,
             clock,
             chance,
-            authorizer=AlwaysAllow() if options.authorization_mode == "AlwaysAllow" else RbacAuthorizer(self._store),
-            tokens=tokens,
-            token_sources=[*static, tokens],
+            authorizer=AlwaysAllow() if open_to_all else RbacAuthorizer(self._store),
+            tokens=access.service_accounts,
+            authentication=access.tokens,
             plugins=chosen_plugins(options.enable_admission_plugins, options.disable_admission_plugins),
             service_cidr=options.service_cidr,
             webhooks=HttpWebhooks(self._outbound),
@@ -112,10 +110,11 @@ class Cluster:
             chance,
             host=options.bind_address,
             port=options.secure_port,
-            ssl_context=self._pki.server_context(),
+            ssl_context=self._pki.server_context(access.authorities()),
             insecure_port=options.insecure_port,
-            tokens=[*static, tokens],
-            signing_key=signing_key,
+            # As upstream: where everybody may do everything, it should at least be known who they are.
+            authenticator=access.authenticator(self._pki.authority, anonymous=not open_to_all),
+            openid=access.openid(),
         )
 
     @property

@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from kcore.commands.flags.authentication import authentication_options
 from kcore.commands.options import Names, Network, default_kubeconfig, fail, logging_options, state_dir
 
 __all__ = ["serve"]
@@ -57,12 +58,7 @@ LARGE_CLUSTER = "10.128.0.0/9"
     default=None,
     help="Where to write the admin kubeconfig.  [default: ~/.kube/kcore.yaml]",
 )
-@click.option(
-    "--token-auth-file",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    default=None,
-    help='CSV of static tokens: token,user,uid,"group,group".',
-)
+@authentication_options
 @click.option(
     "--enable-admission-plugins",
     type=Names(),

@@ -7,7 +7,7 @@ bound to exists: that is looked up at each use, while the signature, which costs
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 from kcore.api.core_v1 import Node, Pod, Secret, ServiceAccount
 from kcore.api.field import quote
@@ -15,12 +15,11 @@ from kcore.api.object import Object
 from kcore.api.scheme import Scheme
 from kcore.api.timestamp import parse
 from kcore.kit.clock import Chance, Clock
+from kcore.registry.authentication import ISSUER, Authenticated, InvalidToken
 from kcore.registry.request import User
 from kcore.store.store import Store
 
-__all__ = ["ISSUER", "Authenticated", "InvalidToken", "ServiceAccountTokens", "Signer"]
-
-ISSUER = "https://kubernetes.default.svc"
+__all__ = ["ServiceAccountTokens", "Signer"]
 
 _PRIVATE = "kubernetes.io"
 _EXTRA = "authentication.kubernetes.io"
@@ -43,21 +42,31 @@ class Signer(Protocol):
         """The claims of a token that a known key has signed; None for any other."""
 
 
-class Authenticated(NamedTuple):
-    user: User
-    audiences: tuple[str, ...]
-
-
-class InvalidToken(Exception):
-    """The token is one of ours, and not good (any more)."""
-
-
 class ServiceAccountTokens:
-    """Issues tokens and tells whose a token is."""
+    """Issues tokens and tells whose a token is.
 
-    def __init__(self, store: Store, scheme: Scheme, clock: Clock, chance: Chance, signer: Signer) -> None:
-        self.audiences: tuple[str, ...] = (ISSUER,)
-        """Those of the API server itself: what a token is for when nothing else was asked for."""
+    The first of the `issuers` signs; tokens of the others are still good. `audiences`: those of the API server itself,
+    what a token is for when nothing else was asked for. `seconds_max`: for how long tokens are issued at most; 0: for
+    as long as is asked. `extends`: whether kubelets' tokens outlive what was asked for, for the sake of old clients.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        scheme: Scheme,
+        clock: Clock,
+        chance: Chance,
+        signer: Signer,
+        *,
+        issuers: Sequence[str] = (ISSUER,),
+        audiences: Sequence[str] = (),
+        seconds_max: int = 0,
+        extends: bool = True,
+    ) -> None:
+        self.issuers = tuple(issuers)
+        self.audiences = tuple(audiences) or self.issuers
+        self.seconds_max = seconds_max
+        self.extends = extends
         self._store = store
         self._scheme = scheme
         self._clock = clock
@@ -88,21 +97,13 @@ class ServiceAccountTokens:
                 "aud": list(audiences),
                 "exp": now + seconds,
                 "iat": now,
-                "iss": ISSUER,
+                "iss": self.issuers[0],
                 "jti": self._chance.uid(),
                 _PRIVATE: private,
                 "nbf": now,
                 "sub": f"system:serviceaccount:{metadata.namespace}:{metadata.name}",
             }
         )
-
-    async def user(self, token: str) -> User | None:
-        """Whose a token for the API server is; None: it is not good here."""
-        try:
-            found = await self.authenticate(token, self.audiences)
-        except InvalidToken:
-            return None
-        return found.user if found else None
 
     async def authenticate(self, token: str, audiences: Sequence[str]) -> Authenticated | None:
         """None: somebody else's token. Raises InvalidToken."""
@@ -131,7 +132,7 @@ class ServiceAccountTokens:
             return claims
         await self._signer.load()
         claims = self._signer.verified(token)
-        if claims is None or claims.get("iss") != ISSUER or _PRIVATE not in claims:
+        if claims is None or claims.get("iss") not in self.issuers or _PRIVATE not in claims:
             return None
         if len(self._verified) >= _CACHED_MAX:
             del self._verified[next(iter(self._verified))]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -15,6 +15,7 @@ from kcore.api.scheme import Scheme
 from kcore.kit.clock import Chance, Clock, SystemClock
 from kcore.registry.access import Authorizer, BuiltInAccess
 from kcore.registry.admission import STANDALONE_PLUGINS, Plugin
+from kcore.registry.authentication import TokenUnion
 from kcore.registry.creating import create
 from kcore.registry.custom.serving import Definitions
 from kcore.registry.deleting import delete, delete_collection
@@ -28,7 +29,7 @@ from kcore.registry.strategies import STRATEGIES
 from kcore.registry.strategy import Environment, Strategy
 from kcore.registry.subresources import CREATIONS, get_scale, update_scale
 from kcore.registry.subresources.binding import bind
-from kcore.registry.token_reviews import TokenAuthenticator, review_token
+from kcore.registry.token_reviews import review_token
 from kcore.registry.updating import update
 from kcore.registry.versions import parse_version, too_large
 from kcore.registry.watching import Watch, watch
@@ -54,7 +55,7 @@ class Registry:
         *,
         authorizer: Authorizer | None = None,
         tokens: ServiceAccountTokens | None = None,
-        token_sources: Sequence[TokenAuthenticator] = (),
+        authentication: TokenUnion | None = None,
         plugins: Iterable[type[Plugin]] = STANDALONE_PLUGINS,
         service_cidr: str = "10.96.0.0/16",
         webhooks: WebhookClient | None = None,
@@ -72,7 +73,7 @@ class Registry:
             tokens=tokens,
             webhooks=webhooks or Unconnected(),
         )
-        self._token_sources = token_sources
+        self._authentication = authentication or TokenUnion()
         self._pipe = Pipeline(self.env, strategies, plugins)
         self._definitions = Definitions(self._pipe)
 
@@ -113,7 +114,7 @@ class Registry:
 
     async def _answer(self, req: Request, obj: Any) -> Answer:
         if req.kind.type is TokenReview:
-            return await review_token(self._token_sources, req, obj)
+            return await review_token(self._authentication, req, obj)
         if req.kind.type is not Binding:
             return review(self._pipe, self.authorizer, req, obj)
         # The old way to bind a pod.

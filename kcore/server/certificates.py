@@ -11,7 +11,7 @@ import hashlib
 import ipaddress
 import os
 import ssl
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -88,12 +88,14 @@ class Pki:
     def admin_key(self) -> bytes:
         return self._path("admin.key").read_bytes()
 
-    def server_context(self) -> ssl.SSLContext:
-        """TLS for the server: a client may show a certificate of the authority, and need not."""
+    def server_context(self, others: Iterable[Path] = ()) -> ssl.SSLContext:
+        """TLS for the server: a client may show a certificate of the authority, or of one of the others in PEM files,
+        and need not."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         context.load_cert_chain(self._path("apiserver.crt"), self._path("apiserver.key"))
-        context.load_verify_locations(self._path("ca.crt"))
+        for authority in (self._path("ca.crt"), *others):
+            context.load_verify_locations(authority)
         context.verify_mode = ssl.CERT_OPTIONAL
         context.set_alpn_protocols(["http/1.1"])
         return context

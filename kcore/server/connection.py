@@ -11,7 +11,7 @@ from aiohttp.abc import AbstractStreamWriter
 from aiohttp.http_exceptions import BadHttpMethod
 
 from kcore.registry.request import User
-from kcore.server.authentication import user_of_certificate
+from kcore.server.authentication.client_certificates import PeerCertificate
 from kcore.server.body import BODY_LIMIT
 from kcore.server.errors import error_reply, method_not_allowed
 from kcore.server.response import TEXT_TYPE, Heads, Reply
@@ -28,20 +28,21 @@ __all__ = ["Connection", "Connections"]
 class Connection(RequestHandler):
     """aiohttp's protocol, with the client's certificate read once and word of a stream's readiness and end."""
 
-    __slots__ = ("certified", "heads", "on_lost", "on_writable", "streams")
+    __slots__ = ("certificate", "everyone", "heads", "on_lost", "on_writable", "streams")
 
     def __init__(self, manager: Connections, **kwargs: Any) -> None:
         super().__init__(manager, **kwargs)
         self.heads = manager.heads
         self.streams = manager.streams
-        self.certified: User | None = manager.everyone
+        self.everyone = manager.everyone
+        self.certificate: PeerCertificate | None = None
         self.on_lost: Callable[[], None] | None = None
         self.on_writable: Callable[[], None] | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        certificate = transport.get_extra_info("peercert")
-        if certificate and self.certified is None:
-            self.certified = user_of_certificate(certificate)
+        names = transport.get_extra_info("peercert")
+        if names:
+            self.certificate = PeerCertificate(transport.get_extra_info("ssl_object"), names)
         super().connection_made(transport)
 
     def connection_lost(self, exc: BaseException | None) -> None:

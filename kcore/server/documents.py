@@ -38,6 +38,7 @@ class Documents:
         self._metrics = metrics
         self._openapi = OpenApi(scheme, GIT_VERSION)
         self._openid = openid
+        self._address = address
         self._version = version_document()
 
     def serves_group(self, group: str) -> bool:
@@ -53,7 +54,7 @@ class Documents:
         if root == "openapi":
             return await self._describe(request, path)
         if root in (".well-known", "openid"):
-            return await self._openid.answer(path)
+            return await self._openid.answer(path, self._address())
         if path == "/version":
             return Reply(200, self._version)
         if path == "/metrics":

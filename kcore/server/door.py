@@ -16,7 +16,7 @@ from kcore.kit.clock import Chance, Clock
 from kcore.registry.request import User
 from kcore.registry.verbs import Registry
 from kcore.server.address import Address, parse_path, verb_of
-from kcore.server.authentication import Authenticator
+from kcore.server.authentication import Asking, Authenticator
 from kcore.server.authorization import authorize_path, authorize_resource
 from kcore.server.connection import Connection
 from kcore.server.documents import Documents
@@ -29,9 +29,7 @@ from kcore.server.openid import OpenId
 from kcore.server.query import Query, parse_query, selected_name
 from kcore.server.resources import Call, Resources
 from kcore.server.response import Reply, header
-from kcore.server.signing import SigningKey
 from kcore.server.stream import OpenWatch
-from kcore.server.websocket import bearer_token, wants_websocket
 
 __all__ = ["Door"]
 
@@ -51,14 +49,14 @@ class Door:
         clock: Clock,
         chance: Chance,
         address: Callable[[], str],
-        signing_key: SigningKey | None = None,
+        openid: OpenId,
     ) -> None:
         self.streams: set[OpenWatch] = set()
         """The open watches."""
         self._authorizer = registry.authorizer
         self._authenticator = authenticator
         self._metrics = Metrics(lambda: [stream.labels for stream in self.streams])
-        self._documents = Documents(registry.scheme, address, health, self._metrics, OpenId(signing_key, address))
+        self._documents = Documents(registry.scheme, address, health, self._metrics, openid)
         self._resources = Resources(registry, clock, chance)
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
@@ -101,13 +99,8 @@ class Door:
         return await _compressed(request, reply) if isinstance(reply, Reply) else reply
 
     async def _user(self, request: web.BaseRequest) -> User:
-        user = cast(Connection, request.protocol).certified
-        headers = request.headers
-        if user is None:
-            credentials = headers.get("Authorization")
-            if credentials is None and wants_websocket(headers) and (token := bearer_token(headers)):
-                credentials = f"Bearer {token}"
-            user = await self._authenticator.user(credentials)
+        connection, headers = cast(Connection, request.protocol), request.headers
+        user = connection.everyone or await self._authenticator.user(Asking(headers, connection.certificate))
         if asks_impersonation(headers):
             user = impersonated(self._authorizer, user, headers)
         return user

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from urllib.parse import unquote
+from collections.abc import Iterator, Sequence
 
 from multidict import CIMultiDictProxy
 
@@ -11,7 +10,8 @@ from kcore.api.errors import BadRequest
 from kcore.api.field import quote
 from kcore.registry.access import Attributes, Authorizer
 from kcore.registry.request import User
-from kcore.server.authentication import ANONYMOUS, AUTHENTICATED
+from kcore.server.authentication.front_proxy import extra_headers
+from kcore.server.authentication.users import ANONYMOUS, AUTHENTICATED, UNAUTHENTICATED
 from kcore.server.authorization import require
 
 __all__ = ["asks_impersonation", "impersonated"]
@@ -33,7 +33,7 @@ def impersonated(authorizer: Authorizer, user: User, headers: CIMultiDictProxy[s
     name = headers.get("Impersonate-User", "")
     uid = headers.get("Impersonate-Uid", "")
     groups = tuple(headers.getall("Impersonate-Group", ()))
-    extra = _extra(headers)
+    extra = extra_headers(headers, _EXTRA)
     if not name:
         if groups or uid or extra:
             shown = _shown(User("", uid, groups, extra))
@@ -57,15 +57,6 @@ def _shown(user: User) -> str:
 
 def _strings(values: Sequence[str]) -> str:
     return f"[]string{{{', '.join(map(quote, values))}}}" if values else "[]string(nil)"
-
-
-def _extra(headers: CIMultiDictProxy[str]) -> Mapping[str, tuple[str, ...]]:
-    found: dict[str, tuple[str, ...]] = {}
-    for header, value in headers.items():
-        if header.lower().startswith(_EXTRA):
-            key = unquote(header[len(_EXTRA) :].lower())
-            found[key] = (*found.get(key, ()), value)
-    return found
 
 
 def _questions(user: User, wanted: User) -> Iterator[Attributes]:
@@ -96,5 +87,6 @@ def _effective_groups(wanted: User) -> tuple[str, ...]:
     namespace, _ = _service_account(wanted.name)
     if namespace and not groups:
         groups = ("system:serviceaccounts", f"system:serviceaccounts:{namespace}")
-    implied = ANONYMOUS.groups[0] if wanted.name == ANONYMOUS.name else AUTHENTICATED
-    return groups if implied in groups else (*groups, implied)
+    if wanted.name == ANONYMOUS.name:
+        return groups if UNAUTHENTICATED in groups else (*groups, UNAUTHENTICATED)
+    return groups if AUTHENTICATED in groups or UNAUTHENTICATED in groups else (*groups, AUTHENTICATED)

@@ -1,15 +1,13 @@
-"""Where others learn to verify service account tokens: OpenID Connect discovery, and the public key (KEP-1393)."""
+"""Where others learn to verify service account tokens: OpenID Connect discovery, and the public keys (KEP-1393)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import msgspec
 
-from kcore.registry.service_account_tokens import ISSUER
+from kcore.registry.authentication import ISSUER
 from kcore.server.errors import page_not_found
 from kcore.server.response import JSON_TYPE, Reply, header
-from kcore.server.signing import ALGORITHM, SigningKey
+from kcore.server.service_account_keys import ServiceAccountKeys
 
 __all__ = ["OpenId"]
 
@@ -19,25 +17,27 @@ _CACHED = header("Cache-Control", "public, max-age=3600")
 
 
 class OpenId:
-    """The two documents. `address` tells where clients reach the server, once it listens."""
+    """The two documents; none without keys. Those are at `jwks_uri`, by default at the server's own address."""
 
-    def __init__(self, key: SigningKey | None, address: Callable[[], str]) -> None:
-        self._key = key
-        self._address = address
+    def __init__(self, keys: ServiceAccountKeys | None, issuer: str = ISSUER, jwks_uri: str = "") -> None:
+        self._keys = keys
+        self._issuer = issuer
+        self._jwks_uri = jwks_uri
 
-    async def answer(self, path: str) -> Reply:
-        if self._key is None or path not in (_CONFIGURATION, _KEYS):
+    async def answer(self, path: str, address: str) -> Reply:
+        """`address`: where clients reach the server."""
+        if self._keys is None or path not in (_CONFIGURATION, _KEYS):
             return page_not_found()
+        await self._keys.load()
         if path == _CONFIGURATION:
-            return Reply(200, msgspec.json.encode(self._configuration()), JSON_TYPE, _CACHED)
-        await self._key.load()
-        return Reply(200, msgspec.json.encode({"keys": [self._key.jwk]}), "application/jwk-set+json", _CACHED)
+            return Reply(200, msgspec.json.encode(self._configuration(self._keys, address)), JSON_TYPE, _CACHED)
+        return Reply(200, msgspec.json.encode({"keys": self._keys.jwks}), "application/jwk-set+json", _CACHED)
 
-    def _configuration(self) -> dict[str, object]:
+    def _configuration(self, keys: ServiceAccountKeys, address: str) -> dict[str, object]:
         return {
-            "issuer": ISSUER,
-            "jwks_uri": f"https://{self._address()}{_KEYS}",
+            "issuer": self._issuer,
+            "jwks_uri": self._jwks_uri or f"https://{address}{_KEYS}",
             "response_types_supported": ["id_token"],
             "subject_types_supported": ["public"],
-            "id_token_signing_alg_values_supported": [ALGORITHM],
+            "id_token_signing_alg_values_supported": keys.algorithms,
         }

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 
 import anyio
 import structlog
 from anyio.abc import TaskStatus
 
 from kcore.kit.clock import Chance, Clock
-from kcore.registry.token_reviews import TokenAuthenticator
+from kcore.registry.authentication import TokenUnion
 from kcore.registry.verbs import Registry
-from kcore.server.authentication import ADMIN, Authenticator
+from kcore.server.authentication import ADMIN, Authenticator, authenticators
 from kcore.server.connection import Connections
 from kcore.server.door import Door
 from kcore.server.health import Health
+from kcore.server.openid import OpenId
 from kcore.server.response import Heads
-from kcore.server.signing import SigningKey
 from kcore.server.stream import OpenWatch
 
 __all__ = ["ApiServer", "PortInUse"]
@@ -49,15 +49,23 @@ class ApiServer:
         port: int = 6443,
         ssl_context: ssl.SSLContext | None = None,
         insecure_port: int = 0,
-        tokens: Iterable[TokenAuthenticator] = (),
-        signing_key: SigningKey | None = None,
+        authenticator: Authenticator | None = None,
+        openid: OpenId | None = None,
     ) -> None:
         self.host = host
         self.port = port
         self.insecure_port = insecure_port
         self.health = Health()
         self._ssl_context = ssl_context
-        self._door = Door(registry, Authenticator(tokens), self.health, clock, chance, self._address, signing_key)
+        self._door = Door(
+            registry,
+            authenticator or Authenticator(authenticators(TokenUnion())),
+            self.health,
+            clock,
+            chance,
+            self._address,
+            openid or OpenId(None),
+        )
         self._heads = Heads(clock, chance)
 
     @property

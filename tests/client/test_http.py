@@ -18,8 +18,10 @@ from kcore.client.client import WatchEvent, WatchType
 from kcore.client.http import HttpClient
 from kcore.client.informer import Informers
 from kcore.client.kubeconfig import Access, KubeconfigError, load
+from kcore.registry.authentication import TokenUnion
 from kcore.registry.request import User
-from kcore.server.authentication import StaticTokens
+from kcore.server.authentication import Authenticator, authenticators
+from kcore.server.authentication.static_tokens import StaticTokens
 from kcore.server.server import ApiServer
 from tests.sim.world import world
 
@@ -30,7 +32,9 @@ async def served(token: str = "secret") -> AsyncIterator[HttpClient]:
     async with world() as w:
         await w.create_namespace()
         admin = StaticTokens({"secret": User("admin", groups=("system:masters",))})
-        server = ApiServer(w.registry, w.clock, w.chance, port=0, tokens=[admin])
+        server = ApiServer(
+            w.registry, w.clock, w.chance, port=0, authenticator=Authenticator(authenticators(TokenUnion([admin])))
+        )
         async with anyio.create_task_group() as tasks:
             await tasks.start(server.run)
             async with HttpClient.open(Access(server.url, token=token)) as client:

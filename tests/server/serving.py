@@ -8,6 +8,7 @@ import json
 import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import aiohttp
@@ -20,16 +21,20 @@ from kcore.client.local import LocalClient
 from kcore.controllers.bootstrappolicy import ensure_bootstrap_policy
 from kcore.controllers.systemnamespaces import ensure_namespace
 from kcore.kit.clock import Chance, SystemClock
+from kcore.registry.authentication import TokenUnion
 from kcore.registry.codec import StoreCodec
 from kcore.registry.rbac import RbacAuthorizer
 from kcore.registry.request import Request, User
 from kcore.registry.service_account_tokens import ServiceAccountTokens
 from kcore.registry.strategies import STRATEGIES
-from kcore.registry.token_reviews import TokenAuthenticator
 from kcore.registry.verbs import Registry
-from kcore.server.authentication import StaticTokens
+from kcore.server.authentication import Authenticator, authenticators
+from kcore.server.authentication.assembly import Authentication
+from kcore.server.authentication.options import AuthenticationOptions
+from kcore.server.authentication.static_tokens import StaticTokens
+from kcore.server.openid import OpenId
 from kcore.server.server import ApiServer
-from kcore.server.signing import SigningKey
+from kcore.server.service_account_keys import ServiceAccountKeys
 from kcore.store.embedded import EmbeddedStore
 from kcore.store.history import WINDOW, Window
 from kcore.store.log import MemoryLog
@@ -104,18 +109,28 @@ async def serving(
     ssl_context: ssl.SSLContext | None = None,
     history: Window = WINDOW,
     *,
-    signing_key: SigningKey | None = None,
+    keys: ServiceAccountKeys | None = None,
+    access: AuthenticationOptions | None = None,
+    pki: Path | None = None,
     policed: bool = False,
     **options: Any,
 ) -> AsyncIterator[Door]:
-    """With a `signing_key` service accounts have tokens; `policed` has roles decide, those of a new cluster."""
+    """With `keys` service accounts have tokens; with `access` and `pki` clients are known as a cluster with those flags
+    knows them; `policed` has roles decide, those of a new cluster."""
     scheme, clock, chance = Scheme(), SystemClock(), Chance(1)
     store = EmbeddedStore(StoreCodec(scheme, STRATEGIES), MemoryLog(), history=history)
-    tokens = ServiceAccountTokens(store, scheme, clock, chance, signing_key) if signing_key else None
-    sources: list[TokenAuthenticator] = [StaticTokens(TOKENS), *([tokens] if tokens else [])]
+    tokens = ServiceAccountTokens(store, scheme, clock, chance, keys) if keys else None
+    union = TokenUnion((StaticTokens(TOKENS), *([tokens] if tokens else [])))
+    authenticator, openid = Authenticator(authenticators(union)), OpenId(keys)
+    if access is not None and pki is not None:
+        authentication = Authentication(access, pki, store, scheme, clock, chance)
+        tokens, union = authentication.service_accounts, authentication.tokens
+        openid = authentication.openid()
+        authority = (pki / "ca.crt").read_bytes() if (pki / "ca.crt").exists() else b""
+        authenticator = authentication.authenticator(authority, anonymous=True)
     authorizer = RbacAuthorizer(store) if policed else None
     registry = Registry(
-        store, scheme, STRATEGIES, clock, chance, authorizer=authorizer, tokens=tokens, token_sources=sources
+        store, scheme, STRATEGIES, clock, chance, authorizer=authorizer, tokens=tokens, authentication=union
     )
     default = Request("create", scheme.of(Namespace), "", "default", ADMIN)
     await registry.create(default, Namespace(metadata=ObjectMeta(name="default")))
@@ -124,7 +139,14 @@ async def serving(
             await ensure_namespace(LocalClient(registry), name)
         await ensure_bootstrap_policy(LocalClient(registry))
     server = ApiServer(
-        registry, clock, chance, port=0, ssl_context=ssl_context, tokens=sources, signing_key=signing_key, **options
+        registry,
+        clock,
+        chance,
+        port=0,
+        ssl_context=ssl_context,
+        authenticator=authenticator,
+        openid=openid,
+        **options,
     )
     async with anyio.create_task_group() as tasks:
         await tasks.start(server.run)

@@ -10,7 +10,8 @@ import aiohttp
 import pytest
 
 from kcore.kit.clock import SystemClock
-from kcore.server.authentication import read_token_file, user_of_certificate
+from kcore.server.authentication.client_certificates import user_of_certificate
+from kcore.server.authentication.static_tokens import read_token_file
 from kcore.server.certificates import Pki, serving_names
 from kcore.server.server import PortInUse
 from tests.server.serving import CONFIGMAPS, serving
@@ -114,8 +115,8 @@ async def test_port_in_use_is_said_in_one_sentence() -> None:
 def test_token_file_is_read_as_upstream_reads_it(tmp_path: Path) -> None:
     path = tmp_path / "tokens.csv"
     path.write_text('t1,ann,7,"dev,ops"\n\nt2,bob,8\n')
-    users = read_token_file(path)._users
-    assert users["t1"].groups == ("dev", "ops", "system:authenticated")
+    users = read_token_file(path)
+    assert users["t1"].groups == ("dev", "ops")
     assert (users["t2"].name, users["t2"].uid) == ("bob", "8")
 
 

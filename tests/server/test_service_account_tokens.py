@@ -13,7 +13,7 @@ from typing import Any
 import jwt
 import pytest
 
-from kcore.server.signing import SigningKey
+from kcore.server.service_account_keys import ServiceAccountKeys
 from tests.server.serving import Door, serving
 
 CORE = "/api/v1/namespaces/default"
@@ -25,7 +25,7 @@ ISSUER = "https://kubernetes.default.svc"
 
 @asynccontextmanager
 async def with_robot(directory: Path) -> AsyncIterator[Door]:
-    async with serving(signing_key=SigningKey(directory / "sa.key"), policed=True) as door:
+    async with serving(keys=ServiceAccountKeys(directory / "sa.key"), policed=True) as door:
         for name in ("robot", "other"):
             await door.ask("POST", f"{CORE}/serviceaccounts", {"metadata": {"name": name}})
         containers = [{"name": "app", "image": "registry.example/app:1"}]
@@ -103,7 +103,7 @@ async def test_forged_tokens_are_refused(tmp_path: Path) -> None:
             "changed": forged(token, sub="system:serviceaccount:kube-system:admin"),
             "unsigned": jwt.encode(claims, "", "none"),
             "symmetric": jwt.encode(claims, "k" * 32, "HS256"),
-            "other key": SigningKey(tmp_path / "other.key").sign(claims),
+            "other key": ServiceAccountKeys(tmp_path / "other.key").sign(claims),
             "cut": token[:-4],
             "other audience": await issued(door, audiences=["vault"]),
         }
@@ -112,7 +112,7 @@ async def test_forged_tokens_are_refused(tmp_path: Path) -> None:
 
 
 def test_token_of_another_issuer_is_none_of_ours(tmp_path: Path) -> None:
-    key = SigningKey(tmp_path / "sa.key")
+    key = ServiceAccountKeys(tmp_path / "sa.key")
     assert key.verified(key.sign({"iss": "x"})) == {"iss": "x"}
     assert key.verified("no.jwt.here") is None
     assert key.verified("opaque") is None
@@ -123,7 +123,7 @@ async def test_key_is_kept_to_its_owner_and_outlives_the_server(tmp_path: Path) 
         await issued(door)
     path = tmp_path / "sa.key"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert SigningKey(path).key_id == SigningKey(path).key_id
+    assert ServiceAccountKeys(path).jwks == ServiceAccountKeys(path).jwks
 
 
 @pytest.mark.parametrize(

@@ -62,7 +62,12 @@ async def create_token(pipe: Pipeline, req: Request, body: TokenRequest) -> Toke
     _refuse("", list(_expiration_errors(seconds)))
     pipe.admission.validate(req, Operation.CREATE, body, None)
     bound = _bound(pipe, req, spec.bound_object_ref) if spec.bound_object_ref is not None else _Bound({}, False)
-    extended = bound.to_pod and seconds == _UNASKED_SECONDS and set(audiences) <= set(tokens.audiences)
+    if 0 < tokens.seconds_max < seconds:
+        req.warnings.append(f"requested expiration of {seconds} seconds shortened to {tokens.seconds_max} seconds")
+        seconds = tokens.seconds_max
+        fill(body.spec, expiration_seconds=seconds)
+    own = set(audiences) <= set(tokens.audiences)
+    extended = tokens.extends and bound.to_pod and seconds == _UNASKED_SECONDS and own
     token = await tokens.issue(
         account,
         audiences,

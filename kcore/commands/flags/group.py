@@ -1,0 +1,70 @@
+"""Flags of one subject, which reach the command as one argument."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from kcore.commands.options import fail
+
+__all__ = ["ExistingFile", "Seconds", "flags", "switch"]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+ExistingFile = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+_UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
+
+
+class Seconds(click.ParamType[Any]):
+    """A duration as Go writes it: `1h30m`, `500ms`."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        import re
+
+        if isinstance(value, (int, float)):
+            return value
+        if str(value) == "0":
+            return 0.0
+        parts = re.findall(r"(\d+(?:\.\d+)?)(h|ms|m|s)", str(value))
+        if not parts or "".join(number + unit for number, unit in parts) != str(value):
+            self.fail(f"{value!r} is no duration such as 1h30m or 10s", param, ctx)
+        return sum(float(number) * _UNITS[unit] for number, unit in parts)
+
+
+def switch(name: str, *, default: bool, help: str) -> click.Option:
+    """A flag that reads as Go's do: `--name`, `--name=false`."""
+    return click.Option(
+        [name], type=bool, is_flag=False, flag_value=True, default=default, show_default=True, help=help
+    )
+
+
+def flags(argument: str, made_by: str, *options: click.Option) -> Callable[[F], F]:
+    """A decorator: the command gets `argument`, a dataclass `module:Name` whose fields are called as the options are.
+
+    The dataclass is imported when the command runs; what it refuses, a ValueError, is said in one line.
+    """
+
+    def decorate(command: F) -> F:
+        @functools.wraps(command)
+        def grouped(**given: Any) -> Any:
+            own = {option.name: given.pop(option.name) for option in options if option.name}
+            module, _, name = made_by.partition(":")
+            try:
+                made = getattr(import_module(module), name)(**own)
+            except ValueError as error:
+                fail(str(error))
+            return command(**given, **{argument: made})
+
+        params: list[click.Parameter] = grouped.__dict__.setdefault("__click_params__", [])
+        params.extend(reversed(options))
+        return grouped  # type: ignore[return-value]
+
+    return decorate

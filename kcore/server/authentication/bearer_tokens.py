@@ -1,0 +1,47 @@
+"""Bearer tokens: in the Authorization header, or, where a browser opens a WebSocket, among the subprotocols."""
+
+from __future__ import annotations
+
+from kcore.registry.authentication import InvalidToken, TokenUnion
+from kcore.registry.request import User
+from kcore.server.authentication.request import Asking, Refused
+from kcore.server.websocket import bearer_token, wants_websocket
+
+__all__ = ["BearerTokens", "WebSocketTokens"]
+
+
+class BearerTokens:
+    """`Authorization: Bearer TOKEN`. Other schemes say nothing here."""
+
+    def __init__(self, tokens: TokenUnion) -> None:
+        self._tokens = tokens
+
+    async def user(self, asking: Asking) -> User | None:
+        credentials = asking.headers.get("Authorization")
+        if credentials is None:
+            return None
+        scheme, _, rest = credentials.strip().partition(" ")
+        token = rest.partition(" ")[0]
+        if scheme.lower() != "bearer" or not token:
+            return None
+        return await _owner(self._tokens, token)
+
+
+class WebSocketTokens:
+    """Browsers can not set headers of a WebSocket, but its subprotocols."""
+
+    def __init__(self, tokens: TokenUnion) -> None:
+        self._tokens = tokens
+
+    async def user(self, asking: Asking) -> User | None:
+        if not wants_websocket(asking.headers):
+            return None
+        token = bearer_token(asking.headers)
+        return await _owner(self._tokens, token) if token else None
+
+
+async def _owner(tokens: TokenUnion, token: str) -> User:
+    try:
+        return (await tokens.authenticate(token)).user
+    except InvalidToken:
+        raise Refused("invalid bearer token") from None
