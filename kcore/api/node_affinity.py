@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from kcore.api.core_v1 import Node, NodeSelectorRequirement, NodeSelectorTerm, Pod
+from kcore.api.core_v1 import Node, NodeSelector, NodeSelectorRequirement, NodeSelectorTerm, Pod
 
-__all__ = ["NAME_FIELD", "fits", "matches_requirement", "matches_term"]
+__all__ = ["NAME_FIELD", "fits", "matches_requirement", "matches_term", "selects_node"]
 
 NAME_FIELD = "metadata.name"
 
@@ -46,6 +46,11 @@ def matches_term(term: NodeSelectorTerm, node: Node) -> bool:
     )
 
 
+def selects_node(selector: NodeSelector, node: Node) -> bool:
+    """Whether a node meets one of the terms."""
+    return any(matches_term(term, node) for term in selector.node_selector_terms)
+
+
 def fits(pod: Pod, node: Node) -> bool:
     """Whether a node has all labels of the pod's nodeSelector and meets one of its required terms."""
     labels = node.metadata.labels
@@ -53,4 +58,4 @@ def fits(pod: Pod, node: Node) -> bool:
         return False
     affinity = pod.spec.affinity.node_affinity if pod.spec.affinity is not None else None
     required = affinity.required_during_scheduling_ignored_during_execution if affinity is not None else None
-    return required is None or any(matches_term(term, node) for term in required.node_selector_terms)
+    return required is None or selects_node(required, node)

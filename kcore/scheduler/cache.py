@@ -153,6 +153,8 @@ class SchedulerCache:
         self.columns.kins.count(pod.kin, info, change)
         for term in pod.terms:
             self.columns.terms.count(term, info, change)
+        for claim in pod.claims:
+            self.columns.claims.count(claim, info, change)
 
     def _uncount(self, priority: int) -> None:
         self._priorities[priority] -= 1

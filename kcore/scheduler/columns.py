@@ -78,6 +78,7 @@ class NodeColumns:
         self.nodes: list[NodeInfo | None] = [None] * FIRST_SIZE
         self.kins: Tally[Kin] = Tally()
         self.terms: Tally[AffinityTerm] = Tally()
+        self.claims: Tally[str] = Tally()
         self.images: dict[str, int] = {}
         """How many nodes have an image, by each of its names."""
         self.images_version = 0

@@ -71,10 +71,10 @@ class SchedulingCycle:
         if not rows:
             return self._refuse(profile, pod, evaluation)
         row = rows[0] if len(rows) == 1 else rows[int(self._chance.random.random() * len(rows))]
-        return self._place(profile, pod, columns.node(row).name)
+        return self._place(profile, pod, columns.node(row).name, evaluation.state)
 
-    def _place(self, profile: Profile, pod: PodInfo, node_name: str) -> Placed | Refused:
-        state: CycleState = {}
+    def _place(self, profile: Profile, pod: PodInfo, node_name: str, found: CycleState) -> Placed | Refused:
+        state = dict(found)  # what plugins keep from here on is the pod's own
         self._cache.assume(pod, node_name)
         objection = profile.run_reserve(state, pod, node_name)
         if objection is None:

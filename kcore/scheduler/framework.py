@@ -13,7 +13,8 @@ from collections.abc import Awaitable, Callable, Collection, Hashable, Iterable,
 from enum import Enum, Flag, auto
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
-from kcore.api.core_v1 import Node, Pod
+from kcore.api.core_v1 import Pod
+from kcore.api.object import Object
 from kcore.client.client import Client
 from kcore.scheduler.columns import NodeColumns
 from kcore.scheduler.node_info import NodeInfo
@@ -23,6 +24,7 @@ from kcore.scheduler.vector import Vector
 __all__ = [
     "MAX_NODE_SCORE",
     "SKIP",
+    "UNSHARED",
     "Ask",
     "BindPlugin",
     "ClusterEvent",
@@ -75,6 +77,9 @@ class Status(NamedTuple):
     plugin: str = ""
 
 
+UNSHARED: Hashable = object()
+"""The signature of a pod whose results are its own: they hang on things outside the columns."""
+
 SKIP = Status(Code.SKIP)
 """The plugin has no opinion on this pod: leave it out of the rest of the cycle."""
 
@@ -104,10 +109,21 @@ class ClusterEvent(Flag):
     POD_UPDATED = auto()  # on a node: labels or demands
     POD_DELETED = auto()  # from a node
     POD_GATES = auto()  # of a waiting pod itself
+    POD_WAITING = auto()  # a pod without a node has come
+    CLAIM = auto()  # of storage: new or changed, as all below
+    VOLUME = auto()
+    STORAGE_CLASS = auto()
+    CSI_NODE = auto()
+    CSI_DRIVER = auto()
+    CSI_CAPACITY = auto()
+    DETACHED = auto()  # a VolumeAttachment is gone
+    RESOURCE_CLAIM = auto()
+    RESOURCE_SLICE = auto()
+    DEVICE_CLASS = auto()
     NODE = NODE_ADDED | NODE_DELETED | NODE_ALLOCATABLE | NODE_LABEL | NODE_TAINT | NODE_UNSCHEDULABLE
 
 
-Hint = Callable[[Pod, Node | Pod | None, Node | Pod | None], bool]
+Hint = Callable[[Pod, Object | None, Object | None], bool]
 """Takes the waiting pod and the change as (old, new); whether the plugin may now let the pod pass."""
 
 
@@ -175,7 +191,8 @@ class QueueSortPlugin(Plugin, Protocol):
 @runtime_checkable
 class SignPlugin(Plugin, Protocol):
     def sign(self, pod: PodInfo) -> Hashable:
-        """All that this plugin's filter and score look at in a pod. Pods with equal signatures share results."""
+        """All that this plugin's filter and score look at in a pod. Pods with equal signatures share results, unless
+        one is UNSHARED."""
 
 
 @runtime_checkable
@@ -250,6 +267,9 @@ class PermitPlugin(Plugin, Protocol):
 
 @runtime_checkable
 class PreBindPlugin(Plugin, Protocol):
+    def needs_pre_bind(self, state: CycleState, pod: PodInfo, node_name: str) -> bool:
+        """Whether there is something to do, which may take its time; asked after Reserve."""
+
     async def pre_bind(self, state: CycleState, pod: PodInfo, node_name: str) -> Status | None: ...
 
 

@@ -21,6 +21,7 @@ class NodeInfo:
 
     __slots__ = (
         "allocatable",
+        "claims",
         "ghosts",
         "images",
         "kins",
@@ -47,6 +48,7 @@ class NodeInfo:
         self.nonzero_memory = 0
         self.pods: dict[str, PodInfo] = {}
         self.ports: dict[HostPort, int] = {}
+        self.claims: dict[str, int] = {}
         self.kins: dict[Kin, int] = {}
         self.terms: dict[AffinityTerm, int] = {}
         self.ghosts: set[str] = set()
@@ -61,7 +63,7 @@ class NodeInfo:
         other.requested = dict(self.requested)
         other.nonzero_cpu, other.nonzero_memory = self.nonzero_cpu, self.nonzero_memory
         other.pods = dict(self.pods)
-        other.ports = dict(self.ports)
+        other.ports, other.claims = dict(self.ports), dict(self.claims)
         other.kins, other.terms = dict(self.kins), dict(self.terms)
         other.ghosts = set(self.ghosts)
         return other
@@ -101,6 +103,8 @@ class NodeInfo:
         _count(self.kins, pod.kin, sign)
         for port in pod.host_ports:
             _count(self.ports, port, sign)
+        for claim in pod.claims:
+            _count(self.claims, claim, sign)
         for term in pod.terms:
             _count(self.terms, term, sign)
 

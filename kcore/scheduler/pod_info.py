@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from kcore.api.core_v1 import Container, Pod, PodSpec
 from kcore.api.quantity import int_value, milli_value
+from kcore.api.volume_matching import claim_names
 from kcore.client.informer import key_of
 from kcore.scheduler.affinity_term import terms_of
 
@@ -50,6 +51,7 @@ class PodInfo:
     """A pod and its demands. CPU counts in thousandths, everything else in whole units."""
 
     __slots__ = (
+        "claims",
         "host_ports",
         "key",
         "kin",
@@ -75,6 +77,8 @@ class PodInfo:
         self.nonzero_cpu = scored["cpu"]
         self.nonzero_memory = scored["memory"]
         self.host_ports = tuple(_host_ports(pod.spec))
+        self.claims = tuple([f"{pod.metadata.namespace}/{name}" for name in claim_names(pod)])
+        """The keys of the PersistentVolumeClaims that the pod uses."""
         self.kin = kin_of(pod)
         self.terms = terms_of(pod)
 

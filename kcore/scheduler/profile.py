@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from kcore.api.core_v1 import Pod
 from kcore.scheduler.framework import (
+    UNSHARED,
     BindPlugin,
     ClusterEvent,
     Code,
@@ -87,7 +88,8 @@ class Profile:
         self.bind = [plugin for plugin in ordered if isinstance(plugin, BindPlugin)]
         self.post_bind = [plugin for plugin in ordered if isinstance(plugin, PostBindPlugin)]
         self.spanning = [plugin for plugin in ordered if isinstance(plugin, SpanningPlugin)]
-        judges = dict.fromkeys([*[judge.plugin for judge in self.filter], *[scorer.plugin for scorer in self.score]])
+        judges: dict[Plugin, None] = dict.fromkeys(self.pre_filter)
+        judges |= dict.fromkeys([*[judge.plugin for judge in self.filter], *[scorer.plugin for scorer in self.score]])
         self._signers = [plugin for plugin in judges if isinstance(plugin, SignPlugin)]
         self._shares = len(self._signers) == len(judges)
         self.events: Mapping[str, Mapping[ClusterEvent, Hint | None]] = {
@@ -107,7 +109,10 @@ class Profile:
 
     def signature(self, pod: PodInfo) -> Hashable | None:
         """Pods of equal signature fit the same nodes with the same scores; None: a plugin does not say."""
-        return tuple([plugin.sign(pod) for plugin in self._signers]) if self._shares else None
+        if not self._shares:
+            return None
+        signatures = tuple([plugin.sign(pod) for plugin in self._signers])
+        return None if UNSHARED in signatures else signatures
 
     def run_reserve(self, state: CycleState, pod: PodInfo, node_name: str) -> Status | None:
         """Reserve what the pod needs on its node; all is undone where one plugin objects."""
@@ -134,12 +139,17 @@ class Profile:
                 waits.append((status, seconds))
         return min(waits, key=lambda wait: wait[1]) if waits else (None, 0.0)
 
+    def needs_pre_bind(self, state: CycleState, pod: PodInfo, node_name: str) -> bool:
+        """Whether a plugin has to do something before the pod is bound."""
+        return any(plugin.needs_pre_bind(state, pod, node_name) for plugin in self.pre_bind)
+
     async def run_bind(self, state: CycleState, pod: PodInfo, node_name: str) -> Status | None:
         """PreBind, then the first Bind plugin that does not skip, then PostBind."""
         for pre in self.pre_bind:
-            status = await pre.pre_bind(state, pod, node_name)
+            status = await pre.pre_bind(state, pod, node_name) if pre.needs_pre_bind(state, pod, node_name) else None
             if status is not None:
-                return status._replace(plugin=pre.name)
+                reason = f'running PreBind plugin "{pre.name}": {", ".join(status.reasons)}'
+                return Status(status.code, (reason,), pre.name)
         for binder in self.bind:
             status = await binder.bind(state, pod, node_name)
             if status is None:

@@ -15,7 +15,8 @@ from collections.abc import Callable, Mapping
 from enum import Enum
 from typing import Any, NamedTuple
 
-from kcore.api.core_v1 import Node, Pod
+from kcore.api.core_v1 import Pod
+from kcore.api.object import Object
 from kcore.scheduler.framework import ClusterEvent, Hint, Status
 from kcore.scheduler.pod_info import PodInfo
 
@@ -151,22 +152,26 @@ class SchedulingQueue:
         queued.backoff_until = now + _backoff(queued.attempts)
         self._back_off(queued)
 
-    def move(self, event: ClusterEvent, old: Node | Pod | None, new: Node | Pod | None, now: float) -> None:
+    def move(self, event: ClusterEvent, old: Object | None, new: Object | None, now: float) -> None:
         """Something happened: wake the pods whose refusing plugins hope from it."""
         if not self._waiting:
             return
         for uid in list(self._waiting):
             queued = self._pods[uid]
-            if not queued.gated_by and self._hopes(queued, event, old, new):
-                self._wake(queued, now)
+            if self._hopes(queued, event, old, new):
+                if queued.gated_by:
+                    self._admit(queued, now)
+                else:
+                    self._wake(queued, now)
 
-    def _hopes(self, queued: QueuedPod, event: ClusterEvent, old: Node | Pod | None, new: Node | Pod | None) -> bool:
+    def _hopes(self, queued: QueuedPod, event: ClusterEvent, old: Object | None, new: Object | None) -> bool:
         """Whether one of the plugins that refused a pod may let it pass after this."""
-        for name in queued.plugins:
+        refusing = (queued.gated_by,) if queued.gated_by else queued.plugins
+        for name in refusing:
             for known, hint in self._events.get(name, {}).items():
                 if event & known and (hint is None or hint(queued.info.pod, old, new)):
                     return True
-        return not queued.plugins
+        return not refusing
 
     def next_deadline(self) -> float | None:
         """When there will be something to do without anything happening."""

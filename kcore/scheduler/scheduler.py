@@ -7,15 +7,17 @@ bindings share the store's commits.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import anyio
 import structlog
-from anyio.abc import TaskStatus
+from anyio.abc import TaskGroup, TaskStatus
 
-from kcore.api.core_v1 import Node, Pod, PodCondition
+from kcore.api.core_v1 import Node, PersistentVolume, PersistentVolumeClaim, Pod, PodCondition
 from kcore.api.errors import ApiError, Conflict, NotFound
+from kcore.api.object import Object
+from kcore.api.storage_v1 import CSIDriver, CSINode, CSIStorageCapacity, StorageClass, VolumeAttachment
 from kcore.api.timestamp import format_seconds
 from kcore.client.client import Client, PatchType
 from kcore.client.events import EventBroadcaster, EventRecorder
@@ -28,6 +30,7 @@ from kcore.scheduler.framework import ClusterEvent, Status
 from kcore.scheduler.plugins import DEFAULT_PLUGINS, Entry, Handle
 from kcore.scheduler.profile import DEFAULT_SCHEDULER_NAME, Profile
 from kcore.scheduler.queue import QueuedPod, SchedulingQueue
+from kcore.scheduler.volumes import Volumes
 from kcore.scheduler.waiting import WaitingPod, WaitingPods
 
 __all__ = ["Scheduler"]
@@ -38,6 +41,18 @@ WORKERS = 32
 TERMINAL = ("Succeeded", "Failed")
 
 log = structlog.get_logger(__name__)
+
+
+WATCHED: Mapping[type[Object], ClusterEvent] = {
+    PersistentVolumeClaim: ClusterEvent.CLAIM,
+    PersistentVolume: ClusterEvent.VOLUME,
+    StorageClass: ClusterEvent.STORAGE_CLASS,
+    CSINode: ClusterEvent.CSI_NODE,
+    CSIDriver: ClusterEvent.CSI_DRIVER,
+    CSIStorageCapacity: ClusterEvent.CSI_CAPACITY,
+    VolumeAttachment: ClusterEvent.DETACHED,
+}
+"""What may let a pod hope beside nodes and pods."""
 
 
 class Attempt(NamedTuple):
@@ -65,12 +80,14 @@ class Scheduler:
         self._pods = informers.of(Pod)
         self.cache = SchedulerCache()
         self.waiting = WaitingPods()
+        volumes = Volumes(informers)
         self._profiles: dict[str, Profile] = {}
         self._recorders: dict[str, EventRecorder] = {}
         for name, entries in (profiles or {DEFAULT_SCHEDULER_NAME: DEFAULT_PLUGINS}).items():
             recorder = self._recorders[name] = events.recorder(name)
-            handle = Handle(client, self.cache, clock, chance, informers, recorder, self.waiting)
-            self._profiles[name] = Profile([(entry.make(handle), entry.weight) for entry in entries], name)
+            handle = Handle(client, self.cache, clock, chance, informers, recorder, self.waiting, volumes)
+            plugins = [(entry.make(handle, entry.args()), entry.weight) for entry in entries]
+            self._profiles[name] = Profile(plugins, name)
         first = next(iter(self._profiles.values()))
         hints = {name: events for profile in self._profiles.values() for name, events in profile.events.items()}
         self.queue = SchedulingQueue(
@@ -80,6 +97,8 @@ class Scheduler:
         self._attempts: dict[str, Attempt] = {}
         self._work: WorkQueue[str] = WorkQueue()
         self._wake = anyio.Event()
+        self._tasks: TaskGroup | None = None
+        self._watched = [(informers.of(kind), event) for kind, event in WATCHED.items()]
 
     async def run(self, *, task_status: TaskStatus[None]) -> None:
         """Schedule until cancelled. Started once cache and queue know the whole cluster."""
@@ -87,7 +106,10 @@ class Scheduler:
         await self._pods.wait_synced()
         self._nodes.add_handler(self._node_changed)
         self._pods.add_handler(self._pod_changed)
+        for informer, event in self._watched:
+            informer.add_handler(self._notice(event))
         async with anyio.create_task_group() as tasks:
+            self._tasks = tasks
             for number in range(WORKERS):
                 tasks.start_soon(self._carry_out, name=f"binder {number}")
             task_status.started()
@@ -132,8 +154,13 @@ class Scheduler:
             self._hand_over(queued, outcome)
 
     def _hand_over(self, queued: QueuedPod, outcome: Placed | Refused) -> None:
-        """Have a decision carried out by the next free worker."""
+        """Have a decision carried out by the next free worker; what may take its time gets a task of its own."""
         uid = queued.info.uid
+        if isinstance(outcome, Placed) and self._tasks is not None:
+            profile = self._profiles[queued.info.pod.spec.scheduler_name]
+            if profile.needs_pre_bind(outcome.state, queued.info, outcome.node_name):
+                self._tasks.start_soon(self._bind, queued, outcome, name=f"bind {queued.info.key}")
+                return
         self._attempts[uid] = Attempt(queued, outcome)
         self._work.add(uid)
 
@@ -254,6 +281,16 @@ class Scheduler:
         recorder = self._recorders[queued.info.pod.spec.scheduler_name]
         recorder.event(queued.info.pod, "Warning", "FailedScheduling", message)
 
+    def _notice(self, event: ClusterEvent) -> Callable[[Object | None, Object | None], None]:
+        """What to do when an object changes of which pods may hope."""
+
+        def changed(old: Object | None, new: Object | None) -> None:
+            if (new is None) == (event is ClusterEvent.DETACHED):
+                self.queue.move(event, old, new, self._clock.now())
+                self._wake.set()
+
+        return changed
+
     def _node_changed(self, old: Node | None, new: Node | None) -> None:
         if new is None:
             assert old is not None
@@ -307,6 +344,7 @@ class Scheduler:
             self.queue.update(old, new, now)
         else:
             self.queue.add(new, now)
+            self.queue.move(ClusterEvent.POD_WAITING, None, new, now)
         self._wake.set()
 
 

@@ -65,6 +65,9 @@ class Backend(Protocol):
     def distance(self, a: Vector, b: Vector) -> Vector:
         """The absolute difference."""
 
+    def root(self, vector: Vector) -> Vector:
+        """The square root."""
+
     def truncate(self, vector: Vector) -> Vector:
         """Floats to ints, towards zero."""
 
@@ -177,6 +180,9 @@ class PlainBackend:
     def distance(self, a: Vector, b: Vector) -> Vector:
         return cast(Vector, _Plain([abs(x - y) for x, y in zip(a, b, strict=True)]))
 
+    def root(self, vector: Vector) -> Vector:
+        return cast(Vector, _Plain([math.sqrt(value) for value in vector]))
+
     def truncate(self, vector: Vector) -> Vector:
         return cast(Vector, _Plain([math.trunc(value) for value in vector]))
 
@@ -239,6 +245,9 @@ class NumpyBackend:
 
     def distance(self, a: Vector, b: Vector) -> Vector:
         return cast(Vector, self._numpy.abs(cast(Any, a) - cast(Any, b)))
+
+    def root(self, vector: Vector) -> Vector:
+        return cast(Vector, self._numpy.sqrt(cast(Any, vector)))
 
     def truncate(self, vector: Vector) -> Vector:
         return cast(Vector, cast(Any, vector).astype(self._numpy.int64))

@@ -12,6 +12,7 @@ from kcore.kit.clock import Chance, SystemClock
 from kcore.scheduler.cache import SchedulerCache
 from kcore.scheduler.plugins import DEFAULT_PLUGINS, Handle
 from kcore.scheduler.profile import Profile
+from kcore.scheduler.volumes import Volumes
 from kcore.scheduler.waiting import WaitingPods
 
 
@@ -24,5 +25,6 @@ class NoClient:
 def default_profile(cache: SchedulerCache) -> Profile:
     client, clock = cast(Client, NoClient()), SystemClock()
     recorder = EventBroadcaster(client, clock).recorder("default-scheduler")
-    handle = Handle(client, cache, clock, Chance(1), Informers(client), recorder, WaitingPods())
-    return Profile([(entry.make(handle), entry.weight) for entry in DEFAULT_PLUGINS])
+    informers = Informers(client)
+    handle = Handle(client, cache, clock, Chance(1), informers, recorder, WaitingPods(), Volumes(informers))
+    return Profile([(entry.make(handle, entry.args()), entry.weight) for entry in DEFAULT_PLUGINS])

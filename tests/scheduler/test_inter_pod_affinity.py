@@ -21,6 +21,7 @@ from kcore.api.core_v1 import (
     WeightedPodAffinityTerm,
 )
 from kcore.api.meta_v1 import LabelSelector, LabelSelectorRequirement, ObjectMeta
+from kcore.api.object import Object
 from kcore.client.client import Client
 from kcore.client.informer import Informers
 from kcore.scheduler.framework import ClusterEvent, Code
@@ -229,7 +230,7 @@ def test_room_kept_for_a_pod_keeps_others_away_but_is_no_company() -> None:
     ],
 )
 def test_what_a_refused_pod_hopes_from(
-    waiting: Pod, event: ClusterEvent, old: Node | Pod | None, new: Node | Pod | None, hopes: bool
+    waiting: Pod, event: ClusterEvent, old: Object | None, new: Object | None, hopes: bool
 ) -> None:
     bench, informers = bench_on(PLAIN)
     events = InterPodAffinity(bench.cache.columns, informers).events()

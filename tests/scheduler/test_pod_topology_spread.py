@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from kcore.api.apps_v1 import ReplicaSet, ReplicaSetSpec
 from kcore.api.core_v1 import Node, Pod, Service, ServiceSpec, Toleration, TopologySpreadConstraint
 from kcore.api.meta_v1 import LabelSelector, LabelSelectorRequirement, ObjectMeta, OwnerReference
+from kcore.api.object import Object
 from kcore.client.client import Client
 from kcore.client.informer import Informers
 from kcore.scheduler.framework import ClusterEvent, Code
@@ -247,7 +248,7 @@ def test_a_service_makes_siblings_of_what_it_selects() -> None:
     ],
 )
 def test_what_a_refused_pod_hopes_from(
-    event: ClusterEvent, old: Node | Pod | None, new: Node | Pod | None, hopes: bool
+    event: ClusterEvent, old: Object | None, new: Object | None, hopes: bool
 ) -> None:
     events = PodTopologySpread(Alone()).events()
     hints = [hint for known, hint in events.items() if event & known]

@@ -98,7 +98,11 @@ def test_affinity_fits(given: Pod, holds: bool) -> None:
 
 def test_preferences_add_up() -> None:
     given = pod(preferred=[(10, term(A)), (5, term(B)), (1, NodeSelectorTerm())])
-    assert preference(given, node(labels={"zone": "a"})) == 11
+    affinity = given.spec.affinity
+    assert affinity is not None
+    assert affinity.node_affinity is not None
+    wanted = affinity.node_affinity.preferred_during_scheduling_ignored_during_execution
+    assert preference(wanted, node(labels={"zone": "a"})) == 11
 
 
 def info(*pods: Pod, cpu: str = "4", memory: str = "8Gi", limit: str = "3") -> NodeInfo:
@@ -143,7 +147,7 @@ def test_scoring_counts_a_pod_without_requests_as_a_small_one() -> None:
     [((1, 2), (1, 2), 100), ((2, 2), (0, 2), 50), ((1, 2), (0, 2), 75), ((9, 2), (2, 2), 100), ((1, 0), (1, 2), 100)],
 )
 def test_balance(cpu: tuple[int, int], memory: tuple[int, int], score: int) -> None:
-    assert balance(*cpu, *memory) == score
+    assert balance([cpu, memory]) == score
 
 
 @pytest.mark.parametrize(

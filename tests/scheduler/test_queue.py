@@ -5,6 +5,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from kcore.api.core_v1 import Node, Pod, PodCondition
+from kcore.api.object import Object
 from kcore.scheduler.framework import ClusterEvent, Hint, Status
 from kcore.scheduler.plugins.priority_sort import PrioritySort
 from kcore.scheduler.plugins.scheduling_gates import SchedulingGates
@@ -12,7 +13,7 @@ from kcore.scheduler.queue import QueuedPod, SchedulingQueue
 from tests.scheduler.clusters import node, pod
 
 
-def wants_big_node(waiting: Pod, old: Node | Pod | None, new: Node | Pod | None) -> bool:
+def wants_big_node(waiting: Pod, old: Object | None, new: Object | None) -> bool:
     return isinstance(new, Node) and new.metadata.name == "big"
 
 

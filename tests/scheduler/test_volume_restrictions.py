@@ -14,11 +14,13 @@ from kcore.api.core_v1 import (
     RBDVolumeSource,
     Volume,
 )
+from kcore.scheduler.columns import NodeColumns
 from kcore.scheduler.framework import ClusterEvent
 from kcore.scheduler.plugins.volume_restrictions import REASON, VolumeRestrictions, conflict
 from kcore.scheduler.vector import PLAIN
 from tests.scheduler.clusters import node, pod
 from tests.scheduler.judging import Bench
+from tests.scheduler.storage import Storage
 
 
 def gce(name: str = "d", *, read_only: bool = False) -> Volume:
@@ -68,7 +70,7 @@ def with_disk(volume: Volume, node_name: str = "") -> Pod:
 
 def test_a_node_that_has_the_disk_already_is_refused_until_it_is_free() -> None:
     bench = Bench(PLAIN)
-    bench.use(VolumeRestrictions())
+    bench.use(VolumeRestrictions(bench.cache.columns, Storage().volumes))
     bench.set_node(node("a"))
     bench.set_node(node("b"))
     assert bench.totals(with_disk(gce())).keys() == {"a", "b"}
@@ -84,6 +86,6 @@ def test_a_node_that_has_the_disk_already_is_refused_until_it_is_free() -> None:
 
 @pytest.mark.parametrize(("gone", "hopes"), [(gce(), True), (gce("other"), False), (aws(), False)])
 def test_only_pods_with_the_disk_wake_who_waits_for_it(gone: Volume, hopes: bool) -> None:
-    hint = VolumeRestrictions().events()[ClusterEvent.POD_DELETED]
+    hint = VolumeRestrictions(NodeColumns(), Storage().volumes).events()[ClusterEvent.POD_DELETED]
     assert hint is not None
     assert hint(with_disk(gce()), with_disk(gone), None) is hopes

@@ -39,7 +39,7 @@ async def gang() -> AsyncIterator[World]:
     async with world() as w:
         await w.create_namespace()
         await add(w, node("a", cpu="4"))
-        profiles = {"default-scheduler": (*DEFAULT_PLUGINS, Entry(Together))}
+        profiles = {"default-scheduler": (*DEFAULT_PLUGINS, Entry("Together", lambda handle, args: Together(handle)))}
         scheduler = Scheduler(w.client, w.informers, w.events, w.clock, w.chance, profiles)
         await w.tasks.start(w.informers.run)
         await w.tasks.start(scheduler.run)

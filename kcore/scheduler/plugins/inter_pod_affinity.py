@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 
 from kcore.api.core_v1 import Namespace, Node, Pod
+from kcore.api.object import Object
 from kcore.client.informer import Informers
 from kcore.scheduler.affinity_term import AffinityTerm, NamespaceLabels, Role, terms_of
 from kcore.scheduler.columns import NodeColumns
@@ -28,6 +29,7 @@ from kcore.scheduler.framework import (
     unschedulable,
 )
 from kcore.scheduler.node_info import NodeInfo
+from kcore.scheduler.plugin_args import InterPodAffinityArgs
 from kcore.scheduler.pod_info import Kin, PodInfo
 from kcore.scheduler.vector import Vector
 
@@ -36,8 +38,6 @@ __all__ = ["InterPodAffinity"]
 AFFINITY = "node(s) didn't match pod affinity rules"
 ANTI_AFFINITY = "node(s) didn't match pod anti-affinity rules"
 EXISTING = "node(s) didn't satisfy existing pods anti-affinity rules"
-HARD_WEIGHT = 1
-"""What a pod that requires this one near it counts as preferring so."""
 MOST_KEPT = 10_000
 
 Value = Callable[[NodeInfo], int]
@@ -68,8 +68,11 @@ class _Sum:
 class _Terms:
     """The terms of the pod, and those of other pods that are about it."""
 
-    def __init__(self, pod: PodInfo, existing: Collection[AffinityTerm], labels_of: NamespaceLabels) -> None:
+    def __init__(
+        self, pod: PodInfo, existing: Collection[AffinityTerm], labels_of: NamespaceLabels, hard_weight: int
+    ) -> None:
         self._labels_of = labels_of
+        self._hard_weight = hard_weight
         self._met: dict[tuple[AffinityTerm, Kin], bool] = {}
         self.own = {role: [term for term in pod.terms if term.role is role] for role in Role}
         self.forbidding = [term for term in existing if term.role is Role.FORBIDDEN]
@@ -105,9 +108,10 @@ class _Terms:
         own = [
             (term, weight)
             for term in (*self.own[Role.PREFERRED], *self.own[Role.AVOIDED])
-            if term.topology_key == topology_key and (weight := _weight(term))
+            if term.topology_key == topology_key and (weight := _weight(term, self._hard_weight))
         ]
-        others = [(term, _weight(term)) for term in self.wishing if term.topology_key == topology_key]
+        wishing = [term for term in self.wishing if term.topology_key == topology_key]
+        others = [(term, _weight(term, self._hard_weight)) for term in wishing]
 
         def value(node: NodeInfo) -> int:
             total = sum([node.terms.get(term, 0) * weight for term, weight in others])
@@ -148,7 +152,10 @@ class _State:
 class InterPodAffinity:
     name = "InterPodAffinity"
 
-    def __init__(self, columns: NodeColumns, informers: Informers) -> None:
+    def __init__(self, columns: NodeColumns, informers: Informers, args: InterPodAffinityArgs | None = None) -> None:
+        args = args or InterPodAffinityArgs()
+        self._hard_weight = args.hard_pod_affinity_weight
+        self._ignores_wishes = args.ignore_preferred_terms_of_existing_pods
         self._columns = columns
         self._namespaces = informers.of(Namespace)
         self._namespaces.add_handler(self._namespace_changed)
@@ -210,7 +217,8 @@ class InterPodAffinity:
         kept = self._kept(state, pod)
         terms = kept.terms
         keys = _keys([*terms.own[Role.PREFERRED], *terms.own[Role.AVOIDED], *terms.wishing])
-        if not keys:
+        own = terms.own[Role.PREFERRED] or terms.own[Role.AVOIDED]
+        if not keys or (self._ignores_wishes and not own):
             return SKIP
         if not kept.wished:
             kept.wished = [_Sum(columns, key, terms.nodes(columns, key), terms.wished(key)) for key in keys]
@@ -250,7 +258,7 @@ class InterPodAffinity:
         return kept
 
     def _terms(self, pod: PodInfo) -> _Terms:
-        return _Terms(pod, self._existing(pod.kin), self._labels_of)
+        return _Terms(pod, self._existing(pod.kin), self._labels_of, self._hard_weight)
 
     def _existing(self, kin: Kin) -> tuple[AffinityTerm, ...]:
         """The terms of other pods about pods of a kin."""
@@ -269,7 +277,7 @@ class InterPodAffinity:
                 [
                     term
                     for term in terms
-                    if (term.role is Role.FORBIDDEN or _weight(term))
+                    if (term.role is Role.FORBIDDEN or _weight(term, self._hard_weight))
                     and term.matches(kin.namespace, labels, self._labels_of)
                 ]
             )
@@ -285,7 +293,7 @@ class InterPodAffinity:
             self._about.clear()
             self._columns.invalidate()
 
-    def _other_helps(self, pod: Pod, old: Node | Pod | None, new: Node | Pod | None) -> bool:
+    def _other_helps(self, pod: Pod, old: Object | None, new: Object | None) -> bool:
         """Whether a pod that came, went or changed is one that this pod wants near, or wanted away."""
         terms = terms_of(pod)
         required = [term for term in terms if term.role is Role.REQUIRED]
@@ -305,14 +313,15 @@ class InterPodAffinity:
         return all(term.matches(metadata.namespace, metadata.labels, self._labels_of) for term in terms)
 
 
-def _weight(term: AffinityTerm) -> int:
+def _weight(term: AffinityTerm, hard_weight: int) -> int:
+    """What a term counts as a preference; one that is required, of a pod that is there, counts as preferring so."""
     match term.role:
         case Role.PREFERRED:
             return term.weight
         case Role.AVOIDED:
             return -term.weight
         case Role.REQUIRED:
-            return HARD_WEIGHT
+            return hard_weight
     return 0
 
 
@@ -320,7 +329,7 @@ def _keys(terms: Iterable[AffinityTerm]) -> Iterable[str]:
     return dict.fromkeys([term.topology_key for term in terms])
 
 
-def _has_domains(pod: Pod, old: Node | Pod | None, new: Node | Pod | None) -> bool:
+def _has_domains(pod: Pod, old: Object | None, new: Object | None) -> bool:
     """Whether a node is in a domain of each topology in which the pod must be near others, or has left one in which it
     must not be."""
     if not isinstance(new, Node):

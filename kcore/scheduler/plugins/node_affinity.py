@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 
 import msgspec
 
-from kcore.api.core_v1 import Node, NodeSelectorRequirement, NodeSelectorTerm, Pod
+from kcore.api.core_v1 import (
+    Node,
+    NodeSelector,
+    NodeSelectorRequirement,
+    NodeSelectorTerm,
+    Pod,
+    PreferredSchedulingTerm,
+)
 from kcore.api.core_v1 import NodeAffinity as NodeAffinitySpec
-from kcore.api.node_affinity import NAME_FIELD, fits, matches_requirement, matches_term
+from kcore.api.node_affinity import NAME_FIELD, fits, matches_requirement, matches_term, selects_node
+from kcore.api.object import Object
 from kcore.scheduler.columns import NodeColumns
 from kcore.scheduler.framework import (
     SKIP,
@@ -22,12 +30,14 @@ from kcore.scheduler.framework import (
     unresolvable,
 )
 from kcore.scheduler.node_info import NodeInfo
+from kcore.scheduler.plugin_args import NodeAffinityArgs
 from kcore.scheduler.pod_info import PodInfo
 from kcore.scheduler.vector import Vector
 
 __all__ = ["NodeAffinity", "fits", "fitting_rows", "matches_requirement", "matches_term", "preference"]
 
 REASON = "node(s) didn't match Pod's node affinity/selector"
+ADDED_REASON = "node(s) didn't match scheduler-enforced node affinity"
 
 _encode = msgspec.json.Encoder().encode
 
@@ -39,22 +49,22 @@ def fitting_rows(pod: Pod, columns: NodeColumns) -> Vector:
         matching = matching & columns.label(key).any_of((value,))
     affinity = _affinity(pod)
     required = affinity.required_during_scheduling_ignored_during_execution if affinity is not None else None
-    if required is not None:
-        any_term = columns.backend.bools(columns.size)
-        for term in required.node_selector_terms:
-            any_term = any_term | _term_mask(term, columns)
-        matching = matching & any_term
-    return matching
+    return matching & selected_rows(required, columns) if required is not None else matching
 
 
-def preference(pod: Pod, node: Node) -> int:
+def selected_rows(selector: NodeSelector, columns: NodeColumns) -> Vector:
+    """The rows of nodes that meet one of the terms."""
+    any_term = columns.backend.bools(columns.size)
+    for term in selector.node_selector_terms:
+        any_term = any_term | _term_mask(term, columns)
+    return any_term
+
+
+def preference(wanted: Iterable[PreferredSchedulingTerm], node: Node) -> int:
     """The sum of the weights of all preferred terms that a node meets. An empty term is met by every node."""
-    affinity = _affinity(pod)
-    if affinity is None:
-        return 0
     return sum(
         preferred.weight
-        for preferred in affinity.preferred_during_scheduling_ignored_during_execution
+        for preferred in wanted
         if _is_empty(preferred.preference) or matches_term(preferred.preference, node)
     )
 
@@ -70,6 +80,11 @@ def _affinity(pod: Pod) -> NodeAffinitySpec | None:
 class NodeAffinity:
     name = "NodeAffinity"
 
+    def __init__(self, args: NodeAffinityArgs | None = None) -> None:
+        added = args.added_affinity if args is not None else None
+        self._required = added.required_during_scheduling_ignored_during_execution if added is not None else None
+        self._preferred = added.preferred_during_scheduling_ignored_during_execution if added is not None else ()
+
     def sign(self, pod: PodInfo) -> Hashable:
         spec = pod.pod.spec
         affinity = _affinity(pod.pod)
@@ -82,7 +97,8 @@ class NodeAffinity:
         affinity = _affinity(pod.pod)
         required = affinity.required_during_scheduling_ignored_during_execution if affinity is not None else None
         if required is None:
-            return None if pod.pod.spec.node_selector else PreFilterResult(SKIP)
+            demanding = pod.pod.spec.node_selector or self._required is not None
+            return None if demanding else PreFilterResult(SKIP)
         # Terms that all name their nodes, as a DaemonSet's do, leave only those to be looked at.
         names: frozenset[str] = frozenset()
         for term in required.node_selector_terms:
@@ -96,25 +112,27 @@ class NodeAffinity:
 
     def filter(self, state: CycleState, pod: PodInfo, node: NodeInfo) -> Status | None:
         assert node.node is not None
+        if self._required is not None and not selects_node(self._required, node.node):
+            return unresolvable(ADDED_REASON)
         return None if fits(pod.pod, node.node) else unresolvable(REASON)
 
     def filter_columns(self, state: CycleState, pod: PodInfo, columns: NodeColumns) -> Iterable[Refusal]:
-        yield Refusal(~fitting_rows(pod.pod, columns), REASON, unresolvable=True)
+        enforced = columns.alive
+        if self._required is not None:
+            enforced = enforced & selected_rows(self._required, columns)
+            yield Refusal(~enforced, ADDED_REASON, unresolvable=True)
+        yield Refusal(enforced & ~fitting_rows(pod.pod, columns), REASON, unresolvable=True)
 
     def pre_score(self, state: CycleState, pod: PodInfo, columns: NodeColumns, feasible: Vector) -> Status | None:
-        affinity = _affinity(pod.pod)
-        preferred = affinity.preferred_during_scheduling_ignored_during_execution if affinity is not None else ()
-        return None if preferred else SKIP
+        return None if self._preferences(pod.pod) else SKIP
 
     def score(self, state: CycleState, pod: PodInfo, node: NodeInfo) -> int:
         assert node.node is not None
-        return preference(pod.pod, node.node)
+        return preference(self._preferences(pod.pod), node.node)
 
     def score_columns(self, state: CycleState, pod: PodInfo, columns: NodeColumns) -> Vector:
         scores = columns.backend.ints(columns.size)
-        affinity = _affinity(pod.pod)
-        assert affinity is not None
-        for preferred in affinity.preferred_during_scheduling_ignored_during_execution:
+        for preferred in self._preferences(pod.pod):
             term = preferred.preference
             if _is_empty(term):
                 scores = scores + preferred.weight
@@ -128,8 +146,16 @@ class NodeAffinity:
     def events(self) -> Mapping[ClusterEvent, Hint | None]:
         return {ClusterEvent.NODE_ADDED: self._fits, ClusterEvent.NODE_LABEL: self._fits}
 
-    def _fits(self, pod: Pod, old: Node | Pod | None, new: Node | Pod | None) -> bool:
-        return isinstance(new, Node) and fits(pod, new)
+    def _preferences(self, pod: Pod) -> Sequence[PreferredSchedulingTerm]:
+        """What the pod prefers, and what all pods of the profile do."""
+        affinity = _affinity(pod)
+        own = affinity.preferred_during_scheduling_ignored_during_execution if affinity is not None else ()
+        return (*own, *self._preferred)
+
+    def _fits(self, pod: Pod, old: Object | None, new: Object | None) -> bool:
+        if not isinstance(new, Node) or not fits(pod, new):
+            return False
+        return self._required is None or selects_node(self._required, new)
 
 
 def _named(term: NodeSelectorTerm) -> frozenset[str] | None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping
 
-from kcore.api.core_v1 import Node, Pod
+from kcore.api.core_v1 import Pod
+from kcore.api.object import Object
 from kcore.scheduler.columns import NodeColumns
 from kcore.scheduler.framework import (
     SKIP,
@@ -46,7 +47,7 @@ class NodePorts:
     def events(self) -> Mapping[ClusterEvent, Hint | None]:
         return {ClusterEvent.NODE_ADDED: None, ClusterEvent.POD_DELETED: self._frees}
 
-    def _frees(self, pod: Pod, old: Node | Pod | None, new: Node | Pod | None) -> bool:
+    def _frees(self, pod: Pod, old: Object | None, new: Object | None) -> bool:
         if not isinstance(old, Pod):
             return True
         wanted = {(port.protocol, port.port) for port in PodInfo(pod).host_ports}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable, Mapping
 
 from kcore.api.core_v1 import Node, Pod, Taint
+from kcore.api.object import Object
 from kcore.scheduler.columns import NodeColumns
 from kcore.scheduler.framework import ClusterEvent, CycleState, Hint, Refusal, Status, unresolvable
 from kcore.scheduler.node_info import NodeInfo
@@ -36,5 +37,5 @@ class NodeUnschedulable:
     def events(self) -> Mapping[ClusterEvent, Hint | None]:
         return {ClusterEvent.NODE_ADDED: self._open, ClusterEvent.NODE_UNSCHEDULABLE: self._open}
 
-    def _open(self, pod: Pod, old: Node | Pod | None, new: Node | Pod | None) -> bool:
+    def _open(self, pod: Pod, old: Object | None, new: Object | None) -> bool:
         return isinstance(new, Node) and not new.spec.unschedulable

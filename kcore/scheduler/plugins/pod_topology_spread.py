@@ -15,6 +15,7 @@ from typing import NamedTuple
 import msgspec
 
 from kcore.api.core_v1 import Node, Pod, TopologySpreadConstraint
+from kcore.api.object import Object
 from kcore.api.selectors import Requirement, Selector, selector_from_struct
 from kcore.scheduler.columns import NodeColumns
 from kcore.scheduler.domains import Domains
@@ -31,6 +32,7 @@ from kcore.scheduler.framework import (
     unschedulable,
 )
 from kcore.scheduler.node_info import NodeInfo
+from kcore.scheduler.plugin_args import PodTopologySpreadArgs
 from kcore.scheduler.plugins.node_affinity import fits, fitting_rows
 from kcore.scheduler.plugins.taint_toleration import untolerated
 from kcore.scheduler.pod_info import Kin, PodInfo
@@ -86,6 +88,14 @@ class Constraint(NamedTuple):
 def default_constraints(selector: Selector) -> tuple[Constraint, ...]:
     """How siblings are spread that do not say it themselves."""
     return _by_host(Constraint(HOSTNAME, 3, selector)), Constraint(ZONE, 5, selector)
+
+
+def _of(
+    given: Sequence[TopologySpreadConstraint], selector: Selector
+) -> tuple[tuple[Constraint, ...], tuple[Constraint, ...]]:
+    """A profile's own default constraints, about a pod's siblings."""
+    parsed = [(one.when_unsatisfiable == HARD, _constraint(one, {})._replace(selector=selector)) for one in given]
+    return tuple([one for hard, one in parsed if hard]), tuple([_by_host(one) for hard, one in parsed if not hard])
 
 
 def constraints_of(pod: Pod) -> tuple[tuple[Constraint, ...], tuple[Constraint, ...]]:
@@ -202,8 +212,10 @@ class _State:
 class PodTopologySpread:
     name = "PodTopologySpread"
 
-    def __init__(self, siblings: Siblings) -> None:
+    def __init__(self, siblings: Siblings, args: PodTopologySpreadArgs | None = None) -> None:
         self._siblings = siblings
+        self._by_system = args is None or args.defaulting_type == "System"
+        self._defaults = args.default_constraints if args is not None else ()
 
     def sign(self, pod: PodInfo) -> Hashable:
         hard, soft = self._constraints(pod)
@@ -212,7 +224,7 @@ class PodTopologySpread:
         spec = pod.pod.spec
         chosen = msgspec.msgpack.encode((spec.node_selector, spec.affinity, spec.tolerations))
         itself = tuple([constraint.counts_itself(pod.pod) for constraint in hard])
-        return pod.pod.metadata.namespace, hard, soft, itself, bool(spec.topology_spread_constraints), chosen
+        return pod.pod.metadata.namespace, hard, soft, itself, self._needs_all_labels(pod), chosen
 
     def pre_filter(self, state: CycleState, pod: PodInfo, columns: NodeColumns) -> PreFilterResult | None:
         hard, _ = self._constraints(pod)
@@ -245,9 +257,9 @@ class PodTopologySpread:
         if not soft:
             return SKIP
         kept = _kept(state)
-        labelled = _labelled(soft, columns) if pod.pod.spec.topology_spread_constraints else columns.alive
+        labelled = _labelled(soft, columns) if self._needs_all_labels(pod) else columns.alive
         if not kept.soft:
-            kept.soft = _spread(pod.pod, soft, columns, labelled, bool(pod.pod.spec.topology_spread_constraints))
+            kept.soft = _spread(pod.pod, soft, columns, labelled, self._needs_all_labels(pod))
         kept.labelled = labelled
         scored = feasible & labelled
         kept.weights = [domain_weight(_count_domains(spread, columns, scored)) for spread in kept.soft]
@@ -301,8 +313,16 @@ class PodTopologySpread:
     def _constraints(self, pod: PodInfo) -> tuple[tuple[Constraint, ...], tuple[Constraint, ...]]:
         if pod.pod.spec.topology_spread_constraints:
             return constraints_of(pod.pod)
+        if not self._by_system and not self._defaults:
+            return (), ()
         selector = self._siblings.selector(pod)
-        return (), default_constraints(selector) if selector is not None else ()
+        if selector is None:
+            return (), ()
+        return ((), default_constraints(selector)) if self._by_system else _of(self._defaults, selector)
+
+    def _needs_all_labels(self, pod: PodInfo) -> bool:
+        """Whether a node counts only where it has every label; not for what the system spreads by itself."""
+        return bool(pod.pod.spec.topology_spread_constraints) or not self._by_system
 
 
 def _kept(state: CycleState) -> _State:
@@ -334,7 +354,7 @@ def _count_domains(spread: _Spread, columns: NodeColumns, scored: Vector) -> int
     return columns.backend.distinct(spread.domains.column.codes, scored)
 
 
-def _counts_other(pod: Pod, old: Node | Pod | None, new: Node | Pod | None) -> bool:
+def _counts_other(pod: Pod, old: Object | None, new: Object | None) -> bool:
     """Whether a pod that came, went or changed is counted otherwise now."""
     hard, _ = constraints_of(pod)
     before, after = _labels(pod, old), _labels(pod, new)
@@ -347,14 +367,14 @@ def _counts_other(pod: Pod, old: Node | Pod | None, new: Node | Pod | None) -> b
     return False
 
 
-def _labels(pod: Pod, other: Node | Pod | None) -> Mapping[str, str] | None:
+def _labels(pod: Pod, other: Object | None) -> Mapping[str, str] | None:
     """The labels of a pod in the same namespace."""
     if not isinstance(other, Pod) or other.metadata.namespace != pod.metadata.namespace:
         return None
     return other.metadata.labels
 
 
-def _has_domains(pod: Pod, old: Node | Pod | None, new: Node | Pod | None) -> bool:
+def _has_domains(pod: Pod, old: Object | None, new: Object | None) -> bool:
     """Whether a node is, or was, in a domain of each topology."""
     keys = {constraint.topology_key for constraint in constraints_of(pod)[0]}
     return any(node is not None and keys <= node.metadata.labels.keys() for node in (old, new))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 
 from kcore.api.core_v1 import Node, Pod, Taint, Toleration
+from kcore.api.object import Object
 from kcore.api.tolerations import tolerated, untolerated
 from kcore.scheduler.columns import NodeColumns
 from kcore.scheduler.framework import (
@@ -63,5 +64,5 @@ class TaintToleration:
     def events(self) -> Mapping[ClusterEvent, Hint | None]:
         return {ClusterEvent.NODE_ADDED: self._open, ClusterEvent.NODE_TAINT: self._open}
 
-    def _open(self, pod: Pod, old: Node | Pod | None, new: Node | Pod | None) -> bool:
+    def _open(self, pod: Pod, old: Object | None, new: Object | None) -> bool:
         return isinstance(new, Node) and not untolerated(new.spec.taints, pod.spec.tolerations)

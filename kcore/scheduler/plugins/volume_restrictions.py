@@ -1,6 +1,7 @@
 """Some disks can be attached to a node for one pod only, or for several as long as all of them only read.
 
-This is the rule for Google's and Amazon's disks, for iSCSI and for Ceph's block devices.
+This is the rule for Google's and Amazon's disks, for iSCSI and for Ceph's block devices. Claims whose access mode is
+ReadWriteOncePod are for one pod in the whole cluster.
 """
 
 from __future__ import annotations
@@ -9,10 +10,13 @@ from collections.abc import Hashable, Mapping
 
 import msgspec
 
-from kcore.api.core_v1 import Node, Pod, Volume
+from kcore.api.core_v1 import Pod, Volume
+from kcore.api.object import Object
+from kcore.client.informer import key_of
 from kcore.scheduler.columns import NodeColumns
 from kcore.scheduler.framework import (
     SKIP,
+    UNSHARED,
     ClusterEvent,
     CycleState,
     Hint,
@@ -22,10 +26,12 @@ from kcore.scheduler.framework import (
 )
 from kcore.scheduler.node_info import NodeInfo
 from kcore.scheduler.pod_info import PodInfo
+from kcore.scheduler.volumes import Volumes
 
 __all__ = ["VolumeRestrictions", "conflict"]
 
 REASON = "node(s) had no available disk"
+ONE_POD = "node has pod using PersistentVolumeClaim with the same name and ReadWriteOncePod access mode"
 
 
 def conflict(one: Volume, other: Volume) -> bool:
@@ -55,25 +61,53 @@ def _disks(pod: Pod) -> tuple[Volume, ...]:
 class VolumeRestrictions:
     name = "VolumeRestrictions"
 
+    def __init__(self, columns: NodeColumns, volumes: Volumes) -> None:
+        self._columns = columns
+        self._volumes = volumes
+
     def sign(self, pod: PodInfo) -> Hashable:
+        if pod.claims:
+            return UNSHARED
         disks = _disks(pod.pod)
         return msgspec.msgpack.encode(disks) if disks else None
 
     def pre_filter(self, state: CycleState, pod: PodInfo, columns: NodeColumns) -> PreFilterResult | None:
-        return None if _disks(pod.pod) else PreFilterResult(SKIP)
+        exclusive = [key for key in pod.claims if self._is_for_one_pod(key)]
+        state[self.name] = exclusive
+        return None if exclusive or _disks(pod.pod) else PreFilterResult(SKIP)
 
     def filter(self, state: CycleState, pod: PodInfo, node: NodeInfo) -> Status | None:
         disks = _disks(pod.pod)
-        for other in node.pods.values():
+        for other in node.pods.values() if disks else ():
             for there in _disks(other.pod):
                 if any(conflict(disk, there) for disk in disks):
                     return unschedulable(REASON)
-        return None
+        return unschedulable(ONE_POD) if any(self._is_used(key, node) for key in state[self.name]) else None
 
     def events(self) -> Mapping[ClusterEvent, Hint | None]:
-        return {ClusterEvent.NODE_ADDED: None, ClusterEvent.POD_DELETED: self._frees}
+        return {
+            ClusterEvent.NODE_ADDED: None,
+            ClusterEvent.POD_DELETED: self._frees,
+            ClusterEvent.CLAIM: self._is_of_pod,
+        }
 
-    def _frees(self, pod: Pod, old: Node | Pod | None, new: Node | Pod | None) -> bool:
-        """Whether a pod that is gone had one of the disks."""
-        gone = _disks(old) if isinstance(old, Pod) else ()
-        return any(conflict(disk, there) for disk in _disks(pod) for there in gone)
+    def _is_for_one_pod(self, key: str) -> bool:
+        claim = self._volumes.claims.get(key)
+        return claim is not None and "ReadWriteOncePod" in claim.spec.access_modes
+
+    def _is_used(self, key: str, node: NodeInfo) -> bool:
+        """Whether a pod uses a claim on another node, or on this one as it might be."""
+        users = self._columns.claims.nodes(key)
+        return bool(node.claims.get(key)) or any(other.name != node.name for other in users)
+
+    def _frees(self, pod: Pod, old: Object | None, new: Object | None) -> bool:
+        """Whether a pod that is gone had one of the disks, or one of the claims."""
+        if not isinstance(old, Pod):
+            return False
+        gone = _disks(old)
+        if any(conflict(disk, there) for disk in _disks(pod) for there in gone):
+            return True
+        return not set(PodInfo(pod).claims).isdisjoint(PodInfo(old).claims)
+
+    def _is_of_pod(self, pod: Pod, old: Object | None, new: Object | None) -> bool:
+        return new is not None and key_of(new) in PodInfo(pod).claims
