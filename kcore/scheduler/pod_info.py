@@ -8,8 +8,8 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from kcore.api.core_v1 import Container, Pod, PodSpec
+from kcore.api.pod_claims import claims_of
 from kcore.api.quantity import int_value, milli_value
-from kcore.api.volume_matching import claim_names
 from kcore.client.informer import key_of
 from kcore.scheduler.affinity_term import terms_of
 
@@ -77,7 +77,7 @@ class PodInfo:
         self.nonzero_cpu = scored["cpu"]
         self.nonzero_memory = scored["memory"]
         self.host_ports = tuple(_host_ports(pod.spec))
-        self.claims = tuple([f"{pod.metadata.namespace}/{name}" for name in claim_names(pod)])
+        self.claims = tuple(claims_of(pod)) if pod.spec.volumes else ()
         """The keys of the PersistentVolumeClaims that the pod uses."""
         self.kin = kin_of(pod)
         self.terms = terms_of(pod)

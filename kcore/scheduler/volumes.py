@@ -12,8 +12,8 @@ import anyio
 
 from kcore.api.core_v1 import PersistentVolume, PersistentVolumeClaim
 from kcore.api.object import Object
+from kcore.api.storage_classes import class_of
 from kcore.api.storage_v1 import CSIDriver, CSINode, CSIStorageCapacity, StorageClass, VolumeAttachment
-from kcore.api.volume_matching import class_of_volume
 from kcore.client.informer import Informer, Informers, key_of
 
 __all__ = ["Volumes"]
@@ -61,7 +61,7 @@ class Volumes:
         self._attachments = informers.of(VolumeAttachment)
         self._attachments.add_index(BY_NODE, lambda attachment: (attachment.spec.node_name,))
         claims, volumes = informers.of(PersistentVolumeClaim), informers.of(PersistentVolume)
-        volumes.add_index(BY_CLASS, lambda volume: (class_of_volume(volume),))
+        volumes.add_index(BY_CLASS, lambda volume: (class_of(volume),))
         self._volumes = volumes
         self.claims: Assumptions[PersistentVolumeClaim] = Assumptions(claims)
         self.volumes: Assumptions[PersistentVolume] = Assumptions(volumes)

@@ -8,9 +8,9 @@ from msgspec.structs import replace
 from kcore.api.core_v1 import PersistentVolume, PersistentVolumeClaim
 from kcore.api.errors import NotFound
 from kcore.api.meta_v1 import LabelSelector
+from kcore.api.volume_matching import SELECTED_NODE, best_match, mismatch
 from kcore.controllers.volumes.binding import BIND_COMPLETED, BOUND_BY_CONTROLLER
-from kcore.controllers.volumes.matching import best_match, mismatch
-from kcore.controllers.volumes.provisioning import PROVISIONED_BY, SELECTED_NODE
+from kcore.controllers.volumes.provisioning import PROVISIONED_BY
 from tests.controllers.control import controlled
 from tests.controllers.volumes import claim, make_class, phase, pod_with, volume
 from tests.sim.world import World

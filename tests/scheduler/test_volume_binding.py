@@ -18,7 +18,7 @@ from kcore.api.core_v1 import (
 from kcore.api.meta_v1 import LabelSelector, ObjectMeta
 from kcore.api.object import Object
 from kcore.api.storage_v1 import CSIDriver, CSIDriverSpec, CSIStorageCapacity
-from kcore.api.volume_matching import SELECTED_NODE, find_volume, reaches
+from kcore.api.volume_matching import SELECTED_NODE, best_match, reaches
 from kcore.client.client import Client
 from kcore.scheduler.framework import ClusterEvent
 from kcore.scheduler.plugins.volume_binding import (
@@ -149,13 +149,13 @@ def test_a_volume_that_was_chosen_is_not_chosen_again_until_it_is_given_back() -
     ],
 )
 def test_the_volume_that_serves_a_claim(volumes: Sequence[PersistentVolume], found: str | None) -> None:
-    chosen = find_volume(claim(), volumes, node("a"), delayed=True)
+    chosen = best_match(claim(), volumes, node=node("a"))
     assert (chosen.metadata.name if chosen is not None else None) == found
 
 
 def test_a_delayed_claim_without_a_node_takes_only_what_is_meant_for_it() -> None:
-    assert find_volume(claim(), [volume()], delayed=True) is None
-    assert find_volume(claim(), [volume(claimed_by="c")], delayed=True) is not None
+    assert best_match(claim(), [volume()], reserved_only=True) is None
+    assert best_match(claim(), [volume(claimed_by="c")], reserved_only=True) is not None
     assert not reaches(volume(on=["b"]), node("a"))
 
 

@@ -16,12 +16,12 @@ from kcore.api.core_v1 import AttachedVolume, Node, PersistentVolume, Persistent
 from kcore.api.errors import AlreadyExists, NotFound
 from kcore.api.meta_v1 import ObjectMeta
 from kcore.api.object import Object
+from kcore.api.pod_claims import BY_CLAIM, claims_of
 from kcore.api.storage_v1 import CSIDriver, VolumeAttachment, VolumeAttachmentSource, VolumeAttachmentSpec
 from kcore.client.runner import Controller, MapFunction, Result
 from kcore.controllers.context import Context
 from kcore.controllers.nodes import is_out_of_service, is_ready
 from kcore.controllers.pods import is_finished
-from kcore.controllers.volumes.podclaims import BY_CLAIM, claims_of
 
 __all__ = ["AttachDetachController"]
 

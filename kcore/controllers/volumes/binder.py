@@ -13,8 +13,10 @@ from msgspec.structs import replace
 from kcore.api.core_v1 import ObjectReference, PersistentVolume, PersistentVolumeClaim, PersistentVolumeClaimStatus, Pod
 from kcore.api.errors import NotFound
 from kcore.api.object import Object
+from kcore.api.pod_claims import BY_CLAIM, claims_of
 from kcore.api.storage_classes import class_of, default_class, lacks_class, waits_for_consumer
 from kcore.api.storage_v1 import StorageClass
+from kcore.api.volume_matching import SELECTED_NODE, best_match, is_reserved_for, mismatch
 from kcore.client.informer import key_of
 from kcore.client.runner import Controller, MapFunction
 from kcore.controllers.context import Context
@@ -25,12 +27,9 @@ from kcore.controllers.volumes.binding import (
     bound_volume,
     unbound_volume,
 )
-from kcore.controllers.volumes.matching import best_match, is_reserved_for, mismatch
-from kcore.controllers.volumes.podclaims import BY_CLAIM, claims_of
 from kcore.controllers.volumes.provisioning import (
     BETA_STORAGE_PROVISIONER,
     PROVISIONED_BY,
-    SELECTED_NODE,
     STORAGE_PROVISIONER,
 )
 

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from kcore.api import quantity
 from kcore.api.core_v1 import ObjectReference, PersistentVolume, PersistentVolumeClaim, PersistentVolumeClaimStatus
-from kcore.controllers.volumes.matching import is_reserved_for, size_of
+from kcore.api.volume_matching import is_reserved_for, size_of
 
 __all__ = [
     "BIND_COMPLETED",

@@ -8,12 +8,12 @@ from kcore.api.core_v1 import PersistentVolumeClaim, Pod, Volume
 from kcore.api.errors import AlreadyExists, ApiError
 from kcore.api.meta_v1 import ObjectMeta
 from kcore.api.object import Object
+from kcore.api.pod_claims import BY_CLAIM, claims_of, ephemeral_claim
 from kcore.client.informer import key_of
 from kcore.client.runner import Controller, MapFunction, controller_of
 from kcore.controllers.adoption import controller_reference
 from kcore.controllers.context import Context
 from kcore.controllers.pods import is_active
-from kcore.controllers.volumes.podclaims import BY_CLAIM, claims_of, ephemeral_claim
 
 __all__ = ["EphemeralVolumeController"]
 

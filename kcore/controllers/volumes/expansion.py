@@ -14,10 +14,10 @@ from kcore.api import quantity
 from kcore.api.core_v1 import ModifyVolumeStatus, PersistentVolume, PersistentVolumeClaim
 from kcore.api.object import Object
 from kcore.api.storage_v1 import VolumeAttributesClass
+from kcore.api.volume_matching import requested, size_of
 from kcore.client.informer import key_of
 from kcore.client.runner import Controller, MapFunction
 from kcore.controllers.context import Context
-from kcore.controllers.volumes.matching import requested, size_of
 from kcore.controllers.volumes.provisioning import HOST_PATH, PROVISIONED_BY
 
 __all__ = ["HostPathResizer", "VolumeExpander"]

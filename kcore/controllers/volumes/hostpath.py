@@ -18,12 +18,12 @@ from kcore.api.meta_v1 import ObjectMeta
 from kcore.api.object import Object
 from kcore.api.storage_classes import class_of, waits_for_consumer
 from kcore.api.storage_v1 import StorageClass
+from kcore.api.volume_matching import SELECTED_NODE, requested
 from kcore.client.informer import key_of
 from kcore.client.runner import Controller, MapFunction
 from kcore.controllers.context import Context
 from kcore.controllers.volumes.binding import claim_reference
-from kcore.controllers.volumes.matching import requested
-from kcore.controllers.volumes.provisioning import HOST_PATH, PROVISIONED_BY, SELECTED_NODE, STORAGE_PROVISIONER
+from kcore.controllers.volumes.provisioning import HOST_PATH, PROVISIONED_BY, STORAGE_PROVISIONER
 
 __all__ = ["HostPathProvisioner"]
 

@@ -13,12 +13,12 @@ from msgspec.structs import replace
 
 from kcore.api.core_v1 import PersistentVolume, PersistentVolumeClaim, Pod
 from kcore.api.object import Object
+from kcore.api.pod_claims import claims_of
 from kcore.api.storage_v1 import VolumeAttributesClass
 from kcore.client.informer import Informer
 from kcore.client.runner import Controller, MapFunction
 from kcore.controllers.context import Context
 from kcore.controllers.pods import is_finished
-from kcore.controllers.volumes.podclaims import claims_of
 
 __all__ = ["ClaimProtectionController", "ClassProtectionController", "VolumeProtectionController"]
 

@@ -6,15 +6,12 @@ __all__ = [
     "BETA_STORAGE_PROVISIONER",
     "HOST_PATH",
     "PROVISIONED_BY",
-    "SELECTED_NODE",
     "STORAGE_PROVISIONER",
 ]
 
 STORAGE_PROVISIONER = "volume.kubernetes.io/storage-provisioner"
 BETA_STORAGE_PROVISIONER = "volume.beta.kubernetes.io/storage-provisioner"
 """On a claim: who is to make its volume."""
-SELECTED_NODE = "volume.kubernetes.io/selected-node"
-"""On a claim: where the scheduler will have the pod run that uses it."""
 PROVISIONED_BY = "pv.kubernetes.io/provisioned-by"
 """On a volume: who made it, and will delete it."""
 

@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 from kcore.api.core_v1 import PersistentVolume, Pod
 from kcore.api.object import Object
+from kcore.api.storage_classes import class_of
 from kcore.api.storage_v1 import CSINode
-from kcore.api.volume_matching import class_of_claim
 from kcore.scheduler.columns import NodeColumns
 from kcore.scheduler.framework import (
     SKIP,
@@ -78,7 +78,7 @@ class NodeVolumeLimits:
             if claim is None:
                 continue
             volume = self._volumes.volumes.get(claim.spec.volume_name) if claim.spec.volume_name else None
-            storage_class = self._volumes.storage_class(class_of_claim(claim))
+            storage_class = self._volumes.storage_class(class_of(claim))
             if volume is not None and volume.spec.csi is not None:
                 found.add(_volume(volume))
             elif volume is None and storage_class is not None:

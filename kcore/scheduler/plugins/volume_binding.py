@@ -17,17 +17,12 @@ from msgspec.structs import replace
 from kcore.api.core_v1 import Node, ObjectReference, PersistentVolume, PersistentVolumeClaim, Pod
 from kcore.api.errors import ApiError
 from kcore.api.object import Object
+from kcore.api.pod_claims import claims_of, ephemeral_claim
 from kcore.api.quantity import compare, int_value
 from kcore.api.selectors import selector_from_struct
+from kcore.api.storage_classes import class_of, waits_for_consumer
 from kcore.api.storage_v1 import CSIStorageCapacity, StorageClass
-from kcore.api.volume_matching import (
-    SELECTED_NODE,
-    claim_names,
-    class_of_claim,
-    find_volume,
-    is_bound_to,
-    reaches,
-)
+from kcore.api.volume_matching import SELECTED_NODE, best_match, is_reserved_for, reaches, requested
 from kcore.client.client import Client
 from kcore.client.informer import key_of
 from kcore.scheduler.cache import SchedulerCache
@@ -228,9 +223,9 @@ class VolumeBinding:
     def _claims(self, pod: Pod) -> _Claims | str:
         """The claims of a pod, or why it cannot be scheduled whatever the node."""
         bound, delayed, immediate = [], [], False
-        ephemeral = {f"{pod.metadata.name}-{v.name}" for v in pod.spec.volumes if v.ephemeral is not None}
-        for name in claim_names(pod):
-            claim = self._volumes.claims.get(f"{pod.metadata.namespace}/{name}")
+        ephemeral = {ephemeral_claim(pod, volume) for volume in pod.spec.volumes if volume.ephemeral is not None}
+        for key in claims_of(pod):
+            claim, name = self._volumes.claims.get(key), key.partition("/")[2]
             objection = _objection(pod, name, claim, name in ephemeral)
             if objection or claim is None:
                 return objection
@@ -243,19 +238,17 @@ class VolumeBinding:
         return UNBOUND if immediate else _Claims(bound, delayed)
 
     def _waits(self, claim: PersistentVolumeClaim) -> bool:
-        found = self._volumes.storage_class(class_of_claim(claim))
-        delayed = found is not None and found.volume_binding_mode == "WaitForFirstConsumer"
-        return delayed and not claim.spec.volume_name
+        return not claim.spec.volume_name and waits_for_consumer(self._volumes.storage_class(class_of(claim)))
 
     def _choose(self, claims: Iterable[PersistentVolumeClaim], node: Node) -> Choice:
         """A volume for each claim that finds one, the smallest claim first; the others are provisioned."""
         matches, provisions, taken = [], [], set[str]()
-        for claim in sorted(claims, key=lambda claim: int_value(claim.spec.resources.requests.get("storage", "0"))):
+        for claim in sorted(claims, key=lambda claim: int_value(requested(claim))):
             selected = claim.metadata.annotations.get(SELECTED_NODE)
             if selected and selected != node.metadata.name:
                 return Choice(objection=NO_MATCH)
-            volumes = self._volumes.of_class(class_of_claim(claim)) if not selected else ()
-            volume = find_volume(claim, volumes, node, taken, delayed=True)
+            volumes = self._volumes.of_class(class_of(claim)) if not selected else ()
+            volume = best_match(claim, volumes, node=node, taken=taken)
             if volume is not None:
                 matches.append((claim, volume))
                 taken.add(volume.metadata.name)
@@ -267,7 +260,7 @@ class VolumeBinding:
         return Choice(matches, provisions)
 
     def _why_not_provisioned(self, claim: PersistentVolumeClaim, node: Node) -> str:
-        found = self._volumes.storage_class(class_of_claim(claim))
+        found = self._volumes.storage_class(class_of(claim))
         if found is None or found.provisioner in ("", NO_PROVISIONER) or not _allows(found, node):
             return NO_MATCH
         wanted = claim.spec.resources.requests.get("storage")
@@ -326,7 +319,7 @@ def _written(choice: Choice, node: Node) -> Choice:
 
 def _claimed(volume: PersistentVolume, claim: PersistentVolumeClaim) -> PersistentVolume:
     metadata, ref = volume.metadata, volume.spec.claim_ref
-    if not is_bound_to(volume, claim):
+    if not is_reserved_for(volume, claim):
         metadata = replace(metadata, annotations={**metadata.annotations, BOUND_BY_CONTROLLER: "yes"})
     if ref is None or not ref.uid:
         ref = ObjectReference(
@@ -341,9 +334,7 @@ def _claimed(volume: PersistentVolume, claim: PersistentVolumeClaim) -> Persiste
 
 
 def _is_of_pod(pod: Pod, old: Object | None, new: Object | None) -> bool:
-    claim = new or old
-    assert claim is not None
-    return claim.metadata.namespace == pod.metadata.namespace and claim.metadata.name in claim_names(pod)
+    return new is not None and key_of(new) in claims_of(pod)
 
 
 def _topologies_changed(pod: Pod, old: Object | None, new: Object | None) -> bool:

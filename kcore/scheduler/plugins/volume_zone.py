@@ -6,8 +6,10 @@ from collections.abc import Hashable, Iterable, Mapping
 
 from kcore.api.core_v1 import Node, PersistentVolume, Pod
 from kcore.api.object import Object
+from kcore.api.pod_claims import claims_of
+from kcore.api.storage_classes import class_of, waits_for_consumer
 from kcore.api.storage_v1 import StorageClass
-from kcore.api.volume_matching import claim_names, class_of_claim
+from kcore.client.informer import key_of
 from kcore.scheduler.columns import NodeColumns
 from kcore.scheduler.framework import (
     SKIP,
@@ -105,24 +107,23 @@ class VolumeZone:
         if claim.spec.volume_name:
             found = self._volumes.volumes.get(claim.spec.volume_name)
             return found or unresolvable(f'persistentvolume "{claim.spec.volume_name}" not found')
-        name = class_of_claim(claim)
+        name = class_of(claim)
         if not name:
             return unresolvable("PersistentVolumeClaim had no pv name and storageClass name")
         storage_class = self._volumes.storage_class(name)
         if storage_class is None:
             return unresolvable(f'storageclass.storage.k8s.io "{name}" not found')
-        if storage_class.volume_binding_mode == "WaitForFirstConsumer":
+        if waits_for_consumer(storage_class):
             return None
         return unresolvable("PersistentVolume had no name")
 
 
 def _waits(pod: Pod, old: Object | None, new: Object | None) -> bool:
-    return old is None and isinstance(new, StorageClass) and new.volume_binding_mode == "WaitForFirstConsumer"
+    return old is None and isinstance(new, StorageClass) and waits_for_consumer(new)
 
 
 def _is_of_pod(pod: Pod, old: Object | None, new: Object | None) -> bool:
-    metadata = new.metadata if new is not None else None
-    return metadata is not None and metadata.namespace == pod.metadata.namespace and metadata.name in claim_names(pod)
+    return new is not None and key_of(new) in claims_of(pod)
 
 
 def _moved(pod: Pod, old: Object | None, new: Object | None) -> bool:
