@@ -24,14 +24,14 @@ _GENERATED_BASE_MAX = 58  # 63, the length of a DNS label, less the suffix
 
 async def create(pipe: Pipeline, req: Request, obj: Any) -> Record:
     """Store a new object, which belongs to the request."""
-    metadata: ObjectMeta = obj.metadata
-    check_namespace(req, metadata)
+    check_namespace(req, obj.metadata)
     strategy = pipe.strategy(req.kind)
     strategy.receive(req, obj)
     pipe.managers(req).create(req.field_manager, obj, pipe.timestamp())
     for prepare in pipe.admission.preparations(req):
         await prepare(req, obj)
-    pipe.admission.admit(req, Operation.CREATE, obj, None)
+    obj = await pipe.admission.admit(req, Operation.CREATE, obj, None)
+    metadata: ObjectMeta = obj.metadata
     if metadata.resource_version not in ("", "0"):
         raise BadRequest("resourceVersion should not be set on objects to be created")
     req.code = 201
@@ -62,7 +62,7 @@ async def store_new(pipe: Pipeline, strategy: Strategy, req: Request, obj: Any) 
     with settled(settle, req):
         strategy.prepare_for_create(req, obj)
         _check(pipe, strategy, req, obj)
-        pipe.admission.validate(req, Operation.CREATE, obj, None)
+        await pipe.admission.validate(req, Operation.CREATE, obj, None)
         return await _put_new(pipe, req, obj)
 
 

@@ -19,11 +19,11 @@ from kcore.api.field import FieldError, Path, invalid, not_supported
 from kcore.api.kind import Kind
 from kcore.api.meta_v1 import DeleteOptions, ObjectMeta, Status, StatusDetails
 from kcore.api.timestamp import format_seconds, parse
-from kcore.registry.admission import Operation
+from kcore.registry.admission import Admission, Operation
 from kcore.registry.listing import list_records
 from kcore.registry.metadata import FOREGROUND, ORPHAN
 from kcore.registry.pipeline import Pipeline, absent, durable, rehearsed
-from kcore.registry.request import Answer, ListOptions, ListPage, Request
+from kcore.registry.request import Answer, GivenOptions, ListOptions, ListPage, Request
 from kcore.registry.strategy import Strategy
 from kcore.store.store import Delete, Put, Record, RevisionMismatch
 
@@ -35,8 +35,11 @@ replace = msgspec.structs.replace
 _AT_ONCE = 64
 
 
-async def delete(pipe: Pipeline, req: Request, options: DeleteOptions) -> Answer:
+async def delete(pipe: Pipeline, req: Request, options: DeleteOptions, *, admission: Admission | None = None) -> Answer:
+    """`admission`: who is asked, if not the whole chain."""
     check_delete_options(options)
+    admission = admission or pipe.admission
+    req.options = GivenOptions(delete=options)
     if options.dry_run:
         req.dry_run = True
     if options.grace_period_seconds is not None and options.grace_period_seconds < 0:
@@ -47,9 +50,9 @@ async def delete(pipe: Pipeline, req: Request, options: DeleteOptions) -> Answer
         old = pipe.store(req.kind).head(key)
         if old is None:
             raise absent(req)
-        pipe.admission.admit(req, Operation.DELETE, None, old.obj)
+        await admission.admit(req, Operation.DELETE, None, old.obj)
         _check_preconditions(req.kind, old.obj.metadata, options)
-        pipe.admission.validate(req, Operation.DELETE, None, old.obj)
+        await admission.validate(req, Operation.DELETE, None, old.obj)
         try:
             return await _delete(pipe, strategy, req, options, old)
         except RevisionMismatch:

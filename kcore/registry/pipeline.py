@@ -45,7 +45,7 @@ class Pipeline:
     def __init__(self, env: Environment, strategies: Iterable[type[Strategy]], plugins: Iterable[type[Plugin]]) -> None:
         self.env = env
         self.sound = Sound()
-        self.admission = Chain(plugin(env) for plugin in plugins)
+        self.admission = Chain(plugin(env, self.strategy) for plugin in plugins)
         self._particular = {s.type: s for s in strategies}
         self._strategies: dict[Kind, Strategy] = {}
         self._stores: dict[Kind, Store] = {}

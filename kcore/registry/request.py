@@ -5,13 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+
+import msgspec
 
 from kcore.api.kind import Kind
+from kcore.api.meta_v1 import DeleteOptions
 from kcore.api.schema import TypeMeta
 from kcore.store.store import Put, Record
 
-__all__ = ["Answer", "ListOptions", "ListPage", "PatchType", "Request", "User"]
+if TYPE_CHECKING:
+    from kcore.registry.admission.reinvocation import Reinvocation
+
+__all__ = ["Answer", "GivenOptions", "ListOptions", "ListPage", "PatchType", "Request", "User"]
 
 
 class User(NamedTuple):
@@ -23,6 +29,29 @@ class User(NamedTuple):
     extra: Mapping[str, tuple[str, ...]] = {}
 
 
+class GivenOptions(NamedTuple):
+    """The options of a write as the client spelled them, of which webhooks and policies are told."""
+
+    field_manager: str = ""
+    field_validation: str = ""
+    delete: DeleteOptions | None = None
+
+    def document(self, operation: str, dry_run: bool) -> dict[str, Any]:
+        given: dict[str, Any] = {"kind": f"{operation.capitalize()}Options", "apiVersion": "meta.k8s.io/v1"}
+        if self.delete is not None:
+            return msgspec.to_builtins(self.delete) | given  # type: ignore[no-any-return]
+        if dry_run:
+            given["dryRun"] = ["All"]
+        if self.field_manager:
+            given["fieldManager"] = self.field_manager
+        if self.field_validation:
+            given["fieldValidation"] = self.field_validation
+        return given
+
+
+UNSPELLED = GivenOptions()
+
+
 @dataclass(slots=True)
 class Request:
     """One request for a resource. `name` is empty for collections; a create has the name of its body, if any.
@@ -30,7 +59,8 @@ class Request:
     `force`: whether an apply takes the fields of others.
     `warnings` and `code` are outcomes: what goes into Warning headers, and the HTTP status of the answer (200;
     201 where an object was created, also by update; 202 where a deletion has only begun). `charges` is what admission
-    wants committed together with the object, such as the new usage of a quota.
+    wants committed together with the object, such as the new usage of a quota. `annotations` is what admission has to
+    say to the audit.
     """
 
     verb: str
@@ -46,6 +76,14 @@ class Request:
     warnings: list[str] = field(default_factory=list)
     code: int = 200
     charges: tuple[Put, ...] = ()
+    options: GivenOptions = UNSPELLED
+    annotations: dict[str, str] | None = None
+    reinvocation: Reinvocation | None = None
+
+    def annotate(self, key: str, value: str) -> None:
+        if self.annotations is None:
+            self.annotations = {}
+        self.annotations[key] = value
 
 
 Answer: TypeAlias = Record | TypeMeta

@@ -24,7 +24,7 @@ from kcore.registry.service_account_tokens import ServiceAccountTokens
 from kcore.registry.webhook_client import Unconnected, WebhookClient
 from kcore.store.store import Store
 
-__all__ = ["Environment", "Settle", "Strategy"]
+__all__ = ["Environment", "Settle", "Strategies", "Strategy"]
 
 Settle: TypeAlias = Callable[[bool], None]
 """Told whether the object was stored: keeps or gives back what was taken for it."""
@@ -173,6 +173,10 @@ class Strategy:
 
     def begin_deletion(self, obj: Any) -> None:
         """In place, on the fresh copy that is stored with its first deletionTimestamp (Namespace: its phase)."""
+
+
+Strategies: TypeAlias = Callable[[Kind], Strategy]
+"""The strategy of each kind."""
 
 
 def _default_of(type_: type[Any], name: str) -> Callable[[], Any] | None:

@@ -14,7 +14,7 @@ from kcore.api.kind import Kind
 from kcore.api.meta_v1 import ObjectMeta
 from kcore.api.object import encode_object
 from kcore.api.schema import fill
-from kcore.registry.admission import Operation
+from kcore.registry.admission import Admission, Operation
 from kcore.registry.creating import store_new
 from kcore.registry.managed_fields.entries import same_but_times
 from kcore.registry.metadata import METADATA, check_address, metadata_update_errors, settle_update
@@ -65,15 +65,18 @@ async def store_update(
     uid: str = "",
     may_create: bool | None = None,
     track: Track | None = None,
+    admission: Admission | None = None,
 ) -> Record:
     """Make the new object from the standing one and store it; again where another writer came between.
 
     `uid`: the object that is meant; another of the same name is a conflict. `may_create`: whether an absent object is
     created, where that is not the strategy's to say. `track`: for updates that are no plain updates of the object.
+    `admission`: who is asked, if not the whole chain.
     """
     strategy = pipe.strategy(req.kind)
     may_create = strategy.create_on_update if may_create is None else may_create
     track = track or _tracked(pipe, req)
+    admission = admission or pipe.admission
     key = req.kind.key(req.namespace, req.name)
     while True:
         old = pipe.store(req.kind).head(key)
@@ -86,7 +89,7 @@ async def store_update(
         new = make(old)
         track(new, old.obj)
         try:
-            return await _store(pipe, strategy, req, new, old)
+            return await _store(pipe, strategy, req, new, old, admission)
         except RevisionMismatch:
             continue
 
@@ -107,15 +110,17 @@ async def _create_instead(pipe: Pipeline, strategy: Strategy, req: Request, make
     """An update of an absent object creates it, for the kinds where upstream allows that."""
     obj = make(None)
     track(obj, None)
-    pipe.admission.admit(req, Operation.CREATE, obj, None)
+    obj = await pipe.admission.admit(req, Operation.CREATE, obj, None)
     req.code = 201
     return await store_new(pipe, strategy, req, obj)
 
 
-async def _store(pipe: Pipeline, strategy: Strategy, req: Request, new: Any, old: Record) -> Record:
+async def _store(
+    pipe: Pipeline, strategy: Strategy, req: Request, new: Any, old: Record, admission: Admission
+) -> Record:
     standing = old.obj
+    new = await admission.admit(req, Operation.UPDATE, new, standing)
     metadata: ObjectMeta = new.metadata
-    pipe.admission.admit(req, Operation.UPDATE, new, standing)
     _check_version(strategy, req, metadata.resource_version, old)
     settle = None if req.subresource else strategy.begin(req, new, standing)
     with settled(settle, req):
@@ -127,7 +132,7 @@ async def _store(pipe: Pipeline, strategy: Strategy, req: Request, new: Any, old
         settle_update(metadata, standing.metadata)
         _validate(strategy, req, new, standing)
         req.warnings.extend(strategy.warnings(req, new, standing))
-        pipe.admission.validate(req, Operation.UPDATE, new, standing)
+        await admission.validate(req, Operation.UPDATE, new, standing)
         return await _put(pipe, strategy, req, new, old)
 
 

@@ -11,7 +11,7 @@ from kcore.api.field import FieldError, Path, forbidden, invalid, not_supported,
 from kcore.api.meta_v1 import DeleteOptions
 from kcore.api.names import path_segment_name
 from kcore.api.selectors import SelectorError, parse_field_selector
-from kcore.registry.request import ListOptions
+from kcore.registry.request import GivenOptions, ListOptions
 
 __all__ = [
     "Query",
@@ -104,12 +104,13 @@ def list_options(query: Query) -> ListOptions:
 class WriteOptions:
     """CreateOptions, UpdateOptions, PatchOptions: what they have in common."""
 
-    __slots__ = ("dry_run", "field_manager", "field_validation", "force")
+    __slots__ = ("dry_run", "field_manager", "field_validation", "force", "given")
 
     def __init__(self, query: Query) -> None:
         self.dry_run = "dryRun" in query
         self.field_manager = query.get("fieldManager")
         self.field_validation = query.get("fieldValidation") or "Warn"
+        self.given = GivenOptions(self.field_manager, query.get("fieldValidation"))
         self.force = query.flag("force") if "force" in query else None
 
 

@@ -168,7 +168,7 @@ class Resources:
         body, yaml = await read_document(call.request)
         req = self._request(kind, call)
         req.dry_run, req.field_manager = options.dry_run, _author(options, call)
-        req.field_validation = options.field_validation
+        req.field_validation, req.options = options.field_validation, options.given
         obj = decode_document(
             body,
             expected_body(kind, call.address.subresource),
@@ -189,7 +189,7 @@ class Resources:
         options = write_options(call.query, "patch", patch_type is PatchType.APPLY)
         req = self._request(kind, call)
         req.dry_run, req.force = options.dry_run, bool(options.force)
-        req.field_validation = options.field_validation
+        req.field_validation, req.options = options.field_validation, options.given
         req.field_manager = _author(options, call)
         answer = await self._registry.patch(req, patch_type, await read_body(call.request))
         return _reply(req, self._views.answer(kind, answer, representation), representation)

@@ -10,9 +10,10 @@ from kcore.registry.admission.default_storage_class import DefaultStorageClass
 from kcore.registry.admission.default_toleration_seconds import DefaultTolerationSeconds
 from kcore.registry.admission.extended_resource_toleration import ExtendedResourceToleration
 from kcore.registry.admission.limit_ranger import LimitRanger
+from kcore.registry.admission.mutating_admission_webhook import MutatingAdmissionWebhook
 from kcore.registry.admission.namespace_lifecycle import NamespaceLifecycle
 from kcore.registry.admission.persistent_volume_claim_resize import PersistentVolumeClaimResize
-from kcore.registry.admission.plugin import Chain, Operation, Plugin
+from kcore.registry.admission.plugin import NOBODY, Admission, Chain, Operation, Plugin
 from kcore.registry.admission.pod_node_selector import PodNodeSelector
 from kcore.registry.admission.pod_security import PodSecurity
 from kcore.registry.admission.priority import Priority
@@ -21,11 +22,14 @@ from kcore.registry.admission.runtime_class import RuntimeClass
 from kcore.registry.admission.service_account import ServiceAccount
 from kcore.registry.admission.storage_object_in_use_protection import StorageObjectInUseProtection
 from kcore.registry.admission.taint_nodes_by_condition import TaintNodesByCondition
+from kcore.registry.admission.validating_admission_webhook import ValidatingAdmissionWebhook
 
 __all__ = [
     "DEFAULT_PLUGINS",
+    "NOBODY",
     "PLUGINS",
     "STANDALONE_PLUGINS",
+    "Admission",
     "Chain",
     "Operation",
     "Plugin",
@@ -49,6 +53,8 @@ PLUGINS: tuple[type[Plugin], ...] = (
     PersistentVolumeClaimResize,
     RuntimeClass,
     DefaultIngressClass,
+    MutatingAdmissionWebhook,
+    ValidatingAdmissionWebhook,
     ResourceQuota,  # at last: what it charges, nobody refuses any more
 )
 """All that there are, in upstream's order (AllOrderedPlugins)."""

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable
 from enum import Enum
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, ClassVar, Protocol, TypeAlias
 
 from kcore.api.errors import Forbidden
 from kcore.api.kind import Kind
 from kcore.registry.request import Request
-from kcore.registry.strategy import Environment
+from kcore.registry.strategy import Environment, Strategies
 
-__all__ = ["Admission", "Chain", "Operation", "Plugin", "forbidden"]
+__all__ = ["NOBODY", "Admission", "Chain", "Operation", "Plugin", "forbidden"]
 
 
 class Operation(Enum):
@@ -21,7 +21,7 @@ class Operation(Enum):
     CONNECT = "CONNECT"
 
 
-Admission: TypeAlias = Callable[[Request, Operation, Any, Any], None]
+Step: TypeAlias = Callable[[Request, Operation, Any, Any], Awaitable[Any] | None]
 Preparation: TypeAlias = Callable[[Request, Any], Awaitable[None]]
 
 
@@ -34,8 +34,9 @@ class Plugin:
 
     on_by_default: ClassVar[bool] = True
 
-    def __init__(self, env: Environment) -> None:
+    def __init__(self, env: Environment, strategies: Strategies) -> None:
         self.env = env
+        self.strategies = strategies
 
     def handles(self, kind: Kind, operation: Operation, subresource: str) -> bool:
         """Asked once for each combination, never for each request."""
@@ -44,11 +45,25 @@ class Plugin:
     async def prepare(self, req: Request, obj: Any) -> None:
         """Wait for what a create needs and others are about to make."""
 
-    def admit(self, req: Request, operation: Operation, obj: Any, old: Any) -> None:
-        """Complete or refuse the object before it is validated; `obj` may be filled in place."""
+    def admit(self, req: Request, operation: Operation, obj: Any, old: Any) -> Awaitable[Any] | None:
+        """Complete or refuse the object before it is validated; `obj` may be filled in place.
 
-    def validate(self, req: Request, operation: Operation, obj: Any, old: Any) -> None:
+        Who has to ask others answers what to wait for: its result is the object from then on.
+        """
+        return None
+
+    def validate(self, req: Request, operation: Operation, obj: Any, old: Any) -> Awaitable[None] | None:
         """Refuse the object in its final form."""
+        return None
+
+
+class Admission(Protocol):
+    """Who is asked about a request: the chain, or somebody before it who shows it the object as it wants to see it."""
+
+    async def admit(self, req: Request, operation: Operation, obj: Any, old: Any) -> Any:
+        """The object as the plugins complete it: the one given, filled, or another."""
+
+    async def validate(self, req: Request, operation: Operation, obj: Any, old: Any) -> None: ...
 
 
 def forbidden(req: Request, obj: Any, why: str) -> Forbidden:
@@ -62,25 +77,38 @@ class Chain:
 
     def __init__(self, plugins: Iterable[Plugin]) -> None:
         self._plugins = tuple(plugins)
-        self._admitting: dict[tuple[Kind, Operation, str], tuple[Admission, ...]] = {}
+        self._admitting: dict[tuple[Kind, Operation, str], tuple[Step, ...]] = {}
         self._preparing: dict[tuple[Kind, Operation, str], tuple[Preparation, ...]] = {}
-        self._validating: dict[tuple[Kind, Operation, str], tuple[Admission, ...]] = {}
+        self._validating: dict[tuple[Kind, Operation, str], tuple[Step, ...]] = {}
 
-    def admit(self, req: Request, operation: Operation, obj: Any, old: Any) -> None:
+    async def admit(self, req: Request, operation: Operation, obj: Any, old: Any) -> Any:
+        req.reinvocation = None
+        obj = await self._admit(req, operation, obj, old)
+        if _begins_again(req):
+            obj = await self._admit(req, operation, obj, old)
+        return obj
+
+    async def _admit(self, req: Request, operation: Operation, obj: Any, old: Any) -> Any:
         key = (req.kind, operation, req.subresource)
         steps = self._admitting.get(key)
         if steps is None:
             steps = self._admitting[key] = self._steps(key, "admit")
         for step in steps:
-            step(req, operation, obj, old)
+            pending = step(req, operation, obj, old)
+            if pending is not None:
+                obj = await pending
+        return obj
 
-    def validate(self, req: Request, operation: Operation, obj: Any, old: Any) -> None:
+    async def validate(self, req: Request, operation: Operation, obj: Any, old: Any) -> None:
+        """Nothing is awaited after the last plugin that waits for others: what the later ones find still stands."""
         key = (req.kind, operation, req.subresource)
         steps = self._validating.get(key)
         if steps is None:
             steps = self._validating[key] = self._steps(key, "validate")
         for step in steps:
-            step(req, operation, obj, old)
+            pending = step(req, operation, obj, old)
+            if pending is not None:
+                await pending
 
     def preparations(self, req: Request) -> tuple[Preparation, ...]:
         """What a create waits for before it is admitted: for most kinds nothing."""
@@ -97,3 +125,16 @@ class Chain:
             for plugin in self._plugins
             if getattr(type(plugin), method) is not getattr(Plugin, method) and plugin.handles(*key)
         )
+
+
+def _begins_again(req: Request) -> bool:
+    """Whether a plugin wants a second round; there is no third."""
+    reinvocation = req.reinvocation
+    if reinvocation is None or not reinvocation.wanted:
+        return False
+    reinvocation.again = True
+    return True
+
+
+NOBODY = Chain(())
+"""For what is part of a request that admission has seen as a whole."""

@@ -11,7 +11,7 @@ from kcore.api.scheduling_v1 import PriorityClass
 from kcore.api.schema import fill
 from kcore.registry.admission.plugin import Operation, Plugin
 from kcore.registry.request import Request
-from kcore.registry.strategy import Environment
+from kcore.registry.strategy import Environment, Strategies
 from kcore.store.store import Channel, Compacted
 
 __all__ = ["SYSTEM_CLASSES", "Priority"]
@@ -23,8 +23,8 @@ SYSTEM_CLASSES = {"system-cluster-critical": 2_000_000_000, "system-node-critica
 
 
 class Priority(Plugin):
-    def __init__(self, env: Environment) -> None:
-        super().__init__(env)
+    def __init__(self, env: Environment, strategies: Strategies) -> None:
+        super().__init__(env, strategies)
         self._default: PriorityClass | None = None
         self._changes: Channel | None = None
 

@@ -25,10 +25,10 @@ async def bind(pipe: Pipeline, req: Request, binding: Binding) -> Status:
     if binding.metadata.name != req.name:
         raise BadRequest("name in URL does not match name in Binding object")
     check_namespace(req, binding.metadata)
-    pipe.admission.admit(req, Operation.CREATE, binding, None)
+    binding = await pipe.admission.admit(req, Operation.CREATE, binding, None)
     if errors := list(_errors(binding)):
         raise BadRequest(", ".join(map(str, errors)))
-    pipe.admission.validate(req, Operation.CREATE, binding, None)
+    await pipe.admission.validate(req, Operation.CREATE, binding, None)
     key = req.kind.key(req.namespace, req.name)
     while True:
         old = pipe.store(req.kind).head(key)

@@ -11,7 +11,7 @@ from kcore.api.errors import ApiError, BadRequest, Forbidden, TooManyRequests
 from kcore.api.meta_v1 import Condition, DeleteOptions, Status, StatusCause, StatusDetails
 from kcore.api.policy_v1 import Eviction, PodDisruptionBudget
 from kcore.api.selectors import selector_from_struct
-from kcore.registry.admission import Operation
+from kcore.registry.admission import NOBODY, Operation
 from kcore.registry.deleting import delete
 from kcore.registry.pipeline import Pipeline, absent
 from kcore.registry.request import Request
@@ -29,8 +29,8 @@ _VIOLATES = "Cannot evict pod as it would violate the pod's disruption budget."
 async def evict(pipe: Pipeline, req: Request, eviction: Eviction) -> Status:
     if eviction.metadata.name != req.name:
         raise BadRequest("name in URL does not match name in Eviction object")
-    pipe.admission.admit(req, Operation.CREATE, eviction, None)
-    pipe.admission.validate(req, Operation.CREATE, eviction, None)
+    eviction = await pipe.admission.admit(req, Operation.CREATE, eviction, None)
+    await pipe.admission.validate(req, Operation.CREATE, eviction, None)
     options = eviction.delete_options or DeleteOptions()
     req.dry_run = req.dry_run or bool(options.dry_run)
     while True:
@@ -45,7 +45,7 @@ async def evict(pipe: Pipeline, req: Request, eviction: Eviction) -> Status:
         except RevisionMismatch:
             continue
         break
-    await delete(pipe, dataclasses.replace(req, verb="delete", subresource=""), options)
+    await delete(pipe, dataclasses.replace(req, verb="delete", subresource=""), options, admission=NOBODY)
     req.code = 201
     return CREATED
 

@@ -14,6 +14,7 @@ from kcore.api.kind import Kind
 from kcore.api.meta_v1 import LabelSelector, ObjectMeta
 from kcore.api.schema import fill
 from kcore.api.selectors import selector_from_labels, selector_from_struct
+from kcore.registry.admission import Admission, Operation
 from kcore.registry.custom.scale import custom_scale, replicas_paths, with_replicas
 from kcore.registry.managed_fields.scale import REPLICAS, ReplicasPaths, parent_entries, scale_entries
 from kcore.registry.metadata import check_address
@@ -58,10 +59,7 @@ async def store_scale(pipe: Pipeline, req: Request, make: MakeScale, *, uid: str
         if not tracked:
             managers.update(req.field_manager, scale, live, pipe.timestamp())
         new = decoder(req.kind.type)(old.data)
-        if req.kind.definition is None:
-            fill(new.spec, replicas=scale.spec.replicas)
-        else:
-            new = with_replicas(req.kind, new, scale.spec.replicas)
+        new = _with_replicas(req.kind, new, scale.spec.replicas)
         standing, given = old.obj.metadata.managed_fields, scale.metadata.managed_fields
         owners = parent_entries(standing, given, req.kind.api_version, replicas)
         version = scale.metadata.resource_version or live.metadata.resource_version
@@ -69,8 +67,34 @@ async def store_scale(pipe: Pipeline, req: Request, make: MakeScale, *, uid: str
         return new
 
     parent = dataclasses.replace(req, subresource="")
-    record = await store_update(pipe, parent, scaled, uid=uid, may_create=False, track=_tracked)
+    admission = _ScaleAdmission(pipe.admission, req)
+    record = await store_update(pipe, parent, scaled, uid=uid, may_create=False, track=_tracked, admission=admission)
     return scale_of(req.kind, record.obj)
+
+
+class _ScaleAdmission:
+    """Shows the chain the Scale that a client sent, not the parent which is stored."""
+
+    def __init__(self, chain: Admission, req: Request) -> None:
+        self._chain = chain
+        self._req = req
+
+    async def admit(self, parent: Request, operation: Operation, new: Any, old: Any) -> Any:
+        kind = self._req.kind
+        scale = scale_of(kind, new)
+        replicas = scale.spec.replicas
+        scale = await self._chain.admit(self._req, operation, scale, scale_of(kind, old))
+        return new if scale.spec.replicas == replicas else _with_replicas(kind, new, scale.spec.replicas)
+
+    async def validate(self, parent: Request, operation: Operation, new: Any, old: Any) -> None:
+        await self._chain.validate(self._req, operation, scale_of(self._req.kind, new), scale_of(self._req.kind, old))
+
+
+def _with_replicas(kind: Kind, parent: Any, replicas: int) -> Any:
+    if kind.definition is not None:
+        return with_replicas(kind, parent, replicas)
+    fill(parent.spec, replicas=replicas)
+    return parent
 
 
 def _tracked(new: Any, old: Any | None) -> None:

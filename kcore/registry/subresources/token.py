@@ -58,9 +58,11 @@ async def create_token(pipe: Pipeline, req: Request, body: TokenRequest) -> Toke
         creation_timestamp=format_seconds(now),
         uid=pipe.env.chance.uid(),
     )
-    pipe.admission.admit(req, Operation.CREATE, body, None)
+    body = await pipe.admission.admit(req, Operation.CREATE, body, None)
+    spec = body.spec
+    audiences, seconds = spec.audiences, spec.expiration_seconds or seconds
     _refuse("", list(_expiration_errors(seconds)))
-    pipe.admission.validate(req, Operation.CREATE, body, None)
+    await pipe.admission.validate(req, Operation.CREATE, body, None)
     bound = _bound(pipe, req, spec.bound_object_ref) if spec.bound_object_ref is not None else _Bound({}, False)
     if 0 < tokens.seconds_max < seconds:
         req.warnings.append(f"requested expiration of {seconds} seconds shortened to {tokens.seconds_max} seconds")

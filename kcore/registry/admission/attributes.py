@@ -1,0 +1,112 @@
+"""A request as webhooks and policies see it: what is done to which resource, by whom, and the object in any version."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import msgspec
+
+from kcore.api.kind import Kind
+from kcore.api.object import CustomResource, encode_object
+from kcore.api.schema import JSON
+from kcore.registry.admission.forms import Forms
+from kcore.registry.admission.plugin import Operation
+from kcore.registry.request import Request
+
+__all__ = ["Attributes", "Body"]
+
+_NAMESPACES = "namespaces"
+
+
+class Body(NamedTuple):
+    """What the object of a request is called: of its kind, or of the subresource's."""
+
+    group: str
+    version: str
+    name: str
+
+    @classmethod
+    def of(cls, kind: Kind, subresource: str) -> Body:
+        below = kind.subresource(subresource) if subresource else None
+        if below is None or not below.kind:
+            return cls(kind.group, kind.version, kind.name)
+        if not below.version:
+            return cls(kind.group, kind.version, below.kind)
+        return cls(below.group, below.version, below.kind)
+
+    @property
+    def api_version(self) -> str:
+        return f"{self.group}/{self.version}" if self.group else self.version
+
+
+class Attributes:
+    """`obj` and `old` are in the version of the request; `forms` knows the others."""
+
+    __slots__ = ("forms", "obj", "old", "operation", "req")
+
+    def __init__(self, req: Request, operation: Operation, obj: Any, old: Any, forms: Forms) -> None:
+        self.req = req
+        self.operation = operation
+        self.obj = obj
+        self.old = old
+        self.forms = forms
+
+    @property
+    def kind(self) -> Kind:
+        return self.req.kind
+
+    @property
+    def name(self) -> str:
+        """Empty where the server is still to make one up."""
+        return self.req.name or (self.obj.metadata.name if hasattr(self.obj, "metadata") else "")
+
+    @property
+    def namespace(self) -> str:
+        """Of a namespace it is the name."""
+        return self.name if self.kind.group_resource == _NAMESPACES else self.req.namespace
+
+    def body(self, kind: Kind | None = None) -> Body:
+        return Body.of(kind or self.kind, self.req.subresource)
+
+    def object_as(self, kind: Kind) -> bytes | None:
+        """The new object as a document of an equivalent kind."""
+        return self._document(self.obj, kind)
+
+    def old_object_as(self, kind: Kind) -> bytes | None:
+        return self._document(self.old, kind)
+
+    def _document(self, obj: Any, kind: Kind) -> bytes | None:
+        if obj is None:
+            return None
+        body = self.body(kind)
+        if type(obj) is self.kind.type:
+            obj = self.forms.convert(obj, self.kind, kind)
+        opening = f'{{"kind":"{body.name}","apiVersion":"{body.api_version}"'.encode()
+        fields = _bare(obj)
+        return opening + (b"}" if fields == b"{}" else b"," + fields[1:])
+
+    def become(self, document: dict[str, JSON], kind: Kind) -> None:
+        """Take a changed document, of an equivalent kind, for the object. Raises ApiError."""
+        own = type(self.obj) is self.kind.type
+        obj = self.forms.remade(self.req, kind, kind.type if own else type(self.obj), document)
+        self.obj = self.forms.convert(obj, kind, self.kind) if own else obj
+
+    def object_labels(self) -> Mapping[str, str] | None:
+        return _labels(self.obj)
+
+    def old_labels(self) -> Mapping[str, str] | None:
+        return _labels(self.old)
+
+
+def _bare(obj: Any) -> bytes:
+    """Encoded without kind and version, which bodies of subresources may carry."""
+    if type(obj) is not CustomResource and (obj.kind or obj.api_version):
+        obj = msgspec.structs.replace(obj, kind="", api_version="")
+    return encode_object(obj)
+
+
+def _labels(obj: Any) -> Mapping[str, str] | None:
+    """None: there is no such object, or it is one without metadata."""
+    metadata = getattr(obj, "metadata", None)
+    return metadata.labels if metadata is not None else None

@@ -1,0 +1,119 @@
+"""Asking one webhook: whether it is concerned, the call, and what becomes of a refusal or a failure."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import structlog
+from msgspec.structs import replace
+
+from kcore.api.errors import ApiError, BadRequest, InternalError
+from kcore.api.field import quote
+from kcore.api.kind import Kind
+from kcore.api.meta_v1 import Status
+from kcore.registry.admission.attributes import Attributes
+from kcore.registry.admission.forms import Forms
+from kcore.registry.admission.matching import is_exempt, matches_namespace, matches_object
+from kcore.registry.admission.plugin import Operation, Plugin
+from kcore.registry.admission.webhooks.hooks import Configuration, Hook, Hooks, Invocation
+from kcore.registry.admission.webhooks.review import (
+    BadAnswer,
+    Undecodable,
+    UndecodablePatch,
+    Verdict,
+    question,
+    review_version,
+    verdict,
+)
+from kcore.registry.strategy import Environment, Strategies
+from kcore.registry.webhook_client import CallFailed
+
+__all__ = ["HookFailed", "Rejected", "WebhookPlugin"]
+
+log = structlog.get_logger(__name__)
+
+_SECONDS = 10
+_QUIET = ("None", "NoneOnDryRun")
+
+
+class Rejected(ApiError):
+    """A webhook says no, with a Status of its own."""
+
+    def __init__(self, name: str, given: Status | None) -> None:
+        given = given or Status()
+        denied = f"admission webhook {quote(name)} denied the request"
+        why = given.message or given.reason
+        super().__init__(f"{denied}: {why}" if why else f"{denied} without explanation", given.details)
+        self._status = replace(
+            given, kind="Status", api_version="v1", status="Failure", message=self.message, code=max(given.code, 400)
+        )
+
+    @property
+    def status(self) -> Status:
+        return self._status
+
+
+class HookFailed(Exception):
+    """There is no usable answer: what the failure policy is about."""
+
+    def __init__(self, name: str, why: str) -> None:
+        super().__init__(f"failed calling webhook {quote(name)}: {why}")
+
+
+class WebhookPlugin(Plugin):
+    """What the mutating and the validating plugin have in common."""
+
+    configurations: ClassVar[type[Configuration]]
+    mutating: ClassVar[bool]
+
+    def __init__(self, env: Environment, strategies: Strategies) -> None:
+        super().__init__(env, strategies)
+        self.forms = Forms(env.scheme, strategies)
+        self.hooks = Hooks(env, self.forms, self.configurations)
+
+    def handles(self, kind: Kind, operation: Operation, subresource: str) -> bool:
+        return not is_exempt(kind)
+
+    def concerns(self, invocation: Invocation, attributes: Attributes) -> bool:
+        """Whether a webhook whose rules match is to be called, by its selectors. Raises ApiError."""
+        hook = invocation.hook
+        if not matches_object(hook.objects, attributes):
+            return False
+        return matches_namespace(hook.namespaces, attributes, self.env.store)
+
+    async def ask(self, invocation: Invocation, attributes: Attributes) -> Verdict:
+        """The webhook's consent. Raises Rejected, HookFailed, BadRequest."""
+        hook, req = invocation.hook, attributes.req
+        webhook = hook.webhook
+        if req.dry_run and webhook.side_effects not in _QUIET:
+            raise BadRequest(f"admission webhook {quote(webhook.name)} does not support dry run")
+        answer = await self._call(hook, attributes, invocation.kind)
+        for key, value in answer.annotations.items():
+            req.annotate(f"{webhook.name}/{key}", value)
+        req.warnings.extend(answer.warnings)
+        if not answer.allowed:
+            raise Rejected(webhook.name, answer.status)
+        return answer
+
+    async def _call(self, hook: Hook, attributes: Attributes, kind: Kind) -> Verdict:
+        webhook, uid = hook.webhook, self.env.chance.uid()
+        version = review_version(webhook.admission_review_versions)
+        document = question(attributes, kind, uid, version)
+        try:
+            answer = await self.env.webhooks.call(hook.target, document, seconds=webhook.timeout_seconds or _SECONDS)
+            return verdict(answer, uid, version, mutating=self.mutating)
+        except (CallFailed, Undecodable) as e:
+            why = f"failed to call webhook: {e}"
+        except UndecodablePatch as e:
+            why = f"received undecodable patch in webhook response: {e}"
+        except BadAnswer as e:
+            why = f"received invalid webhook response: {e}"
+        raise HookFailed(webhook.name, why)
+
+    def fail(self, hook: Hook, failure: HookFailed) -> None:
+        """Raise for a failed call, unless the webhook's policy is to go on without it."""
+        if hook.webhook.failure_policy != "Ignore":
+            raise InternalError.because(str(failure)) from failure
+        log.warning(
+            "webhook failed open", webhook=hook.webhook.name, configuration=hook.configuration, why=str(failure)
+        )
