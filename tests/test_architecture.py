@@ -19,6 +19,7 @@ ROWS: tuple[tuple[str, ...], ...] = (
     ("client",),
     ("registry",),
     ("store",),
+    ("cel",),
     ("api",),
     ("kit",),
 )

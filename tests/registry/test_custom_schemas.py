@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kcore.api.apiextensions_v1 import JSONSchemaProps
+from kcore.api.formats import FORMATS
 from kcore.registry.custom.defaulting import apply_defaults
 from kcore.registry.custom.embedded import special_errors
-from kcore.registry.custom.formats import FORMATS
 from kcore.registry.custom.json_path import JSONPathError, column_path
 from kcore.registry.custom.patterns import go_pattern
 from kcore.registry.custom.pruning import drop_nulls, prune

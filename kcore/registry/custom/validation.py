@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from kcore.api.field import FieldError, Path, invalid, not_supported, required, too_long, too_many, type_invalid
-from kcore.registry.custom.formats import FORMATS
+from kcore.api.formats import FORMATS
 from kcore.registry.custom.schema import Schema
 
 __all__ = ["ABSENT", "validate"]

@@ -63,11 +63,13 @@ def _cidr(text: str) -> bool:
 
 def _uri(text: str) -> bool:
     """A URL as Go's url.ParseRequestURI takes it: absolute, or a path from the root."""
-    if re.search(r"[\x00-\x20\x7f]", text):
+    if re.search(r"[\x00-\x1f\x7f]", text) or text.startswith(" "):
         return False
     try:
         parts = urlsplit(text)
         _ = parts.port
+        if " " in parts.netloc:
+            return False
     except ValueError:
         return False
     return text.startswith("/") or bool(parts.scheme and text[len(parts.scheme) + 1 :])
