@@ -30,10 +30,9 @@ from kcore.kit.clock import Chance, Clock, SystemClock
 from kcore.kit.process import run_until_signalled
 from kcore.kit.service import Service
 from kcore.node.engine import KubeletEngine, KubeletOptions
-from kcore.registry.access import AlwaysAllow
 from kcore.registry.admission import chosen_plugins
+from kcore.registry.authorization import DEFAULT_MODES, authorizer
 from kcore.registry.codec import StoreCodec
-from kcore.registry.rbac import RbacAuthorizer
 from kcore.registry.strategies import STRATEGIES
 from kcore.registry.verbs import Registry
 from kcore.scheduler.scheduler import Scheduler
@@ -66,7 +65,7 @@ class Options:
     cluster_cidr: str = "10.244.0.0/16"
     enable_admission_plugins: tuple[str, ...] = ()
     disable_admission_plugins: tuple[str, ...] = ()
-    authorization_mode: str = "RBAC"
+    authorization_mode: tuple[str, ...] = DEFAULT_MODES
     default_storage_class: str = "standard"
     authentication: AuthenticationOptions = field(default_factory=AuthenticationOptions)
 
@@ -87,14 +86,13 @@ class Cluster:
         self._volume_directory = directory / "volumes"
         self._pki = Pki.ensure(directory / "pki", clock, serving_names(options.bind_address, options.service_cidr))
         access = Authentication(options.authentication, self._pki.directory, self._store, scheme, clock, chance)
-        open_to_all = options.authorization_mode == "AlwaysAllow"
         self._registry = Registry(
             self._store,
             scheme,
             STRATEGIES,
             clock,
             chance,
-            authorizer=AlwaysAllow() if open_to_all else RbacAuthorizer(self._store),
+            authorizer=authorizer(options.authorization_mode, self._store, scheme),
             tokens=access.service_accounts,
             authentication=access.tokens,
             plugins=chosen_plugins(options.enable_admission_plugins, options.disable_admission_plugins),
@@ -113,7 +111,9 @@ class Cluster:
             ssl_context=self._pki.server_context(access.authorities()),
             insecure_port=options.insecure_port,
             # As upstream: where everybody may do everything, it should at least be known who they are.
-            authenticator=access.authenticator(self._pki.authority, anonymous=not open_to_all),
+            authenticator=access.authenticator(
+                self._pki.authority, anonymous="AlwaysAllow" not in options.authorization_mode
+            ),
             openid=access.openid(),
         )
 

@@ -74,10 +74,10 @@ LARGE_CLUSTER = "10.128.0.0/9"
 )
 @click.option(
     "--authorization-mode",
-    type=click.Choice(["RBAC", "AlwaysAllow"]),
-    default="RBAC",
+    type=Names(),
+    default="Node,RBAC",
     show_default=True,
-    help="Whether roles decide who may do what, or everybody may do everything.",
+    help="Who decides who may do what, in turn: Node, RBAC, AlwaysAllow, AlwaysDeny.",
 )
 @logging_options
 def serve(

@@ -8,7 +8,20 @@ from typing import NamedTuple, Protocol
 from kcore.api.rbac_v1 import PolicyRule
 from kcore.registry.request import User
 
-__all__ = ["EVERYTHING", "AlwaysAllow", "Attributes", "Authorizer", "BuiltInAccess", "Decision", "is_master"]
+__all__ = [
+    "EVERYTHING",
+    "NO_OPINION",
+    "AlwaysAllow",
+    "AlwaysDeny",
+    "Attributes",
+    "Authorizer",
+    "AuthorizerUnion",
+    "BuiltInAccess",
+    "Decision",
+    "Granted",
+    "Masters",
+    "is_master",
+]
 
 _PUBLIC = ("/healthz", "/livez", "/readyz", "/version")
 _DISCOVERY = ("/api", "/apis", "/openapi")
@@ -31,6 +44,8 @@ class Attributes(NamedTuple):
     namespace: str = ""
     name: str = ""
     path: str = ""
+    field_selector: str = ""
+    """What a list, watch or deletecollection is narrowed to, as it was written."""
 
 
 class Decision(NamedTuple):
@@ -40,6 +55,17 @@ class Decision(NamedTuple):
     reason: str = ""
 
 
+NO_OPINION = Decision(False)
+
+
+class Granted(NamedTuple):
+    """All that a user is granted; `errors` is what could not be found out, `incomplete` that there may be more."""
+
+    rules: Sequence[PolicyRule] = ()
+    errors: Sequence[str] = ()
+    incomplete: bool = False
+
+
 class Authorizer(Protocol):
     def allowed(self, attributes: Attributes) -> bool:
         """The bare answer, which every request needs."""
@@ -47,8 +73,8 @@ class Authorizer(Protocol):
     def decide(self, attributes: Attributes) -> Decision:
         """The answer with its reason, for reviews and refusals."""
 
-    def rules(self, user: User, namespace: str) -> tuple[Sequence[PolicyRule], Sequence[str]]:
-        """All that a user is granted in a namespace and in the whole cluster, and what could not be found out."""
+    def rules(self, user: User, namespace: str) -> Granted:
+        """What a user is granted in a namespace and in the whole cluster."""
 
 
 def is_master(user: User) -> bool:
@@ -65,8 +91,63 @@ class AlwaysAllow:
     def decide(self, attributes: Attributes) -> Decision:
         return Decision(True)
 
-    def rules(self, user: User, namespace: str) -> tuple[Sequence[PolicyRule], Sequence[str]]:
-        return EVERYTHING, ()
+    def rules(self, user: User, namespace: str) -> Granted:
+        return Granted(EVERYTHING)
+
+
+class AlwaysDeny:
+    """`--authorization-mode AlwaysDeny`: only masters may do anything."""
+
+    def allowed(self, attributes: Attributes) -> bool:
+        return False
+
+    def decide(self, attributes: Attributes) -> Decision:
+        return Decision(False, "Everything is forbidden.")
+
+    def rules(self, user: User, namespace: str) -> Granted:
+        return Granted()
+
+
+class Masters:
+    """Members of system:masters may do everything, in every mode."""
+
+    def allowed(self, attributes: Attributes) -> bool:
+        return "system:masters" in attributes.user.groups
+
+    def decide(self, attributes: Attributes) -> Decision:
+        return Decision(self.allowed(attributes))
+
+    def rules(self, user: User, namespace: str) -> Granted:
+        return Granted(EVERYTHING if is_master(user) else ())
+
+
+class AuthorizerUnion:
+    """The first that allows it decides; who refuse it are all heard."""
+
+    def __init__(self, *authorizers: Authorizer) -> None:
+        self._authorizers = authorizers
+
+    def allowed(self, attributes: Attributes) -> bool:
+        for authorizer in self._authorizers:  # noqa: SIM110  # a generator costs as much as the answer
+            if authorizer.allowed(attributes):
+                return True
+        return False
+
+    def decide(self, attributes: Attributes) -> Decision:
+        reasons = []
+        for authorizer in self._authorizers:
+            decision = authorizer.decide(attributes)
+            if decision.allowed:
+                return decision
+            if decision.reason:
+                reasons.append(decision.reason)
+        return Decision(False, "\n".join(reasons))
+
+    def rules(self, user: User, namespace: str) -> Granted:
+        found = [authorizer.rules(user, namespace) for authorizer in self._authorizers]
+        rules = [rule for granted in found for rule in granted.rules]
+        errors = [error for granted in found for error in granted.errors]
+        return Granted(rules, errors, any(granted.incomplete for granted in found))
 
 
 class BuiltInAccess:
@@ -89,8 +170,8 @@ class BuiltInAccess:
     def decide(self, attributes: Attributes) -> Decision:
         return Decision(self.allowed(attributes))
 
-    def rules(self, user: User, namespace: str) -> tuple[Sequence[PolicyRule], Sequence[str]]:
-        return (EVERYTHING if is_master(user) else ()), ()
+    def rules(self, user: User, namespace: str) -> Granted:
+        return Granted(EVERYTHING if is_master(user) else ())
 
 
 def _under(path: str, roots: tuple[str, ...]) -> bool:

@@ -10,6 +10,7 @@ from kcore.api.authorization_v1 import (
     LocalSubjectAccessReview,
     NonResourceAttributes,
     NonResourceRule,
+    ResourceAttributes,
     ResourceRule,
     SelfSubjectAccessReview,
     SelfSubjectAccessReviewSpec,
@@ -24,6 +25,7 @@ from kcore.api.errors import BadRequest, Invalid, NotImplementedByServer
 from kcore.api.field import FieldError, Path, invalid
 from kcore.api.meta_v1 import ObjectMeta
 from kcore.api.schema import TypeMeta, fill
+from kcore.api.selectors import FieldRequirement, FieldSelector
 from kcore.registry.access import Attributes, Authorizer
 from kcore.registry.metadata import METADATA
 from kcore.registry.pipeline import Pipeline
@@ -87,7 +89,7 @@ def _may_they_here(pipe: Pipeline, authorizer: Authorizer, req: Request, obj: Lo
 def _what_may_i(pipe: Pipeline, authorizer: Authorizer, req: Request, obj: SelfSubjectRulesReview) -> None:
     if not obj.spec.namespace:
         raise BadRequest("no namespace on request")
-    rules, errors = authorizer.rules(req.user, obj.spec.namespace)
+    granted = authorizer.rules(req.user, obj.spec.namespace)
     status = SubjectRulesReviewStatus(
         resource_rules=tuple(
             ResourceRule(
@@ -96,15 +98,16 @@ def _what_may_i(pipe: Pipeline, authorizer: Authorizer, req: Request, obj: SelfS
                 resources=rule.resources,
                 resource_names=rule.resource_names,
             )
-            for rule in rules
+            for rule in granted.rules
             if rule.resources
         ),
         non_resource_rules=tuple(
             NonResourceRule(verbs=rule.verbs, non_resource_urls=rule.non_resource_urls)
-            for rule in rules
+            for rule in granted.rules
             if rule.non_resource_urls
         ),
-        evaluation_error=", ".join(dict.fromkeys(errors)),
+        incomplete=granted.incomplete,
+        evaluation_error=", ".join(dict.fromkeys(granted.errors)),
     )
     fill(obj, spec=SelfSubjectRulesReviewSpec(), status=status)  # upstream answers without the question
 
@@ -122,12 +125,27 @@ def _decide(authorizer: Authorizer, user: User, obj: Any) -> None:
     asked, path = obj.spec.resource_attributes, obj.spec.non_resource_attributes
     if asked is not None:
         attributes = Attributes(
-            user, asked.verb, asked.group, asked.resource, asked.subresource, asked.namespace, asked.name
+            user,
+            asked.verb,
+            asked.group,
+            asked.resource,
+            asked.subresource,
+            asked.namespace,
+            asked.name,
+            field_selector=_field_selector(asked),
         )
     else:
         attributes = Attributes(user, path.verb, path=path.path)
     decision = authorizer.decide(attributes)
     fill(obj, status=SubjectAccessReviewStatus(allowed=decision.allowed, reason=decision.reason))
+
+
+def _field_selector(asked: ResourceAttributes) -> str:
+    """Requirements that name one value are all that an authorizer looks at, so others are left out."""
+    if asked.field_selector is None:
+        return ""
+    wanted = [r for r in asked.field_selector.requirements if r.operator == "In" and len(r.values) == 1]
+    return str(FieldSelector(tuple(FieldRequirement(r.key, r.values[0]) for r in wanted)))
 
 
 def _subject(spec: SubjectAccessReviewSpec) -> User:

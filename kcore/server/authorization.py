@@ -12,13 +12,17 @@ from kcore.server.address import Address
 __all__ = ["authorize_path", "authorize_resource", "require"]
 
 
-def authorize_resource(authorizer: Authorizer, user: User, verb: str, address: Address, name: str = "") -> None:
+def authorize_resource(
+    authorizer: Authorizer, user: User, verb: str, address: Address, name: str = "", field_selector: str = ""
+) -> None:
     """Raises Forbidden. `name` is what a field selector on metadata.name narrows a list or watch to."""
     name = address.name or name
     namespace = address.namespace
     if address.resource == "namespaces" and not address.group:
         namespace = address.name
-    require(authorizer, Attributes(user, verb, address.group, address.resource, address.subresource, namespace, name))
+    group, resource, subresource = address.group, address.resource, address.subresource
+    asked = Attributes(user, verb, group, resource, subresource, namespace, name, field_selector=field_selector)
+    require(authorizer, asked)
 
 
 def require(authorizer: Authorizer, attributes: Attributes) -> None:

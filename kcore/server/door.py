@@ -89,8 +89,8 @@ class Door:
         self, request: web.BaseRequest, address: Address, verb: str, query: Query
     ) -> web.StreamResponse:
         user = await self._user(request)
-        name = selected_name(query) if verb in _OF_COLLECTIONS else ""
-        authorize_resource(self._authorizer, user, verb, address, name)
+        name, selector = (selected_name(query), query.get("fieldSelector")) if verb in _OF_COLLECTIONS else ("", "")
+        authorize_resource(self._authorizer, user, verb, address, name, selector)
         if address.group and (not self._documents.serves_group(address.group) or self._resources.is_nowhere(address)):
             return page_not_found()
         if not verb or request.method == "HEAD":

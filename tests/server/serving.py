@@ -22,8 +22,9 @@ from kcore.controllers.bootstrappolicy import ensure_bootstrap_policy
 from kcore.controllers.systemnamespaces import ensure_namespace
 from kcore.kit.clock import Chance, SystemClock
 from kcore.registry.authentication import TokenUnion
+from kcore.registry.authorization import DEFAULT_MODES
+from kcore.registry.authorization import authorizer as authorizer_of
 from kcore.registry.codec import StoreCodec
-from kcore.registry.rbac import RbacAuthorizer
 from kcore.registry.request import Request, User
 from kcore.registry.service_account_tokens import ServiceAccountTokens
 from kcore.registry.strategies import STRATEGIES
@@ -128,7 +129,7 @@ async def serving(
         openid = authentication.openid()
         authority = (pki / "ca.crt").read_bytes() if (pki / "ca.crt").exists() else b""
         authenticator = authentication.authenticator(authority, anonymous=True)
-    authorizer = RbacAuthorizer(store) if policed else None
+    authorizer = authorizer_of(DEFAULT_MODES, store, scheme) if policed else None
     registry = Registry(
         store, scheme, STRATEGIES, clock, chance, authorizer=authorizer, tokens=tokens, authentication=union
     )

@@ -12,6 +12,7 @@ from kcore.registry.admission.extended_resource_toleration import ExtendedResour
 from kcore.registry.admission.limit_ranger import LimitRanger
 from kcore.registry.admission.mutating_admission_webhook import MutatingAdmissionWebhook
 from kcore.registry.admission.namespace_lifecycle import NamespaceLifecycle
+from kcore.registry.admission.node_restriction import NodeRestriction
 from kcore.registry.admission.persistent_volume_claim_resize import PersistentVolumeClaimResize
 from kcore.registry.admission.plugin import NOBODY, Admission, Chain, Operation, Plugin
 from kcore.registry.admission.pod_node_selector import PodNodeSelector
@@ -41,6 +42,7 @@ PLUGINS: tuple[type[Plugin], ...] = (
     NamespaceLifecycle,
     LimitRanger,
     ServiceAccount,
+    NodeRestriction,
     TaintNodesByCondition,
     AlwaysPullImages,
     PodSecurity,

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from kcore.api.rbac_v1 import PolicyRule
-from kcore.registry.access import Attributes, Decision, is_master
+from kcore.registry.access import Attributes, Decision, Granted
 from kcore.registry.rbac.index import CLUSTER, Index, Scopes, SubjectKey, group_key, user_key
 from kcore.registry.rbac.table import resource_keys
 from kcore.registry.request import User
@@ -21,21 +20,20 @@ class RbacAuthorizer:
         self._index = Index(store)
 
     def allowed(self, attributes: Attributes) -> bool:
-        return "system:masters" in attributes.user.groups or self._reason(attributes) is not None
+        return self._reason(attributes) is not None
 
     def decide(self, attributes: Attributes) -> Decision:
-        if is_master(attributes.user):
-            return Decision(True)
         reason = self._reason(attributes)
         if reason is not None:
             return Decision(True, reason)
         missing = self._missing(attributes)
         return Decision(False, f"RBAC: {_joined(missing)}" if missing else "")
 
-    def rules(self, user: User, namespace: str) -> tuple[Sequence[PolicyRule], Sequence[str]]:
+    def rules(self, user: User, namespace: str) -> Granted:
         self._index.follow()
         granted = list(self._index.granted(_subjects(user), namespace))
-        return [rule for rules, _ in granted for rule in rules], [missing for _, missing in granted if missing]
+        rules = [rule for rules, _ in granted for rule in rules]
+        return Granted(rules, [missing for _, missing in granted if missing])
 
     def _reason(self, asked: Attributes) -> str | None:
         """Which grant allows it. Grants of the whole cluster are looked at first, as upstream does."""

@@ -21,7 +21,7 @@ from kcore.registry.rbac.policy import (
     user,
 )
 
-__all__ = ["CLUSTER_ROLES", "CLUSTER_ROLE_BINDINGS", "ROLES", "ROLE_BINDINGS"]
+__all__ = ["CLUSTER_ROLES", "CLUSTER_ROLE_BINDINGS", "NODE_RULES", "ROLES", "ROLE_BINDINGS"]
 
 _AUTHENTICATED = group("system:authenticated")
 _UNAUTHENTICATED = group("system:unauthenticated")
@@ -131,39 +131,41 @@ _PEOPLE = (
     ),
 )
 
+NODE_RULES = (
+    _TOKEN_REVIEW,
+    allow("create", "authorization.k8s.io", "subjectaccessreviews localsubjectaccessreviews"),
+    allow(READ, CORE, "services"),
+    allow("create get list watch", CORE, "nodes"),
+    allow("update patch", CORE, "nodes/status"),
+    allow("update patch", CORE, "nodes"),
+    allow("create update patch", "core events.k8s.io", "events"),
+    allow(READ, CORE, "pods"),
+    allow("create delete", CORE, "pods"),
+    allow("update patch", CORE, "pods/status"),
+    allow("create", CORE, "pods/eviction"),
+    allow(READ, CORE, "secrets configmaps"),
+    allow("get", CORE, "persistentvolumeclaims persistentvolumes"),
+    allow("get", CORE, "endpoints"),
+    allow("create get list watch", _CERTIFICATES, "certificatesigningrequests"),
+    allow("get create update patch delete", _COORDINATION, "leases"),
+    allow("get", _STORAGE, "volumeattachments"),
+    allow("get update patch", CORE, "persistentvolumeclaims/status"),
+    allow("create", CORE, "serviceaccounts/token"),
+    allow(READ, _STORAGE, "csidrivers"),
+    allow("get create update patch delete", _STORAGE, "csinodes"),
+    allow(READ, "node.k8s.io", "runtimeclasses"),
+    allow("get", _RESOURCE, "resourceclaims"),
+    allow("get list watch create update patch delete deletecollection", _RESOURCE, "resourceslices"),
+)
+"""What every node may do, as far as that does not depend on the node."""
+
 _COMPONENTS = (
     cluster_role(
         "system:heapster",
         allow(READ, CORE, "events pods nodes namespaces"),
         allow(READ, "extensions", "deployments"),
     ),
-    cluster_role(
-        "system:node",
-        _TOKEN_REVIEW,
-        allow("create", "authorization.k8s.io", "subjectaccessreviews localsubjectaccessreviews"),
-        allow(READ, CORE, "services"),
-        allow("create get list watch", CORE, "nodes"),
-        allow("update patch", CORE, "nodes/status"),
-        allow("update patch", CORE, "nodes"),
-        allow("create update patch", "core events.k8s.io", "events"),
-        allow(READ, CORE, "pods"),
-        allow("create delete", CORE, "pods"),
-        allow("update patch", CORE, "pods/status"),
-        allow("create", CORE, "pods/eviction"),
-        allow(READ, CORE, "secrets configmaps"),
-        allow("get", CORE, "persistentvolumeclaims persistentvolumes"),
-        allow("get", CORE, "endpoints"),
-        allow("create get list watch", _CERTIFICATES, "certificatesigningrequests"),
-        allow("get create update patch delete", _COORDINATION, "leases"),
-        allow("get", _STORAGE, "volumeattachments"),
-        allow("get update patch", CORE, "persistentvolumeclaims/status"),
-        allow("create", CORE, "serviceaccounts/token"),
-        allow(READ, _STORAGE, "csidrivers"),
-        allow("get create update patch delete", _STORAGE, "csinodes"),
-        allow(READ, "node.k8s.io", "runtimeclasses"),
-        allow("get", _RESOURCE, "resourceclaims"),
-        allow("get list watch create update patch delete deletecollection", _RESOURCE, "resourceslices"),
-    ),
+    cluster_role("system:node", *NODE_RULES),
     cluster_role(
         "system:node-problem-detector",
         allow("get", CORE, "nodes"),

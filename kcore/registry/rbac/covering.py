@@ -16,7 +16,8 @@ __all__ = ["escalation", "missing_rules"]
 
 def escalation(authorizer: Authorizer, user: User, rules: Sequence[PolicyRule], namespace: str) -> str:
     """Why a user may not grant these rules, in upstream's words; "" where they hold all of them."""
-    held, errors = authorizer.rules(user, namespace)
+    granted = authorizer.rules(user, namespace)
+    held, errors = granted.rules, granted.errors
     missing = missing_rules(held, rules)
     if not missing:
         return ""
