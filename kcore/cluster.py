@@ -175,20 +175,23 @@ class Cluster:
             address=options.bind_address if reachable else "",
             port=self._server.port,
         )
+        kubelets = KubeletEngine(
+            client.as_user("system:nodes", ("system:masters", "system:nodes")),
+            informers,
+            events,
+            clock,
+            chance,
+            KubeletOptions(nodes=options.nodes, cluster_cidr=options.cluster_cidr),
+        )
+        if options.nodes:  # nodes that others bring are for others to measure
+            self._registry.serve_usage(kubelets.usage)
         others: list[Service] = [
             events,
             Runner(SystemNamespacesController(client), informers),
             Runner(kubernetes, informers),
             ControllerManager(client, informers, clock, chance, events, self._controller_options()),
             Scheduler(client.as_user("system:kube-scheduler", ("system:masters",)), informers, events, clock, chance),
-            KubeletEngine(
-                client.as_user("system:nodes", ("system:masters", "system:nodes")),
-                informers,
-                events,
-                clock,
-                chance,
-                KubeletOptions(nodes=options.nodes, cluster_cidr=options.cluster_cidr),
-            ),
+            kubelets,
         ]
         yield informers
         yield from others

@@ -19,6 +19,7 @@ from kcore.node.nodes import NodeKeeper
 from kcore.node.pods import PodKeeper
 from kcore.node.registration import NodeShape
 from kcore.node.runtime import Runtime
+from kcore.node.usage import UsageMeter
 
 __all__ = ["KubeletEngine", "KubeletOptions"]
 
@@ -64,6 +65,7 @@ class KubeletEngine:
             client, self._node_informer, events, clock, self._runtimes, options.shape, ranges, hosts
         )
         self.pods = PodKeeper(client, self._pod_informer, events, clock, self.nodes)
+        self.usage = UsageMeter(self._node_informer, self.nodes, self.pods, clock)
 
     async def run(self, *, task_status: TaskStatus[None]) -> None:
         """Serve until cancelled. Started once its own nodes are registered."""
@@ -77,4 +79,5 @@ class KubeletEngine:
             self.pods.start(tasks)
             names = [f"{options.name_prefix}{number}" for number in range(options.nodes)]
             await self.nodes.register(names, options.runtime)
+            await tasks.start(self.usage.run)
             task_status.started()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from kcore.api import metrics_v1beta1
 from kcore.api.core_v1 import ComponentStatus
 from kcore.api.errors import ApiError, BadRequest, InternalError, Invalid, NotFound
 from kcore.api.field import FieldError, quote
@@ -15,6 +16,7 @@ from kcore.api.object import encode_object
 from kcore.api.timestamp import format_seconds
 from kcore.registry.admission import Chain, Plugin
 from kcore.registry.managed_fields import SCALE_KIND, Managers
+from kcore.registry.measured import MeasuredStore, Usage
 from kcore.registry.request import Request
 from kcore.registry.strategy import Environment, Settle, Strategy
 from kcore.registry.views import ViewStore
@@ -77,6 +79,13 @@ class Pipeline:
                 found = ViewStore(found, strategy, stored)
             self._stores[kind] = found
         return found
+
+    def serve_usage(self, usage: Usage) -> None:
+        """Serve metrics.k8s.io, with what `usage` says."""
+        for kind in (metrics_v1beta1.NODES, metrics_v1beta1.PODS):
+            self.env.scheme.add(kind)
+            self.strategy(kind)
+            self._stores[kind] = MeasuredStore(self.env.store, kind, usage)
 
     def managers(self, req: Request) -> Managers:
         """Who tracks the owners of what the request writes."""

@@ -20,6 +20,7 @@ from kcore.registry.creating import create
 from kcore.registry.custom.serving import Definitions
 from kcore.registry.deleting import delete, delete_collection
 from kcore.registry.listing import list_records
+from kcore.registry.measured import Usage
 from kcore.registry.patches import patch
 from kcore.registry.pipeline import Pipeline, absent
 from kcore.registry.request import Answer, ListOptions, ListPage, PatchType, Request
@@ -80,6 +81,10 @@ class Registry:
     def serve_definitions(self) -> None:
         """Serve the kinds that stored CustomResourceDefinitions define, now and as these come and go."""
         self._definitions.follow()
+
+    def serve_usage(self, usage: Usage) -> None:
+        """Serve metrics.k8s.io, with what `usage` says of nodes and pods."""
+        self._pipe.serve_usage(usage)
 
     def strategy(self, kind: Kind) -> Strategy:
         """The one strategy of a kind."""

@@ -55,6 +55,8 @@ class FakeRuntime:
         self._present: dict[str, dict[str, Image]] = {}
         self._timers: dict[tuple[str, str], asyncio.TimerHandle] = {}
         self._pods: dict[str, Pod] = {}
+        self._uids: dict[str, dict[str, None]] = {}
+        """The pods of each node."""
         self._news: dict[str, anyio.Event] = {}
         self._on_change: OnRuntimeChange = _ignore
 
@@ -76,7 +78,7 @@ class FakeRuntime:
     def recover(self, pod: Pod) -> None:
         """There is nothing to find: the containers are as the pod's status has them."""
         status, uid = pod.status, pod.metadata.uid
-        self._pods[uid] = pod
+        self._keep(pod)
         statuses = (*status.init_container_statuses, *status.container_statuses, *status.ephemeral_container_statuses)
         records = {s.name: record for s in statuses if (record := _record(s)) is not None}
         sandbox = Sandbox(self._new_id(), status.pod_ip, self._clock.now()) if status.pod_ip else None
@@ -92,9 +94,13 @@ class FakeRuntime:
             if record is not None and record.running:
                 self._live_on(pod, container, record)
 
+    def _keep(self, pod: Pod) -> None:
+        self._pods[pod.metadata.uid] = pod
+        self._uids.setdefault(pod.spec.node_name, {})[pod.metadata.uid] = None
+
     def run_sandbox(self, pod: Pod, ip: str) -> None:
         uid = pod.metadata.uid
-        self._pods[uid] = pod
+        self._keep(pod)
         self._states[uid] = self.state(uid)._replace(sandbox=Sandbox(self._new_id(), ip, self._clock.now()))
 
     def pull_image(self, pod: Pod, container: AnyContainer) -> None:
@@ -158,7 +164,9 @@ class FakeRuntime:
         self._states[uid] = self.state(uid)._replace(sandbox=None)
 
     def forget(self, uid: str) -> None:
-        self._pods.pop(uid, None)
+        pod = self._pods.pop(uid, None)
+        if pod is not None:
+            del self._uids[pod.spec.node_name][uid]
         state = self._states.pop(uid, None)
         if state is not None:
             for name in (*state.containers, *(f"image {name}" for name in state.images)):
@@ -212,7 +220,7 @@ class FakeRuntime:
         return self._usage(uid)
 
     async def node_stats(self, node: str) -> NodeUsage:
-        used = [u for uid, pod in self._pods.items() if pod.spec.node_name == node for u in self._usage(uid).values()]
+        used = [figures for uid in self._uids.get(node, ()) for figures in self._usage(uid).values()]
         return NodeUsage(
             cpu_nanocores=sum(u.cpu_nanocores for u in used),
             cpu_nanoseconds=sum(u.cpu_nanoseconds for u in used),

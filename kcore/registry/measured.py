@@ -1,0 +1,66 @@
+"""Kinds whose objects are measured when somebody asks: a store of them that nobody writes to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import NoReturn, Protocol
+
+from kcore.api.errors import MethodNotAllowed
+from kcore.api.kind import Kind
+from kcore.api.metrics_v1beta1 import NodeMetrics, PodMetrics
+from kcore.api.object import Object, encode_object
+from kcore.store.store import Channel, Op, Page, Record, Store
+
+__all__ = ["MeasuredStore", "Usage"]
+
+
+class Usage(Protocol):
+    """What the nodes of this process, and the pods on them, were last seen to use."""
+
+    def nodes(self) -> Iterable[NodeMetrics]: ...
+
+    def pods(self) -> Iterable[PodMetrics]: ...
+
+
+class MeasuredStore:
+    """`Store` for the keys of one kind whose objects come from elsewhere, at whatever revision the store is."""
+
+    def __init__(self, store: Store, kind: Kind, usage: Usage) -> None:
+        self._store = store
+        self._kind = kind
+        self._usage = usage
+
+    @property
+    def revision(self) -> int:
+        return self._store.revision
+
+    @property
+    def oldest_revision(self) -> int:
+        return self._store.oldest_revision
+
+    def get(self, key: str) -> Record | None:
+        return next((self._record(k, obj) for k, obj in self._objects() if k == key), None)
+
+    def head(self, key: str) -> Record | None:
+        return self.get(key)
+
+    def range(self, prefix: str, *, at: int | None = None, after: str = "", limit: int = 0) -> Page:
+        found = sorted((key, obj) for key, obj in self._objects() if key.startswith(prefix) and key > after)
+        shown = found[:limit] if limit else found
+        return Page([self._record(key, obj) for key, obj in shown], self.revision, len(found) - len(shown))
+
+    async def commit(self, *ops: Op) -> Sequence[Record]:
+        self._refuse()
+
+    def watch(self, prefix: str, *, since: int, index: tuple[str, str] | None = None) -> Channel:
+        self._refuse()
+
+    def _refuse(self) -> NoReturn:
+        raise MethodNotAllowed(f"{self._kind.group_resource} are measured, and can only be read")
+
+    def _objects(self) -> Iterable[tuple[str, Object]]:
+        objects: Iterable[Object] = self._usage.pods() if self._kind.type is PodMetrics else self._usage.nodes()
+        return ((self._kind.key(obj.metadata.namespace, obj.metadata.name), obj) for obj in objects)
+
+    def _record(self, key: str, obj: Object) -> Record:
+        return Record(key, 0, obj, encode_object(obj))
