@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
+from kcore.api.autoscaling_v1 import Scale
 from kcore.api.kind import Kind
 from kcore.api.meta_v1 import DeleteOptions
 from kcore.api.object import Object
@@ -50,6 +51,15 @@ class Client(Protocol):
         """The same connection under another identity (in process) or impersonating it (HTTP)."""
 
     async def get(self, kind: type[T] | Kind, name: str, namespace: str = "") -> T: ...
+
+    async def get_scale(self, kind: type[Any] | Kind, name: str, namespace: str = "") -> Scale:
+        """How many replicas an object wants and has. NotFound also where its kind has no scale."""
+
+    async def set_scale(self, kind: type[Any] | Kind, scale: Scale) -> Scale:
+        """Have an object want `scale.spec.replicas`. Conflict where the scale was read before the object changed."""
+
+    async def fetch(self, path: str, query: Mapping[str, str]) -> Any:
+        """GET a document of an API that the scheme does not know, as a JSON tree."""
 
     async def list(
         self,

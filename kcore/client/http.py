@@ -11,6 +11,7 @@ import aiohttp
 import msgspec
 
 from kcore.api import errors
+from kcore.api.autoscaling_v1 import Scale
 from kcore.api.decoding import decoder
 from kcore.api.errors import ApiError, InternalError, ServiceUnavailable
 from kcore.api.kind import Kind, parse_api_version
@@ -78,6 +79,17 @@ class HttpClient:
     async def get(self, kind: type[T] | Kind, name: str, namespace: str = "") -> T:
         kind = self._kind(kind)
         return _decode(kind, await self._send("GET", _path(kind, namespace, name)))  # type: ignore[no-any-return]
+
+    async def get_scale(self, kind: type[Any] | Kind, name: str, namespace: str = "") -> Scale:
+        return _scale(await self._send("GET", _path(self._kind(kind), namespace, name, "scale")))
+
+    async def set_scale(self, kind: type[Any] | Kind, scale: Scale) -> Scale:
+        path = _path(self._kind(kind), scale.metadata.namespace, scale.metadata.name, "scale")
+        body = _encode(msgspec.structs.replace(scale, kind="Scale", api_version="autoscaling/v1"))
+        return _scale(await self._send("PUT", path, body=body))
+
+    async def fetch(self, path: str, query: Mapping[str, str]) -> Any:
+        return msgspec.json.decode(await self._send("GET", path, query))
 
     async def list(
         self,
@@ -243,6 +255,13 @@ def _decode(kind: Kind, data: bytes | msgspec.Raw) -> Any:
         raise InternalError.because(f"the server's answer is no {kind.name}: {error}") from error
     fill(obj, kind="", api_version="")
     return obj
+
+
+def _scale(data: bytes) -> Scale:
+    try:
+        return decoder(Scale)(data)
+    except (msgspec.DecodeError, ValueError) as error:
+        raise InternalError.because(f"the server's answer is no Scale: {error}") from error
 
 
 def _error(body: bytes | msgspec.Raw, code: int) -> ApiError:

@@ -13,7 +13,9 @@ from typing import Any, TypeVar
 import anyio
 import msgspec
 
+from kcore.api.autoscaling_v1 import Scale
 from kcore.api.decoding import decoder
+from kcore.api.errors import NotFound
 from kcore.api.kind import Kind
 from kcore.api.meta_v1 import DeleteOptions
 from kcore.api.object import Object, encode_object
@@ -70,6 +72,21 @@ class LocalClient:
 
     async def get(self, kind: type[T] | Kind, name: str, namespace: str = "") -> T:
         return _object(self._registry.get(self._request("get", kind, namespace, name)))  # type: ignore[no-any-return]
+
+    async def get_scale(self, kind: type[Any] | Kind, name: str, namespace: str = "") -> Scale:
+        request = self._request("get", kind, namespace, name, "scale")
+        if request.kind.subresource("scale") is None:
+            raise NotFound("the server could not find the requested resource")
+        return self._registry.get(request)  # type: ignore[return-value]
+
+    async def set_scale(self, kind: type[Any] | Kind, scale: Scale) -> Scale:
+        metadata = scale.metadata
+        request = self._request("update", kind, metadata.namespace, metadata.name, "scale")
+        return await self._registry.update(request, _copy(scale))  # type: ignore[return-value]
+
+    async def fetch(self, path: str, query: Mapping[str, str]) -> Any:
+        """In the same process there are no APIs but those of the scheme."""
+        raise NotFound("the server could not find the requested resource")
 
     async def list(
         self,

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from kcore.client.runner import Controller
+from kcore.controllers.autoscaling.controller import HorizontalPodAutoscalerController
 from kcore.controllers.clusterroleaggregation import ClusterRoleAggregationController
 from kcore.controllers.context import Context
 from kcore.controllers.cronjob import CronJobController
@@ -63,6 +64,7 @@ CONTROLLERS: tuple[Callable[[Context], Controller], ...] = (
     EndpointSliceController,
     EndpointSliceMirroringController,
     DisruptionController,
+    HorizontalPodAutoscalerController,
     ResourceQuotaController,
     NodeIPAMController,
     NodeLifecycleController,

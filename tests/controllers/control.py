@@ -69,7 +69,12 @@ async def make_ready(w: World, pod: Pod, ready: bool = True, node: str = "n1") -
     others = tuple(c for c in pod.status.conditions if c.type != "Ready")
     address = pod.status.pod_ip or f"10.0.{w.chance.random.randrange(256)}.{w.chance.random.randrange(1, 255)}"
     status = replace(
-        pod.status, phase="Running", conditions=(*others, condition), pod_ip=address, pod_ips=(PodIP(ip=address),)
+        pod.status,
+        phase="Running",
+        conditions=(*others, condition),
+        pod_ip=address,
+        pod_ips=(PodIP(ip=address),),
+        start_time=pod.status.start_time or now,
     )
     return await w.client.update(replace(pod, status=status), subresource="status")
 

@@ -24,10 +24,11 @@ def default_horizontal_pod_autoscaler(autoscaler: HorizontalPodAutoscaler) -> No
         target = MetricTarget(type="Utilization", average_utilization=80)
         fill(spec, metrics=(MetricSpec(type="Resource", resource=ResourceMetricSource(name="cpu", target=target)),))
     if spec.behavior is not None:
-        if spec.behavior.scale_up is not None:
-            _default_rules(spec.behavior.scale_up, _scale_up_rules())
-        if spec.behavior.scale_down is not None:
-            _default_rules(spec.behavior.scale_down, _scale_down_rules())
+        fill(
+            spec.behavior,
+            scale_up=_defaulted(spec.behavior.scale_up, _scale_up_rules()),
+            scale_down=_defaulted(spec.behavior.scale_down, _scale_down_rules()),
+        )
 
 
 def _scale_up_rules() -> HPAScalingRules:
@@ -49,13 +50,17 @@ def _scale_down_rules() -> HPAScalingRules:
     )
 
 
-def _default_rules(rules: HPAScalingRules, defaults: HPAScalingRules) -> None:
+def _defaulted(rules: HPAScalingRules | None, defaults: HPAScalingRules) -> HPAScalingRules:
+    """The rules completed in place; all of the defaults where there are none."""
+    if rules is None:
+        return defaults
     if rules.select_policy is None:
         fill(rules, select_policy=defaults.select_policy)
     if rules.stabilization_window_seconds is None:
         fill(rules, stabilization_window_seconds=defaults.stabilization_window_seconds)
     if not rules.policies:
         fill(rules, policies=defaults.policies)
+    return rules
 
 
 def default_horizontal_pod_autoscaler_v1(autoscaler: autoscaling_v1.HorizontalPodAutoscaler) -> None:
