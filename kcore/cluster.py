@@ -30,7 +30,7 @@ from kcore.kit.clock import Chance, Clock, SystemClock
 from kcore.kit.process import run_until_signalled
 from kcore.kit.service import Service
 from kcore.node.engine import KubeletEngine, KubeletOptions
-from kcore.registry.admission import chosen_plugins
+from kcore.registry.admission.options import AdmissionOptions
 from kcore.registry.authorization import DEFAULT_MODES, authorizer
 from kcore.registry.codec import StoreCodec
 from kcore.registry.strategies import STRATEGIES
@@ -63,11 +63,10 @@ class Options:
     insecure_port: int = 0
     service_cidr: str = "10.96.0.0/16"
     cluster_cidr: str = "10.244.0.0/16"
-    enable_admission_plugins: tuple[str, ...] = ()
-    disable_admission_plugins: tuple[str, ...] = ()
     authorization_mode: tuple[str, ...] = DEFAULT_MODES
     default_storage_class: str = "standard"
     authentication: AuthenticationOptions = field(default_factory=AuthenticationOptions)
+    admission: AdmissionOptions = field(default_factory=AdmissionOptions)
 
 
 class Cluster:
@@ -95,7 +94,7 @@ class Cluster:
             authorizer=authorizer(options.authorization_mode, self._store, scheme),
             tokens=access.service_accounts,
             authentication=access.tokens,
-            plugins=chosen_plugins(options.enable_admission_plugins, options.disable_admission_plugins),
+            plugins=options.admission.plugins,
             service_cidr=options.service_cidr,
             webhooks=HttpWebhooks(self._outbound),
         )

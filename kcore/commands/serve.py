@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from kcore.commands.flags.admission import admission_options
 from kcore.commands.flags.authentication import authentication_options
 from kcore.commands.options import Names, Network, default_kubeconfig, fail, logging_options, state_dir
 
@@ -59,13 +60,7 @@ LARGE_CLUSTER = "10.128.0.0/9"
     help="Where to write the admin kubeconfig.  [default: ~/.kube/kcore.yaml]",
 )
 @authentication_options
-@click.option(
-    "--enable-admission-plugins",
-    type=Names(),
-    default="",
-    help="Admission plugins to switch on beside the default.",
-)
-@click.option("--disable-admission-plugins", type=Names(), default="", help="Default admission plugins to switch off.")
+@admission_options
 @click.option(
     "--default-storage-class",
     default="standard",

@@ -14,7 +14,7 @@ from kcore.api.meta_v1 import StatusDetails
 from kcore.api.names import path_segment_name
 from kcore.api.object import encode_object
 from kcore.api.timestamp import format_seconds
-from kcore.registry.admission import Chain, Plugin
+from kcore.registry.admission import Chain, MakePlugin
 from kcore.registry.managed_fields import SCALE_KIND, Managers
 from kcore.registry.measured import MeasuredStore, Usage
 from kcore.registry.request import Request
@@ -44,7 +44,7 @@ class Sound:
 
 
 class Pipeline:
-    def __init__(self, env: Environment, strategies: Iterable[type[Strategy]], plugins: Iterable[type[Plugin]]) -> None:
+    def __init__(self, env: Environment, strategies: Iterable[type[Strategy]], plugins: Iterable[MakePlugin]) -> None:
         self.env = env
         self.sound = Sound()
         self.admission = Chain(plugin(env, self.strategy) for plugin in plugins)

@@ -14,7 +14,7 @@ from kcore.api.meta_v1 import DeleteOptions
 from kcore.api.scheme import Scheme
 from kcore.kit.clock import Chance, Clock, SystemClock
 from kcore.registry.access import Authorizer, BuiltInAccess
-from kcore.registry.admission import STANDALONE_PLUGINS, Plugin
+from kcore.registry.admission import STANDALONE_PLUGINS, MakePlugin
 from kcore.registry.authentication import TokenUnion
 from kcore.registry.creating import create
 from kcore.registry.custom.serving import Definitions
@@ -57,7 +57,7 @@ class Registry:
         authorizer: Authorizer | None = None,
         tokens: ServiceAccountTokens | None = None,
         authentication: TokenUnion | None = None,
-        plugins: Iterable[type[Plugin]] = STANDALONE_PLUGINS,
+        plugins: Iterable[MakePlugin] = STANDALONE_PLUGINS,
         service_cidr: str = "10.96.0.0/16",
         webhooks: WebhookClient | None = None,
     ) -> None:

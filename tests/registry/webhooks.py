@@ -9,7 +9,7 @@ from typing import Any
 
 from kcore.api.scheme import Scheme
 from kcore.kit.clock import Chance
-from kcore.registry.admission import STANDALONE_PLUGINS, Plugin
+from kcore.registry.admission import STANDALONE_PLUGINS, MakePlugin
 from kcore.registry.codec import StoreCodec
 from kcore.registry.strategies import STRATEGIES
 from kcore.registry.verbs import Registry
@@ -89,7 +89,7 @@ class HookedApi(Api):
         await self.create(resource, {"metadata": {"name": name}, "webhooks": [webhook]})
 
 
-async def hooked_api(clock: HandClock, plugins: Sequence[type[Plugin]] = STANDALONE_PLUGINS) -> HookedApi:
+async def hooked_api(clock: HandClock, plugins: Sequence[MakePlugin] = STANDALONE_PLUGINS) -> HookedApi:
     scheme, board = Scheme(), Switchboard()
     store = EmbeddedStore(StoreCodec(scheme, STRATEGIES), MemoryLog())
     registry = Registry(store, scheme, STRATEGIES, clock, Chance(7), plugins=plugins, webhooks=board)

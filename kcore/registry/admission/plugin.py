@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Protocol, TypeAlias
 
 from kcore.api.errors import Forbidden
 from kcore.api.kind import Kind
+from kcore.registry.admission.configuration import PluginConfiguration
 from kcore.registry.request import Request
 from kcore.registry.strategy import Environment, Strategies
 
@@ -33,6 +34,8 @@ class Plugin:
     """
 
     on_by_default: ClassVar[bool] = True
+    configuration: ClassVar[PluginConfiguration | None] = None
+    """What the plugin can be told; who has one is made with `settings`, too."""
 
     def __init__(self, env: Environment, strategies: Strategies) -> None:
         self.env = env

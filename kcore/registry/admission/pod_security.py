@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Annotated, Any
+
+from msgspec import field
 
 from kcore.api.apps_v1 import DaemonSet, Deployment, ReplicaSet, StatefulSet
 from kcore.api.batch_v1 import CronJob, Job
 from kcore.api.core_v1 import Container, Namespace, Pod, PodSpec, PodTemplate, PodTemplateSpec, ReplicationController
 from kcore.api.errors import Invalid
-from kcore.api.field import quote
+from kcore.api.field import FieldError, Path, invalid, quote
 from kcore.api.kind import Kind
+from kcore.api.schema import LIST_ATOMIC, Struct, TypeMeta
+from kcore.registry.admission.configuration import PluginConfiguration
 from kcore.registry.admission.plugin import Operation, Plugin, forbidden
 from kcore.registry.request import Request
-from kcore.registry.security.policy import LEVELS, PRIVILEGED, Demand, Policy, policy_of, violations
+from kcore.registry.security.policy import LEVELS, PRIVILEGED, Demand, Policy, is_version, policy_of, violations
+from kcore.registry.strategy import Environment, Strategies
 
 __all__ = ["PodSecurity"]
 
@@ -22,7 +27,56 @@ _PODS_MAX = 3000
 _SECCOMP = "seccomp.security.alpha.kubernetes.io/pod"
 
 
+class _Defaults(Struct):
+    enforce: str = "privileged"
+    enforce_version: str = field(default="latest", name="enforce-version")
+    audit: str = "privileged"
+    audit_version: str = field(default="latest", name="audit-version")
+    warn: str = "privileged"
+    warn_version: str = field(default="latest", name="warn-version")
+
+    @property
+    def policy(self) -> Policy:
+        return Policy(
+            Demand(self.enforce, self.enforce_version),
+            Demand(self.audit, self.audit_version),
+            Demand(self.warn, self.warn_version),
+        )
+
+
+class _Exemptions(Struct):
+    namespaces: Annotated[tuple[str, ...], LIST_ATOMIC] = ()
+    runtime_classes: Annotated[tuple[str, ...], LIST_ATOMIC] = ()
+    usernames: Annotated[tuple[str, ...], LIST_ATOMIC] = ()
+
+
+class Configuration(TypeMeta):
+    """pod-security.admission.config.k8s.io/v1 PodSecurityConfiguration."""
+
+    defaults: _Defaults = field(default_factory=_Defaults)
+    exemptions: _Exemptions = field(default_factory=_Exemptions)
+
+
+def configuration_errors(configuration: Configuration) -> Iterator[FieldError]:
+    path, defaults = Path("defaults"), configuration.defaults
+    for mode, demand in zip(("enforce", "audit", "warn"), defaults.policy[:3], strict=True):
+        if demand.level not in LEVELS:
+            yield invalid(path / mode, demand.level, f"must be one of {', '.join(LEVELS)}")
+        if not is_version(demand.version):
+            yield invalid(path / f"{mode}-version", demand.version, 'must be "latest" or "v1.x"')
+
+
 class PodSecurity(Plugin):
+    configuration = PluginConfiguration(
+        "pod-security.admission.config.k8s.io/v1", "PodSecurityConfiguration", Configuration, configuration_errors
+    )
+
+    def __init__(self, env: Environment, strategies: Strategies, settings: Configuration | None = None) -> None:
+        super().__init__(env, strategies)
+        settings = settings or Configuration()
+        self._defaults = settings.defaults.policy
+        self._exempt = settings.exemptions
+
     def handles(self, kind: Kind, operation: Operation, subresource: str) -> bool:
         if operation not in (Operation.CREATE, Operation.UPDATE):
             return False
@@ -34,19 +88,24 @@ class PodSecurity(Plugin):
         if isinstance(obj, Namespace):
             self._validate_namespace(req, obj, old)
             return
+        if req.namespace in self._exempt.namespaces or req.user.name in self._exempt.usernames:
+            return
         policy = self._policy(req.namespace)
         if policy.enforce == policy.warn == policy.audit == PRIVILEGED:
             return
         if not isinstance(obj, Pod):
             template = _template_of(obj)
-            if template is not None:
+            if template is not None and not self._exempts(template.spec):
                 _warn(req, policy, template.metadata.annotations, template.spec)
-        elif old is None or _matters(obj, old):
+        elif not self._exempts(obj.spec) and (old is None or _matters(obj, old)):
             self._validate_pod(req, obj, policy)
+
+    def _exempts(self, spec: PodSpec) -> bool:
+        return bool(spec.runtime_class_name) and spec.runtime_class_name in self._exempt.runtime_classes
 
     def _policy(self, namespace: str) -> Policy:
         record = self.env.store.head(f"namespaces/{namespace}")
-        return policy_of(record.obj.metadata.labels) if record is not None else Policy()
+        return policy_of(record.obj.metadata.labels, self._defaults) if record is not None else self._defaults
 
     def _validate_pod(self, req: Request, pod: Pod, policy: Policy) -> None:
         found = violations(policy.enforce, pod.metadata.annotations, pod.spec)
@@ -57,11 +116,13 @@ class PodSecurity(Plugin):
 
     def _validate_namespace(self, req: Request, new: Namespace, old: Namespace | None) -> None:
         """Labels that are set must make sense; and whoever demands more is told which pods fall short."""
-        policy = policy_of(new.metadata.labels)
-        before = policy_of(old.metadata.labels) if old is not None else None
+        policy = policy_of(new.metadata.labels, self._defaults)
+        before = policy_of(old.metadata.labels, self._defaults) if old is not None else None
         if policy.errors and (before is None or policy.errors != before.errors):
             raise Invalid.of(req.kind, new.metadata.name, policy.errors)
         if before is None or policy.enforce == before.enforce or policy.enforce.level == "privileged":
+            return
+        if new.metadata.name in self._exempt.namespaces:
             return
         relaxed = LEVELS.index(policy.enforce.level) <= LEVELS.index(before.enforce.level)
         if relaxed and policy.enforce.version == before.enforce.version:

@@ -10,12 +10,16 @@ from kcore.api.core_v1 import PodSpec
 from kcore.api.field import FieldError, Path, invalid
 from kcore.registry.security.checks import BASELINE, OVERRIDDEN, RESTRICTED, Violation
 
-__all__ = ["LEVELS", "PRIVILEGED", "Demand", "Policy", "policy_of", "violations"]
+__all__ = ["LEVELS", "PRIVILEGED", "Demand", "Policy", "is_version", "policy_of", "violations"]
 
 PREFIX = "pod-security.kubernetes.io/"
 LEVELS = ("privileged", "baseline", "restricted")
 _VERSION = re.compile(r"v1\.(0|[1-9][0-9]*)").fullmatch
 _LABELS = Path("metadata") / "labels"
+
+
+def is_version(text: str) -> bool:
+    return text == "latest" or _VERSION(text) is not None
 
 
 class Demand(NamedTuple):
@@ -36,30 +40,33 @@ class Policy(NamedTuple):
     errors: tuple[FieldError, ...] = ()
 
 
-def policy_of(labels: Mapping[str, str]) -> Policy:
+UNDEMANDING = Policy()
+
+
+def policy_of(labels: Mapping[str, str], defaults: Policy = UNDEMANDING) -> Policy:
     """The policy of a namespace. A level that can not be read is the strictest where it counts, and none elsewhere.
 
     What is enforced is warned of, too, unless the namespace says otherwise: workloads are not held to it, only pods.
     """
     errors: list[FieldError] = []
-    enforce = _demand(labels, "enforce", "restricted", errors)
-    audit = _demand(labels, "audit", "privileged", errors)
-    warn = _demand(labels, "warn", "privileged", errors)
-    if PREFIX + "warn" not in labels and enforce.level != "privileged":
+    enforce = _demand(labels, "enforce", "restricted", defaults.enforce, errors)
+    audit = _demand(labels, "audit", "privileged", defaults.audit, errors)
+    warn = _demand(labels, "warn", "privileged", defaults.warn, errors)
+    if PREFIX + "warn" not in labels and PREFIX + "enforce" in labels and enforce.level != "privileged":
         warn = enforce
     return Policy(enforce, audit, warn, tuple(errors))
 
 
-def _demand(labels: Mapping[str, str], mode: str, fallback: str, errors: list[FieldError]) -> Demand:
+def _demand(labels: Mapping[str, str], mode: str, fallback: str, default: Demand, errors: list[FieldError]) -> Demand:
     level, version = labels.get(PREFIX + mode), labels.get(f"{PREFIX}{mode}-version")
     if level is None:
-        level = "privileged"
+        level = default.level
     elif level not in LEVELS:
         errors.append(invalid(_LABELS.key(PREFIX + mode), level, f"must be one of {', '.join(LEVELS)}"))
         level = fallback
     if version is None:
-        version = "latest"
-    elif version != "latest" and not _VERSION(version):
+        version = default.version
+    elif not is_version(version):
         errors.append(invalid(_LABELS.key(f"{PREFIX}{mode}-version"), version, 'must be "latest" or "v1.x"'))
         version = "latest"
     return Demand(level, version)

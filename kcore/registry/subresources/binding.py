@@ -68,7 +68,11 @@ def _bound(req: Request, binding: Binding, pod: Pod, now: str) -> Pod:
         raise _conflict(req, f'pod {req.name} is already assigned to node "{pod.spec.node_name}"')
     if pod.spec.scheduling_gates:
         raise _conflict(req, f"pod {req.name} has non-empty .spec.schedulingGates")
-    metadata = _replace(pod.metadata, annotations={**pod.metadata.annotations, **binding.metadata.annotations})
+    metadata = _replace(
+        pod.metadata,
+        annotations={**pod.metadata.annotations, **binding.metadata.annotations},
+        labels={**binding.metadata.labels, **pod.metadata.labels},
+    )
     scheduled = PodCondition(type="PodScheduled", status="True", last_transition_time=now)
     others = tuple(c for c in pod.status.conditions if c.type != "PodScheduled")
     return _replace(
