@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, cast
 
 import structlog
 
@@ -34,13 +34,12 @@ class Flow(asyncio.DatagramProtocol):
         self._closed = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.DatagramTransport)
-        self._transport = transport
+        self._transport = cast("asyncio.DatagramTransport", transport)
         if self._closed:
             transport.close()
             return
         for data in self._waiting:
-            transport.sendto(data)
+            self._transport.sendto(data)
         self._waiting.clear()
 
     def send(self, data: bytes) -> None:
@@ -85,8 +84,7 @@ class DatagramPortal(asyncio.DatagramProtocol):
         return len(self._flows)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.DatagramTransport)
-        self._transport = transport
+        self._transport = cast("asyncio.DatagramTransport", transport)
 
     def datagram_received(self, data: bytes, addr: Address) -> None:
         flow = self._flows.get(addr) or self._begin(addr)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import struct
 from collections.abc import Callable
 
 import anyio
@@ -18,6 +19,8 @@ __all__ = ["HIGH_WATER", "Relay", "Side"]
 
 HIGH_WATER = 256 * 1024
 """Bytes that may wait for a slow reader before its sender is made to wait."""
+
+_NO_LINGER = struct.pack("ii", 1, 0)
 
 
 class Side(asyncio.Protocol):
@@ -129,7 +132,7 @@ class Relay:
         """End both sides with a reset, as a dead endpoint would."""
         for side in (self.client, self.server):
             if side is not None and side.transport is not None:
-                side.transport.abort()
+                _reset(side.transport)
 
     def lost(self, side: Side, exc: Exception | None) -> None:
         self._open -= 1
@@ -139,3 +142,10 @@ class Relay:
             self.close()
         if self._open == 0:
             self._ended(self)
+
+
+def _reset(transport: asyncio.Transport) -> None:
+    link = transport.get_extra_info("socket")
+    if link is not None and not transport.is_closing():
+        link.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
+    transport.abort()
