@@ -15,7 +15,7 @@ ROWS: tuple[tuple[str, ...], ...] = (
     ("__main__",),
     ("commands",),
     ("cluster", "standalone"),
-    ("server", "controllers", "scheduler", "node", "proxy"),
+    ("server", "controllers", "scheduler", "node", "proxy", "dns"),
     ("client",),
     ("registry",),
     ("store",),

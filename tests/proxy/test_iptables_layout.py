@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 
@@ -49,7 +50,7 @@ CLUSTER_IP = f"{comment('cluster IP')} {ABOUT} -d 10.96.0.41 --dport 80"
 TO_ONE = f"{comment('-> 10.180.0.1:80')} -j {ONE}"
 
 
-def node_port(kind: str = "NodePort", ingress: tuple[str, ...] = (), **spec: object) -> Service:
+def node_port(kind: str = "NodePort", ingress: tuple[str, ...] = (), **spec: Any) -> Service:
     ports = (ServicePort(name="p80", port=80, protocol="TCP", node_port=30080),)
     return service(type=kind, ports=ports, ingress=ingress, **spec)
 
