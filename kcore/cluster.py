@@ -26,10 +26,14 @@ from kcore.controllers.manager import ControllerManager
 from kcore.controllers.systemnamespaces import SYSTEM_NAMESPACES, SystemNamespacesController, ensure_namespace
 from kcore.controllers.systempriorityclasses import SYSTEM_PRIORITY_CLASSES, ensure_priority_class
 from kcore.controllers.volumes.defaultclass import ensure_default_class
+from kcore.dns.options import DnsOptions
+from kcore.dns.service import cluster_dns
 from kcore.kit.clock import Chance, Clock, SystemClock
 from kcore.kit.process import run_until_signalled
 from kcore.kit.service import Service
 from kcore.node.engine import KubeletEngine, KubeletOptions
+from kcore.proxy.kubeproxy import kube_proxy
+from kcore.proxy.options import ProxyOptions
 from kcore.registry.admission.options import AdmissionOptions
 from kcore.registry.authorization import DEFAULT_MODES, authorizer
 from kcore.registry.codec import StoreCodec
@@ -65,8 +69,12 @@ class Options:
     cluster_cidr: str = "10.244.0.0/16"
     authorization_mode: tuple[str, ...] = DEFAULT_MODES
     default_storage_class: str = "standard"
+    service_node_port_range: tuple[int, int] = (30000, 32767)
+    pod_loopback_cidr: str = "127.128.0.0/9"
     authentication: AuthenticationOptions = field(default_factory=AuthenticationOptions)
     admission: AdmissionOptions = field(default_factory=AdmissionOptions)
+    proxy: ProxyOptions = field(default_factory=ProxyOptions)
+    dns: DnsOptions = field(default_factory=DnsOptions)
 
 
 class Cluster:
@@ -96,6 +104,8 @@ class Cluster:
             authentication=access.tokens,
             plugins=options.admission.plugins,
             service_cidr=options.service_cidr,
+            node_ports=options.service_node_port_range,
+            pod_loopback=ipaddress.ip_network(options.pod_loopback_cidr),
             webhooks=HttpWebhooks(self._outbound),
         )
         self.client = LocalClient(self._registry)
@@ -107,6 +117,7 @@ class Cluster:
             chance,
             host=options.bind_address,
             port=options.secure_port,
+            also=[address] if (address := self._pods_address()) else [],
             ssl_context=self._pki.server_context(access.authorities()),
             insecure_port=options.insecure_port,
             # As upstream: where everybody may do everything, it should at least be known who they are.
@@ -166,12 +177,10 @@ class Cluster:
         """Everything that talks to the API server, in the order in which it starts."""
         options, client, informers, events = self.options, self.client, self._informers, self._events
         clock, chance = self._clock, self._chance
-        network = ipaddress.ip_network(options.service_cidr.partition(",")[0])
-        reachable = not ipaddress.ip_address(options.bind_address).is_loopback
         kubernetes = KubernetesServiceController(
             client.as_user("system:apiserver", ("system:masters",)),
-            cluster_ip=str(network[1]),
-            address=options.bind_address if reachable else "",
+            cluster_ip=str(self._service_network()[1]),
+            address=self._pods_address() or (options.bind_address if self._reachable() else ""),
             port=self._server.port,
         )
         kubelets = KubeletEngine(
@@ -191,9 +200,30 @@ class Cluster:
             ControllerManager(client, informers, clock, chance, events, self._controller_options()),
             Scheduler(client.as_user("system:kube-scheduler", ("system:masters",)), informers, events, clock, chance),
             kubelets,
+            *kube_proxy(
+                options.proxy,
+                informers,
+                clock,
+                service_cidr=options.service_cidr,
+                cluster_cidr=options.cluster_cidr,
+            ),
+            *cluster_dns(options.dns, informers, options.service_cidr),
         ]
         yield informers
         yield from others
+
+    def _service_network(self) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
+        return ipaddress.ip_network(self.options.service_cidr.partition(",")[0])
+
+    def _reachable(self) -> bool:
+        """Whether others than this machine can be told the address that the server listens on."""
+        return not ipaddress.ip_address(self.options.bind_address).is_loopback
+
+    def _pods_address(self) -> str:
+        """Where pods of this machine find the API server behind its Service: an address that endpoints may name."""
+        if self._reachable() or not self._service_network().is_loopback:
+            return ""
+        return str(ipaddress.ip_network(self.options.pod_loopback_cidr)[1])
 
     def _controller_options(self) -> ControllerOptions:
         return ControllerOptions(

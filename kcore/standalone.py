@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import socket
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import anyio
 import anyio.to_thread
 from anyio.abc import TaskGroup, TaskStatus
 
+from kcore.api.errors import ApiError
 from kcore.client import kubeconfig
 from kcore.client.client import Client
 from kcore.client.events import EventBroadcaster
@@ -19,10 +21,10 @@ from kcore.client.http import HttpClient
 from kcore.client.informer import Informers
 from kcore.client.leaderelection import Election, LeaderElector
 from kcore.kit.clock import Chance, Clock, SystemClock
-from kcore.kit.process import run_until_signalled
+from kcore.kit.process import CannotStart, run_until_signalled
 from kcore.kit.service import Service
 
-__all__ = ["Component", "Remote", "Surroundings", "run_component"]
+__all__ = ["Component", "Remote", "Surroundings", "ask", "run_component"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,25 @@ class Component:
     services: Callable[[Surroundings], Iterable[Service]]
 
 
+T = TypeVar("T")
+
+_MENDABLE = (kubeconfig.KubeconfigError, ApiError)
+
+
+def ask(remote: Remote, question: Callable[[Client], Awaitable[T]]) -> T:
+    """Put one question to the API server. Raises CannotStart where it does not answer, or refuses."""
+
+    async def main() -> T:
+        access = await anyio.to_thread.run_sync(kubeconfig.load, remote.kubeconfig, remote.context)
+        async with HttpClient.open(access) as client:
+            return await question(client)
+
+    try:
+        return anyio.run(main)
+    except _MENDABLE as error:
+        raise CannotStart(str(error)) from error
+
+
 def run_component(component: Component, remote: Remote, on_ready: Callable[[], None]) -> None:
     """Run until SIGINT or SIGTERM, or until the lease is lost. Raises CannotStart.
 
@@ -63,7 +84,7 @@ def run_component(component: Component, remote: Remote, on_ready: Callable[[], N
         access = await anyio.to_thread.run_sync(kubeconfig.load, remote.kubeconfig, remote.context)
         await tasks.start(_run, component, remote, access, on_ready)
 
-    run_until_signalled(start, (kubeconfig.KubeconfigError,))
+    run_until_signalled(start, _MENDABLE)
 
 
 async def _run(

@@ -5,6 +5,7 @@ quick. What a cluster or a component is made of does not belong here: see `clust
 """
 
 from kcore.commands.kubeconfig import kubeconfig
+from kcore.commands.proxy import proxy
 from kcore.commands.serve import serve
 
 __all__ = ["COMMANDS"]
@@ -12,4 +13,5 @@ __all__ = ["COMMANDS"]
 COMMANDS = (
     serve,
     kubeconfig,
+    proxy,
 )

@@ -11,7 +11,17 @@ from typing import Any, NoReturn, TypeVar
 
 import click
 
-__all__ = ["Names", "Network", "default_kubeconfig", "fail", "logging_options", "remote_options", "state_dir"]
+__all__ = [
+    "Names",
+    "Network",
+    "PortRange",
+    "default_kubeconfig",
+    "fail",
+    "kubeconfig_options",
+    "logging_options",
+    "remote_options",
+    "state_dir",
+]
 
 EXIT_USAGE = 2
 
@@ -53,6 +63,20 @@ class Names(click.ParamType[Any]):
         return tuple(name for part in str(value).split(",") if (name := part.strip()))
 
 
+class PortRange(click.ParamType[Any]):
+    """`FIRST-LAST`, both included."""
+
+    name = "range"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, int]:
+        if isinstance(value, tuple):
+            return value
+        first, _, last = str(value).partition("-")
+        if not (first.isdigit() and last.isdigit() and 0 < int(first) <= int(last) < 65536):
+            self.fail(f"{value!r} is no range of ports such as 30000-32767", param, ctx)
+        return int(first), int(last)
+
+
 def fail(message: str) -> NoReturn:
     """One clear line, and the exit code of a wrong invocation."""
     click.echo(f"kcore: {message}", err=True)
@@ -77,14 +101,8 @@ def logging_options(command: F) -> F:
     )(command)
 
 
-def remote_options(command: F) -> F:
-    """Where a component that runs as its own process finds its API server, and whether it waits for its turn."""
-    command = click.option(
-        "--leader-elect/--no-leader-elect",
-        default=True,
-        show_default=True,
-        help="Work only while holding the component's Lease in kube-system.",
-    )(command)
+def kubeconfig_options(command: F) -> F:
+    """Where a component that runs as its own process finds its API server."""
     command = click.option("--context", default="", help="Context of the kubeconfig to use.")(command)
     return click.option(
         "--kubeconfig",
@@ -92,3 +110,14 @@ def remote_options(command: F) -> F:
         required=True,
         help="Kubeconfig of the API server to work for.",
     )(command)
+
+
+def remote_options(command: F) -> F:
+    """The same, and whether it waits for its turn."""
+    command = click.option(
+        "--leader-elect/--no-leader-elect",
+        default=True,
+        show_default=True,
+        help="Work only while holding the component's Lease in kube-system.",
+    )(command)
+    return kubeconfig_options(command)

@@ -11,7 +11,8 @@ import click
 
 from kcore.commands.flags.admission import admission_options
 from kcore.commands.flags.authentication import authentication_options
-from kcore.commands.options import Names, Network, default_kubeconfig, fail, logging_options, state_dir
+from kcore.commands.flags.proxy import dns_options, proxy_options
+from kcore.commands.options import Names, Network, PortRange, default_kubeconfig, fail, logging_options, state_dir
 
 __all__ = ["serve"]
 
@@ -59,6 +60,22 @@ LARGE_CLUSTER = "10.128.0.0/9"
     default=None,
     help="Where to write the admin kubeconfig.  [default: ~/.kube/kcore.yaml]",
 )
+@click.option(
+    "--service-node-port-range",
+    type=PortRange(),
+    default="30000-32767",
+    show_default=True,
+    help="Ports that Services get on every node.",
+)
+@click.option(
+    "--pod-loopback-cidr",
+    type=Network(),
+    default="127.128.0.0/9",
+    show_default=True,
+    help="Loopback addresses that pods of this machine may have, and endpoints name.",
+)
+@proxy_options
+@dns_options
 @authentication_options
 @admission_options
 @click.option(

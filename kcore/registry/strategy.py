@@ -21,6 +21,7 @@ from kcore.kit.clock import Chance, Clock
 from kcore.registry.access import Authorizer, BuiltInAccess
 from kcore.registry.request import Request
 from kcore.registry.service_account_tokens import ServiceAccountTokens
+from kcore.registry.validation.addresses import Network
 from kcore.registry.webhook_client import Unconnected, WebhookClient
 from kcore.store.store import Store
 
@@ -39,6 +40,8 @@ class Environment(NamedTuple):
     chance: Chance
     service_cidr: str = "10.96.0.0/16"
     node_ports: tuple[int, int] = (30000, 32767)
+    pod_loopback: Network | None = None
+    """The loopback addresses that are pods of this machine: endpoints may name them."""
     authorizer: Authorizer = BuiltInAccess()
     tokens: ServiceAccountTokens | None = None
     webhooks: WebhookClient = Unconnected()

@@ -32,6 +32,7 @@ from kcore.registry.subresources import CREATIONS, get_scale, update_scale
 from kcore.registry.subresources.binding import bind
 from kcore.registry.token_reviews import review_token
 from kcore.registry.updating import update
+from kcore.registry.validation.addresses import Network
 from kcore.registry.versions import parse_version, too_large
 from kcore.registry.watching import Watch, watch
 from kcore.registry.webhook_client import Unconnected, WebhookClient
@@ -59,6 +60,8 @@ class Registry:
         authentication: TokenUnion | None = None,
         plugins: Iterable[MakePlugin] = STANDALONE_PLUGINS,
         service_cidr: str = "10.96.0.0/16",
+        node_ports: tuple[int, int] = (30000, 32767),
+        pod_loopback: Network | None = None,
         webhooks: WebhookClient | None = None,
     ) -> None:
         self.store = store
@@ -70,6 +73,8 @@ class Registry:
             clock or SystemClock(),
             chance or Chance(),
             service_cidr,
+            node_ports,
+            pod_loopback,
             authorizer=self.authorizer,
             tokens=tokens,
             webhooks=webhooks or Unconnected(),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 import anyio
 import structlog
@@ -36,6 +36,8 @@ class PortInUse(Exception):
 class ApiServer:
     """Serves a registry over HTTPS, and over plain HTTP to loopback where `insecure_port` is given.
 
+    `also` names further addresses that have the same port.
+
     With `ssl_context` None the main port is plain too (for tests and measurements); requests then need a token.
     """
 
@@ -47,6 +49,7 @@ class ApiServer:
         *,
         host: str = "127.0.0.1",
         port: int = 6443,
+        also: Sequence[str] = (),
         ssl_context: ssl.SSLContext | None = None,
         insecure_port: int = 0,
         authenticator: Authenticator | None = None,
@@ -56,6 +59,7 @@ class ApiServer:
         self.port = port
         self.insecure_port = insecure_port
         self.health = Health()
+        self._also = tuple(also)
         self._ssl_context = ssl_context
         self._door = Door(
             registry,
@@ -94,6 +98,7 @@ class ApiServer:
         connections = Connections(self._door.handle, self._heads, self._door.streams)
         listeners = [await self._listen(connections, self.host, self.port, self._ssl_context)]
         self.port = listeners[0].sockets[0].getsockname()[1]
+        listeners += [await self._listen(connections, host, self.port, self._ssl_context) for host in self._also]
         doors = [connections]
         try:
             if self.insecure_port:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import anyio
@@ -20,18 +19,17 @@ __all__ = ["Iptables"]
 
 log = structlog.get_logger(__name__)
 
-FAMILIES = {"IPv4": "iptables", "IPv6": "ip6tables"}
+TOOLS = {"IPv4": "iptables", "IPv6": "ip6tables"}
 
 
 class Iptables:
-    """The back end. `netns`: a named network namespace (`ip netns add`) instead of this process's own."""
+    """The back end, with settings for each IP family that Services have.
 
-    def __init__(self, settings: Settings, *, netns: str = "", clean_up: bool = False) -> None:
-        self._families = [
-            _Family(replace(settings, family=family), tool, netns)
-            for family, tool in FAMILIES.items()
-            if family == "IPv4" or settings.family == "IPv6"
-        ]
+    `netns`: a named network namespace (`ip netns add`) instead of this process's own.
+    """
+
+    def __init__(self, families: Iterable[Settings], *, netns: str = "", clean_up: bool = False) -> None:
+        self._families = [_Family(settings, TOOLS[settings.family], netns) for settings in families]
         self._clean_up = clean_up
 
     async def run(self, *, task_status: TaskStatus[None]) -> None:

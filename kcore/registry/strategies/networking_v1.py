@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from kcore.api.coordination_v1 import Lease
 from kcore.api.discovery_v1 import EndpointSlice
+from kcore.api.field import FieldError
 from kcore.api.networking_v1 import Ingress, IngressClass, IPAddress, NetworkPolicy, ServiceCIDR
 from kcore.registry.defaults.networking_v1 import (
     default_endpoint_slice,
     default_ingress_class,
     default_network_policy,
 )
+from kcore.registry.request import Request
 from kcore.registry.strategies.ruled import Ruled, Rules
 from kcore.registry.validation.coordination_v1 import validate_lease
 from kcore.registry.validation.endpoints import validate_endpoint_slice, validate_endpoint_slice_update
@@ -68,7 +72,13 @@ class ServiceCIDRStrategy(Ruled):
 class EndpointSliceStrategy(Ruled):
     type = EndpointSlice
     generation = ("address_type", "endpoints", "ports")
-    rules = Rules(default_endpoint_slice, validate_endpoint_slice, validate_endpoint_slice_update)
+    rules = Rules(default_endpoint_slice)
+
+    def validate(self, req: Request, obj: EndpointSlice) -> Sequence[FieldError]:
+        return list(validate_endpoint_slice(obj, self.env.pod_loopback))
+
+    def validate_update(self, req: Request, new: EndpointSlice, old: EndpointSlice) -> Sequence[FieldError]:
+        return list(validate_endpoint_slice_update(new, old, self.env.pod_loopback))
 
 
 class LeaseStrategy(Ruled):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 from typing import ClassVar
 
 from kcore.api.core_v1 import Endpoints, Service, ServiceSpec
+from kcore.api.field import FieldError
 from kcore.api.names import dns1123_label
 from kcore.api.schema import fill
 from kcore.registry.defaults.services import default_endpoints, default_service, is_externally_accessible
@@ -95,7 +97,13 @@ def _adds_no_node_port(new: ServiceSpec, old: ServiceSpec) -> bool:
 class EndpointsStrategy(Ruled):
     type = Endpoints
     create_on_update = True
-    rules = Rules(default_endpoints, validate_endpoints, advice=endpoints_warnings)
+    rules = Rules(default_endpoints, advice=endpoints_warnings)
+
+    def validate(self, req: Request, obj: Endpoints) -> Sequence[FieldError]:
+        return list(validate_endpoints(obj, self.env.pod_loopback))
+
+    def validate_update(self, req: Request, new: Endpoints, old: Endpoints) -> Sequence[FieldError]:
+        return self.validate(req, new)
 
 
 STRATEGIES = (ServiceStrategy, EndpointsStrategy)

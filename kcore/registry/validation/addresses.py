@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from ipaddress import IPv4Address, IPv6Address, ip_address, ip_interface
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_interface
+from typing import TypeAlias
 
 from kcore.api.field import FieldError, Path, invalid
 from kcore.api.names import port_name, port_number
 
-__all__ = ["family_of", "parse_ip", "validate_cidr", "validate_endpoint_ip", "validate_ip", "validate_port_reference"]
+__all__ = [
+    "Network",
+    "family_of",
+    "parse_ip",
+    "validate_cidr",
+    "validate_endpoint_ip",
+    "validate_ip",
+    "validate_port_reference",
+]
+
+Network: TypeAlias = IPv4Network | IPv6Network
 
 
 def parse_ip(text: str) -> IPv4Address | IPv6Address | None:
@@ -44,15 +55,16 @@ def validate_cidr(text: str, path: Path) -> Iterator[FieldError]:
         yield invalid(path, text, "must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)")
 
 
-def validate_endpoint_ip(text: str, path: Path) -> Iterator[FieldError]:
-    """An address that traffic may be sent to: not one that means "this node"."""
+def validate_endpoint_ip(text: str, path: Path, pods: Network | None = None) -> Iterator[FieldError]:
+    """An address that traffic may be sent to: not one that means "this node", unless it is of `pods`, the loopback
+    range that pods of this machine live in."""
     address = parse_ip(text)
     if address is None:
         yield invalid(path, text, "must be a valid IP address")
         return
     if address.is_unspecified:
         yield invalid(path, text, "may not be unspecified (0.0.0.0 or ::)")
-    if address.is_loopback:
+    if address.is_loopback and (pods is None or address not in pods):
         yield invalid(path, text, "may not be in the loopback range (127.0.0.0/8, ::1/128)")
     if address.is_link_local:
         yield invalid(path, text, "may not be in the link-local range (169.254.0.0/16, fe80::/10)")

@@ -9,7 +9,7 @@ from kcore.api.core_v1 import EndpointAddress, EndpointPort, Endpoints, Endpoint
 from kcore.api.discovery_v1 import Endpoint, EndpointSlice
 from kcore.api.field import FieldError, Path, duplicate, invalid, not_supported, required, too_many
 from kcore.api.names import NameCheck, dns1123_label, dns1123_subdomain, label_key, label_value, port_number
-from kcore.registry.validation.addresses import parse_ip, validate_endpoint_ip, validate_ip
+from kcore.registry.validation.addresses import Network, parse_ip, validate_endpoint_ip, validate_ip
 from kcore.registry.validation.labels import validate_labels
 from kcore.registry.validation.values import check, immutable, one_of
 
@@ -42,38 +42,38 @@ def endpoints_warnings(new: Endpoints, old: Endpoints | None) -> Iterator[str]:
                     )
 
 
-def validate_endpoints(endpoints: Endpoints) -> Iterator[FieldError]:
+def validate_endpoints(endpoints: Endpoints, pods: Network | None = None) -> Iterator[FieldError]:
     annotations = endpoints.metadata.annotations
     moment = annotations.get("endpoints.kubernetes.io/last-change-trigger-time")
     if moment is not None and not _looks_like_time(moment):
         path = (Path("metadata") / "annotations").key("endpoints.kubernetes.io/last-change-trigger-time")
         yield invalid(path, moment, f'parsing time "{moment}" as "2006-01-02T15:04:05Z07:00": cannot parse')
     for i, subset in enumerate(endpoints.subsets):
-        yield from _validate_subset(subset, Path("subsets") @ i)
+        yield from _validate_subset(subset, Path("subsets") @ i, pods)
 
 
 def _looks_like_time(text: str) -> bool:
     return len(text) >= 20 and text[4:5] == "-" and text[10:11] == "T"
 
 
-def _validate_subset(subset: EndpointSubset, path: Path) -> Iterator[FieldError]:
+def _validate_subset(subset: EndpointSubset, path: Path, pods: Network | None) -> Iterator[FieldError]:
     if not subset.addresses and not subset.not_ready_addresses:
         yield required(path, "must specify `addresses` or `notReadyAddresses`")
     for i, address in enumerate(subset.addresses):
-        yield from _validate_address(address, path / "addresses" @ i)
+        yield from _validate_address(address, path / "addresses" @ i, pods)
     for i, address in enumerate(subset.not_ready_addresses):
-        yield from _validate_address(address, path / "notReadyAddresses" @ i)
+        yield from _validate_address(address, path / "notReadyAddresses" @ i, pods)
     for i, port in enumerate(subset.ports):
         yield from _validate_port(port, len(subset.ports) > 1, path / "ports" @ i)
 
 
-def _validate_address(address: EndpointAddress, path: Path) -> Iterator[FieldError]:
+def _validate_address(address: EndpointAddress, path: Path, pods: Network | None) -> Iterator[FieldError]:
     yield from validate_ip(address.ip, path / "ip")
     if address.hostname:
         yield from check(path / "hostname", address.hostname, dns1123_label)
     if address.node_name is not None:
         yield from check(path / "nodeName", address.node_name, dns1123_subdomain)
-    yield from validate_endpoint_ip(address.ip, path / "ip")
+    yield from validate_endpoint_ip(address.ip, path / "ip", pods)
 
 
 def _validate_port(port: EndpointPort, named: bool, path: Path) -> Iterator[FieldError]:
@@ -87,35 +87,37 @@ def _validate_port(port: EndpointPort, named: bool, path: Path) -> Iterator[Fiel
         yield from check(path / "appProtocol", port.app_protocol, label_key)
 
 
-def validate_endpoint_slice(slice_: EndpointSlice) -> Iterator[FieldError]:
+def validate_endpoint_slice(slice_: EndpointSlice, pods: Network | None = None) -> Iterator[FieldError]:
     yield from one_of(Path("addressType"), slice_.address_type, _TYPES)
-    yield from _validate_slice_endpoints(slice_)
+    yield from _validate_slice_endpoints(slice_, pods)
     yield from _validate_slice_ports(slice_.ports or ())
 
 
-def validate_endpoint_slice_update(new: EndpointSlice, old: EndpointSlice) -> Iterator[FieldError]:
-    yield from validate_endpoint_slice(new)
+def validate_endpoint_slice_update(
+    new: EndpointSlice, old: EndpointSlice, pods: Network | None = None
+) -> Iterator[FieldError]:
+    yield from validate_endpoint_slice(new, pods)
     yield from immutable(Path("addressType"), new.address_type, old.address_type)
 
 
-def _validate_slice_endpoints(slice_: EndpointSlice) -> Iterator[FieldError]:
+def _validate_slice_endpoints(slice_: EndpointSlice, pods: Network | None) -> Iterator[FieldError]:
     path = Path("endpoints")
     endpoints = slice_.endpoints or ()
     if len(endpoints) > _ENDPOINTS_MAX:
         yield too_many(path, len(endpoints), _ENDPOINTS_MAX)
         return
     for i, endpoint in enumerate(endpoints):
-        yield from _validate_endpoint(endpoint, slice_.address_type, path @ i)
+        yield from _validate_endpoint(endpoint, slice_.address_type, path @ i, pods)
 
 
-def _validate_endpoint(endpoint: Endpoint, address_type: str, path: Path) -> Iterator[FieldError]:
+def _validate_endpoint(endpoint: Endpoint, address_type: str, path: Path, pods: Network | None) -> Iterator[FieldError]:
     addresses = path / "addresses"
     if not endpoint.addresses:
         yield required(addresses, "must contain at least 1 address")
     elif len(endpoint.addresses) > _ADDRESSES_MAX:
         yield too_many(addresses, len(endpoint.addresses), _ADDRESSES_MAX)
     for i, address in enumerate(endpoint.addresses):
-        yield from _validate_slice_address(address, address_type, addresses @ i)
+        yield from _validate_slice_address(address, address_type, addresses @ i, pods)
     if endpoint.node_name is not None:
         yield from check(path / "nodeName", endpoint.node_name, dns1123_subdomain)
     topology = path / "deprecatedTopology"
@@ -128,7 +130,7 @@ def _validate_endpoint(endpoint: Endpoint, address_type: str, path: Path) -> Ite
         yield from _validate_hints(endpoint.hints, path / "hints")
 
 
-def _validate_slice_address(address: str, address_type: str, path: Path) -> Iterator[FieldError]:
+def _validate_slice_address(address: str, address_type: str, path: Path, pods: Network | None) -> Iterator[FieldError]:
     if address_type == "FQDN":
         yield from check(path, address, dns1123_subdomain)
         return
@@ -141,7 +143,7 @@ def _validate_slice_address(address: str, address_type: str, path: Path) -> Iter
     parsed = parse_ip(address)
     if parsed is not None and f"IPv{parsed.version}" != address_type:
         yield invalid(path, address, f"must be an {address_type} address")
-    yield from validate_endpoint_ip(address, path)
+    yield from validate_endpoint_ip(address, path, pods)
 
 
 def _validate_hints(hints: discovery_v1.EndpointHints, path: Path) -> Iterator[FieldError]:
