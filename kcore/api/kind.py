@@ -103,7 +103,11 @@ class Kind:
 
     @cached_property
     def type_meta(self) -> bytes:
-        """The opening of an encoded object, put before the stored bytes: `{"kind":"Pod","apiVersion":"v1",`."""
+        """The opening of an encoded object, put before the stored bytes: `{"kind":"Pod","apiVersion":"v1",`.
+
+        The stored bytes of a custom resource say themselves of which version they are."""
+        if self.definition is not None:
+            return f'{{"kind":"{self.name}",'.encode()
         return f'{{"kind":"{self.name}","apiVersion":"{self.api_version}",'.encode()
 
     @cached_property

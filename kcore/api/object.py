@@ -26,6 +26,7 @@ class CustomResource(Object):
 
     All custom kinds share this type; which kind an object is, its `Kind` says. `content` has everything of the document
     but `kind`, `apiVersion` and `metadata`. It is shared like any other part of an object: change it by replacing it.
+    `api_version` is always set on what is stored, and is stored: the versions of a definition share one place.
     """
 
     content: Mapping[str, JSON] = {}
@@ -34,5 +35,6 @@ class CustomResource(Object):
 def encode_object(obj: TypeMeta) -> bytes:
     """The stored form of an object. Custom resources have no struct of their own, so msgspec alone would not do."""
     if type(obj) is CustomResource:
-        return _encode({"metadata": obj.metadata, **obj.content})
+        version = {"apiVersion": obj.api_version} if obj.api_version else {}
+        return _encode({**version, "metadata": obj.metadata, **obj.content})
     return _encode(obj)

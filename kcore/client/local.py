@@ -21,6 +21,7 @@ from kcore.api.meta_v1 import DeleteOptions
 from kcore.api.object import Object, encode_object
 from kcore.api.scheme import Scheme
 from kcore.client.client import Listed, WatchEvent
+from kcore.registry.converting import converted
 from kcore.registry.request import Answer, ListOptions, PatchType, Request, User
 from kcore.registry.verbs import Registry
 from kcore.registry.watching import Watch
@@ -71,7 +72,8 @@ class LocalClient:
         return LocalClient(self._registry, User(name, groups=tuple(groups)))
 
     async def get(self, kind: type[T] | Kind, name: str, namespace: str = "") -> T:
-        return _object(self._registry.get(self._request("get", kind, namespace, name)))  # type: ignore[no-any-return]
+        request = self._request("get", kind, namespace, name)
+        return _object(await converted(lambda: self._registry.get(request)))  # type: ignore[no-any-return]
 
     async def get_scale(self, kind: type[Any] | Kind, name: str, namespace: str = "") -> Scale:
         request = self._request("get", kind, namespace, name, "scale")
@@ -106,7 +108,8 @@ class LocalClient:
             limit=limit,
             continue_=continue_,
         )
-        page = self._registry.list(self._request("list", kind, namespace), options)
+        request = self._request("list", kind, namespace)
+        page = await converted(lambda: self._registry.list(request, options))
         return Listed([record.obj for record in page.records], page.resource_version, page.continue_)
 
     @asynccontextmanager
@@ -126,7 +129,8 @@ class LocalClient:
             resource_version=resource_version,
             allow_watch_bookmarks=bookmarks,
         )
-        watch = self._registry.watch(self._request("watch", kind, namespace), options)
+        request = self._request("watch", kind, namespace)
+        watch = await converted(lambda: self._registry.watch(request, options))
         try:
             yield _batches(watch)
         finally:

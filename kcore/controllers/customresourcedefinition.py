@@ -125,9 +125,12 @@ class CustomResourceDefinitionController(Controller):
         return None
 
     def _kind(self, definition: CustomResourceDefinition) -> Kind | None:
-        """One of the kinds that the definition serves; in any version they have the same objects."""
-        found = (k for k in self._client.scheme if k.definition and k.definition.metadata.name == _name(definition))
-        return next(found, None)
+        """One of the kinds that the definition serves: in any version they have the same objects.
+
+        In the one that is stored they need no conversion, for which perhaps nobody is there any more."""
+        found = [k for k in self._client.scheme if k.definition and k.definition.metadata.name == _name(definition)]
+        stored = next((version.name for version in definition.spec.versions if version.storage), "")
+        return max(found, key=lambda kind: kind.version == stored, default=None)
 
     async def _emptied(self, kind: Kind) -> bool:
         objects: Sequence[Object] = (await self._client.list(kind)).items

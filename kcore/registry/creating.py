@@ -86,7 +86,7 @@ async def _put_new(pipe: Pipeline, req: Request, obj: Any) -> Record:
     name = obj.metadata.name
     key = req.kind.key(req.namespace, name)
     if req.dry_run:
-        if pipe.store(req.kind).head(key) is not None:
+        if await pipe.head(req.kind, key) is not None:
             raise AlreadyExists.of(req.kind, name)
         return rehearsed(key, obj)
     try:

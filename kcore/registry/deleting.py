@@ -20,6 +20,7 @@ from kcore.api.kind import Kind
 from kcore.api.meta_v1 import DeleteOptions, ObjectMeta, Status, StatusDetails
 from kcore.api.timestamp import format_seconds, parse
 from kcore.registry.admission import Admission, Operation
+from kcore.registry.converting import converted
 from kcore.registry.listing import list_records
 from kcore.registry.metadata import FOREGROUND, ORPHAN
 from kcore.registry.pipeline import Pipeline, absent, durable, rehearsed
@@ -47,7 +48,7 @@ async def delete(pipe: Pipeline, req: Request, options: DeleteOptions, *, admiss
     strategy = pipe.strategy(req.kind)
     key = req.kind.key(req.namespace, req.name)
     while True:
-        old = pipe.store(req.kind).head(key)
+        old = await pipe.head(req.kind, key)
         if old is None:
             raise absent(req)
         await admission.admit(req, Operation.DELETE, None, old.obj)
@@ -225,7 +226,7 @@ async def delete_collection(
 ) -> ListPage:
     """Delete what the list selects; answers the objects as they were."""
     check_delete_options(delete_options)
-    page = list_records(pipe, req, list_options)
+    page = await converted(lambda: list_records(pipe, req, list_options))
     failures: list[ApiError] = []
 
     async def remove(record: Record) -> None:

@@ -171,13 +171,18 @@ def _annotation_key_errors(key: str) -> Sequence[FieldError]:
 
 
 def _common_errors(metadata: ObjectMeta) -> list[FieldError]:
-    errors: list[FieldError] = []
-    for key, value in metadata.labels.items():
-        errors += _label_errors(key, value)
+    errors = label_errors(metadata.labels)
     if metadata.annotations:
         errors += annotation_errors(metadata.annotations)
     if metadata.owner_references:
         errors += owner_errors(metadata.owner_references)
+    return errors
+
+
+def label_errors(labels: Mapping[str, str]) -> list[FieldError]:
+    errors: list[FieldError] = []
+    for key, value in labels.items():
+        errors += _label_errors(key, value)
     return errors
 
 

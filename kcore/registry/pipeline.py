@@ -15,6 +15,9 @@ from kcore.api.names import path_segment_name
 from kcore.api.object import encode_object
 from kcore.api.timestamp import format_seconds
 from kcore.registry.admission import Chain, MakePlugin
+from kcore.registry.converting import NotConverted, converted
+from kcore.registry.custom.strategy import CustomResourceStrategy
+from kcore.registry.custom.versions import VersionStore
 from kcore.registry.managed_fields import SCALE_KIND, Managers
 from kcore.registry.measured import MeasuredStore, Usage
 from kcore.registry.request import Request
@@ -75,10 +78,20 @@ class Pipeline:
             strategy = self.strategy(kind)
             found = self.env.store
             stored = strategy.stored_kind()
-            if stored is not None:
+            if isinstance(strategy, CustomResourceStrategy):
+                found = VersionStore(found, strategy) if stored is not None else found
+            elif stored is not None:
                 found = ViewStore(found, strategy, stored)
             self._stores[kind] = found
         return found
+
+    async def head(self, kind: Kind, key: str) -> Record | None:
+        """What stands, as the kind sees it: the base of read-modify-write."""
+        store = self.store(kind)
+        try:
+            return store.head(key)
+        except NotConverted as missing:
+            return await converted(lambda: store.head(key), missing)
 
     def serve_usage(self, usage: Usage) -> None:
         """Serve metrics.k8s.io, with what `usage` says."""
@@ -134,7 +147,10 @@ class settled:  # noqa: N801  # reads as a phrase: `with settled(...)`
 
 def durable(pipe: Pipeline, req: Request, record: Record) -> bool:
     """Whether a record that was read as the head may be answered at once: it is on disk."""
-    standing = pipe.store(req.kind).get(record.key)
+    try:
+        standing = pipe.store(req.kind).get(record.key)
+    except NotConverted:
+        return False  # what stands is not what was read
     return standing is not None and standing.revision == record.revision
 
 

@@ -23,7 +23,7 @@ from kcore.registry.request import Request
 from kcore.registry.service_account_tokens import ServiceAccountTokens
 from kcore.registry.validation.addresses import Network
 from kcore.registry.webhook_client import Unconnected, WebhookClient
-from kcore.store.store import Store
+from kcore.store.store import Record, Store
 
 __all__ = ["Environment", "Settle", "Strategies", "Strategy"]
 
@@ -103,6 +103,10 @@ class Strategy:
     def from_stored(self, obj: Any) -> Any:
         """A kept object as the view shows it; the parts may be shared."""
         return obj
+
+    def rewrites(self, record: Record) -> bool:
+        """Whether an object that stands is stored otherwise than it would be today: an update without change counts."""
+        return False
 
     def default(self, obj: Any) -> None:
         """Fill what the client left out: upstream's SetDefaults, run on every decoded body."""

@@ -79,7 +79,7 @@ async def store_update(
     admission = admission or pipe.admission
     key = req.kind.key(req.namespace, req.name)
     while True:
-        old = pipe.store(req.kind).head(key)
+        old = await pipe.head(req.kind, key)
         if uid and uid != (old.obj.metadata.uid if old else ""):
             raise _other_object(req, uid, old)
         if old is None:
@@ -157,7 +157,7 @@ async def _put(pipe: Pipeline, strategy: Strategy, req: Request, new: Any, old: 
         return gone
     if req.dry_run:
         return rehearsed(key, new)
-    if _same(new, old.obj) and durable(pipe, req, old):
+    if _same(new, old.obj) and durable(pipe, req, old) and not strategy.rewrites(old):
         return old
     return await pipe.commit(req.kind, Put(key, new, old.revision), *req.charges)
 

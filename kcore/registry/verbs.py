@@ -42,7 +42,8 @@ __all__ = ["Registry"]
 
 
 class Registry:
-    """All kinds of a scheme, kept in one store. Every verb raises `kcore.api.errors.ApiError`.
+    """All kinds of a scheme, kept in one store. Every verb raises `kcore.api.errors.ApiError`; those that do not wait,
+    `NotConverted` as well (see `registry.converting`).
 
     Access is the caller's question (`registry.authorizer`), asked before the body is read.
     """

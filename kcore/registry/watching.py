@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
 
 from kcore.api.errors import Expired
 from kcore.api.kind import Kind
@@ -35,8 +36,9 @@ def watch(pipe: Pipeline, req: Request, options: ListOptions) -> Watch:
     since = store.revision if initial or version == 0 else version
     first: list[Event] = []
     if initial:
-        records = selection.pick(store.range(prefix).records)
-        first = [Event(EventType.ADDED, record) for record in records]
+        page = store.range(prefix)
+        since = page.revision
+        first = [Event(EventType.ADDED, record) for record in selection.pick(page.records)]
         if options.send_initial_events and options.allow_watch_bookmarks:
             first.append(_bookmark(req.kind, since, _INITIAL_EVENTS_END))
     try:
@@ -63,6 +65,8 @@ class Watch:
         self._bookmarks = options.allow_watch_bookmarks
         self.timeout_seconds = options.timeout_seconds
         """After how long the reader should end the watch (None: as it likes)."""
+        self.background: Callable[[], Coroutine[Any, Any, None]] | None = getattr(channel, "run", None)
+        """What must run beside a reader that does not wait (`take_nowait`), if anything must."""
 
     async def next_batch(self) -> Sequence[Event]:
         """Wait for events and take what is ready, never empty: first the initial ones with the bookmark that ends
@@ -111,7 +115,9 @@ class Watch:
 
 
 def _bookmark(kind: Kind, revision: int, annotations: dict[str, str] | None = None) -> Event:
-    obj = kind.type(metadata=ObjectMeta(resource_version=str(revision), annotations=annotations or {}))
+    metadata = ObjectMeta(resource_version=str(revision), annotations=annotations or {})
+    version = kind.api_version if kind.definition is not None else ""
+    obj = kind.type(api_version=version, metadata=metadata)
     return Event(EventType.BOOKMARK, Record("", revision, obj, encode_object(obj)))
 
 

@@ -52,6 +52,8 @@ class EventSocket(web.WebSocketResponse):
             with self._scope:
                 async with anyio.create_task_group() as tasks:
                     tasks.start_soon(self._receive)
+                    if self._watch.background is not None:
+                        tasks.start_soon(self._watch.background)
                     await self._send()
                     tasks.cancel_scope.cancel()
         finally:

@@ -12,6 +12,7 @@ from kcore.api.field import Path, invalid
 from kcore.api.kind import Kind
 from kcore.api.meta_v1 import DeleteOptions
 from kcore.kit.clock import Chance, Clock
+from kcore.registry.converting import NotConverted, converted
 from kcore.registry.request import ListOptions, PatchType, Request, User
 from kcore.registry.tables import INCLUDE_OBJECT
 from kcore.registry.verbs import Registry
@@ -65,6 +66,7 @@ class Resources:
         self._registry = registry
         self._views = Views(clock)
         self._chance = chance
+        self._reads = {"get": self._get, "list": self._list, "watch": self._watch}
         self._lines: dict[tuple[Kind, Representation], Lines] = {}
 
     def is_nowhere(self, address: Address) -> bool:
@@ -90,12 +92,12 @@ class Resources:
 
     async def _answer(self, kind: Kind, call: Call) -> web.StreamResponse:
         verb = call.verb
-        if verb == "get":
-            return self._get(kind, call)
-        if verb == "list":
-            return self._list(kind, call)
-        if verb == "watch":
-            return self._watch(kind, call)
+        read = self._reads.get(verb)
+        if read is not None:
+            try:
+                return read(kind, call)
+            except NotConverted as missing:
+                return await converted(lambda: read(kind, call), missing)
         if verb == "patch":
             return await self._patch(kind, call)
         if verb == "delete":

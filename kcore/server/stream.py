@@ -8,9 +8,10 @@ waits in the store's ring (or, once that has moved on, ends the watch with an ER
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Protocol, TypeVar, cast
+from collections.abc import Callable, Coroutine, Sequence
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
+import anyio
 import msgspec
 from aiohttp import web
 from aiohttp.abc import AbstractStreamWriter
@@ -91,7 +92,10 @@ class EventStream(web.StreamResponse):
         self._watch.on_ready(self._pump)
         self._pump()
         try:
-            await self._over
+            if self._watch.background is None:
+                await self._over
+            else:
+                await self._beside(self._watch.background)
         finally:
             for timer in timers:
                 timer.cancel()
@@ -99,6 +103,12 @@ class EventStream(web.StreamResponse):
             connection.streams.discard(self)
             self._watch.close()
         return None
+
+    async def _beside(self, background: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(background)
+            await self._over
+            tasks.cancel_scope.cancel()
 
     async def write_eof(self, data: bytes = b"") -> None:
         """End the body, unless the client has gone."""

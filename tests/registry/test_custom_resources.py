@@ -110,16 +110,6 @@ async def test_each_version_shows_what_its_schema_knows(api: Api) -> None:
     assert tree(api.registry.get(asking("get", v2)))["spec"] == {"color": "red"}
 
 
-async def test_conversion_by_webhook_fails_clearly(api: Api) -> None:
-    webhook = {"clientConfig": {"url": "https://localhost:1"}, "conversionReviewVersions": ["v1"]}
-    v1 = await define(api, version(), version("v2"), conversion={"strategy": "Webhook", "webhook": webhook})
-    v2 = api.registry.scheme.find("example.com", "v2", "widgets")
-    assert v2 is not None
-    await api.registry.create(asking("create", v1), widget())
-    with pytest.raises(InternalError, match="conversion webhooks are not supported"):
-        api.registry.get(asking("get", v2))
-
-
 async def test_nothing_is_made_while_the_definition_goes(api: Api) -> None:
     kind = await define(api)
     await api.registry.create(asking("create", kind), widget())

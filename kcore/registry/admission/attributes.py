@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from kcore.api.kind import Kind
-from kcore.api.object import CustomResource, encode_object
+from kcore.api.object import encode_object
 from kcore.api.schema import JSON
 from kcore.registry.admission.forms import Forms
 from kcore.registry.admission.plugin import Operation
@@ -100,8 +100,8 @@ class Attributes:
 
 
 def _bare(obj: Any) -> bytes:
-    """Encoded without kind and version, which bodies of subresources may carry."""
-    if type(obj) is not CustomResource and (obj.kind or obj.api_version):
+    """Encoded without kind and version, which custom resources and bodies of subresources carry."""
+    if obj.kind or obj.api_version:
         obj = msgspec.structs.replace(obj, kind="", api_version="")
     return encode_object(obj)
 

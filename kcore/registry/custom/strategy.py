@@ -15,6 +15,7 @@ from kcore.api.kind import Kind
 from kcore.api.meta_v1 import StatusDetails
 from kcore.api.object import CustomResource
 from kcore.api.schema import fill
+from kcore.registry.custom.conversion import WebhookConverter
 from kcore.registry.custom.defaulting import apply_defaults
 from kcore.registry.custom.embedded import EmbeddedMetadataError, coerce_embedded, special_errors
 from kcore.registry.custom.json_path import lookup, simple_path
@@ -23,6 +24,7 @@ from kcore.registry.custom.schema import Schema, compile_schema
 from kcore.registry.custom.validation import ABSENT, validate
 from kcore.registry.request import Request
 from kcore.registry.strategy import Environment, Strategy
+from kcore.store.store import Record
 
 __all__ = ["CustomResourceStrategy", "storage_version", "version_of"]
 
@@ -67,11 +69,12 @@ class CustomResourceStrategy(Strategy):
         self._version, self._storage = version_of(kind), storage_version(kind)
         self._schema = _schema_of(self._version)
         self._kept = _schema_of(self._storage)
+        self._stored_version = f"{kind.group}/{self._storage.name}"
+        self._converter: WebhookConverter | None = None
         self._has_status = kind.subresource("status") is not None
         self._sees_metadata = bool({*self._schema.properties, *self._schema.required} & {*_ROOT})
-        self._webhook = kind.definition.spec.conversion is not None and (
-            kind.definition.spec.conversion.strategy == "Webhook"
-        )
+        conversion = kind.definition.spec.conversion
+        self.by_webhook = conversion is not None and conversion.strategy == "Webhook"
         fields: dict[str, Callable[[Any], str]] = {
             field.json_path[1:]: partial(_read_field, simple_path(field.json_path))
             for field in self._version.selectable_fields
@@ -81,27 +84,53 @@ class CustomResourceStrategy(Strategy):
     # --- versions ---
 
     def stored_kind(self) -> Kind | None:
-        if self._version.storage or (not self._webhook and self._version.schema == self._storage.schema):
-            return None
-        return self.kind
+        """With several versions, any object may stand in another than this."""
+        assert self.kind.definition is not None
+        return self.kind if len(self.kind.definition.spec.versions) > 1 else None
 
     def to_stored(self, obj: Any) -> Any:
-        return self._converted(obj, self._kept)
+        return self._as_version(obj, self._stored_version, self._kept)
 
     def from_stored(self, obj: Any) -> Any:
-        return self._converted(obj, self._schema)
+        return self._as_version(obj, self.kind.api_version, self._schema)
 
-    def _converted(self, obj: CustomResource, schema: Schema) -> CustomResource:
+    def _as_version(self, obj: CustomResource, api_version: str, schema: Schema) -> CustomResource:
         """Conversion None changes the version alone; then the other schema has its say."""
-        if self._webhook:
+        if obj.api_version == api_version:
+            return obj
+        if self.by_webhook:
             raise InternalError.because(
-                f"conversion webhook for {self.kind.group}/{self._storage.name}, Kind={self.kind.name} failed: "
-                "conversion webhooks are not supported by this server"
+                f"{self.kind.group_resource} are converted by a webhook, which cannot be asked here"
             )
         content = _decode(_encode(obj.content))
         prune(content, schema, [], root=True)
         apply_defaults(content, schema)
-        return msgspec.structs.replace(obj, content=content)
+        return msgspec.structs.replace(obj, api_version=api_version, content=content)
+
+    async def stored(self, obj: CustomResource) -> CustomResource:
+        """The object as it is kept. Raises ApiError."""
+        if not self.by_webhook or obj.api_version == self._stored_version:
+            return self.to_stored(obj)  # type: ignore[no-any-return]
+        return (await self._by_webhook((obj,), self._stored_version, self._kept))[0]
+
+    async def converted(self, objects: Sequence[CustomResource]) -> Sequence[CustomResource]:
+        """Kept objects, all of one other version, in this one, by the webhook. Raises ApiError."""
+        return await self._by_webhook(objects, self.kind.api_version, self._schema)
+
+    async def _by_webhook(
+        self, objects: Sequence[CustomResource], api_version: str, schema: Schema
+    ) -> Sequence[CustomResource]:
+        if self._converter is None:
+            self._converter = WebhookConverter(self.kind, self.env.webhooks, self.env.chance)
+        found = await self._converter.convert(objects, api_version)
+        for obj in found:
+            prune(obj.content, schema, [], root=True)
+            apply_defaults(obj.content, schema)
+        return found
+
+    def rewrites(self, record: Record) -> bool:
+        standing = self.env.store.head(record.key)
+        return standing is not None and standing.obj.api_version != self._stored_version
 
     # --- requests ---
 
@@ -124,6 +153,7 @@ class CustomResourceStrategy(Strategy):
             self._report(req, obj, [f'unknown field "{path}"' for path in sorted(unknown)], sent)
         apply_defaults(content, self._schema)
         drop_nulls(content, self._schema)
+        fill(obj, api_version=self.kind.api_version)
 
     def _report(self, req: Request, obj: CustomResource, findings: Sequence[str], sent: bytes) -> None:
         if req.field_validation != "Strict":
