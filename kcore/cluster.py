@@ -40,6 +40,7 @@ from kcore.registry.codec import StoreCodec
 from kcore.registry.strategies import STRATEGIES
 from kcore.registry.verbs import Registry
 from kcore.scheduler.scheduler import Scheduler
+from kcore.server.audit.options import AuditOptions
 from kcore.server.authentication.assembly import Authentication
 from kcore.server.authentication.options import AuthenticationOptions
 from kcore.server.certificates import Pki, serving_names
@@ -72,6 +73,7 @@ class Options:
     service_node_port_range: tuple[int, int] = (30000, 32767)
     pod_loopback_cidr: str = "127.128.0.0/9"
     authentication: AuthenticationOptions = field(default_factory=AuthenticationOptions)
+    audit: AuditOptions = field(default_factory=AuditOptions)
     admission: AdmissionOptions = field(default_factory=AdmissionOptions)
     proxy: ProxyOptions = field(default_factory=ProxyOptions)
     dns: DnsOptions = field(default_factory=DnsOptions)
@@ -111,6 +113,7 @@ class Cluster:
         self.client = LocalClient(self._registry)
         self._informers = Informers(self.client, chance)
         self._events = EventBroadcaster(self.client, clock)
+        self._auditor = options.audit.auditor(clock, chance)
         self._server = ApiServer(
             self._registry,
             clock,
@@ -125,6 +128,7 @@ class Cluster:
                 self._pki.authority, anonymous="AlwaysAllow" not in options.authorization_mode
             ),
             openid=access.openid(),
+            auditor=self._auditor,
         )
 
     @property
@@ -150,6 +154,8 @@ class Cluster:
             async with anyio.create_task_group() as tasks:
                 await tasks.start(self._store.run)
                 await tasks.start(self._outbound.run)
+                if self._auditor is not None:
+                    await tasks.start(self._auditor.run)
                 task_status.started()
                 await services_ended.wait()
                 tasks.cancel_scope.cancel()

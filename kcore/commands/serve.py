@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from kcore.commands.flags.admission import admission_options
+from kcore.commands.flags.audit import audit_options
 from kcore.commands.flags.authentication import authentication_options
 from kcore.commands.flags.proxy import dns_options, proxy_options
 from kcore.commands.options import Names, Network, PortRange, default_kubeconfig, fail, logging_options, state_dir
@@ -77,6 +78,7 @@ LARGE_CLUSTER = "10.128.0.0/9"
 @proxy_options
 @dns_options
 @authentication_options
+@audit_options
 @admission_options
 @click.option(
     "--default-storage-class",

@@ -1,4 +1,4 @@
-"""May this user do this? The decision is the registry's authorizer's; the questions and the refusals are put here."""
+"""May this user do this? The decision is the registry's authorizer's; the refusals are put into words here."""
 
 from __future__ import annotations
 
@@ -6,42 +6,25 @@ from kcore.api.errors import Forbidden
 from kcore.api.field import quote
 from kcore.api.meta_v1 import StatusDetails
 from kcore.registry.access import Attributes, Authorizer
-from kcore.registry.request import User
-from kcore.server.address import Address
 
-__all__ = ["authorize_path", "authorize_resource", "require"]
-
-
-def authorize_resource(
-    authorizer: Authorizer, user: User, verb: str, address: Address, name: str = "", field_selector: str = ""
-) -> None:
-    """Raises Forbidden. `name` is what a field selector on metadata.name narrows a list or watch to."""
-    name = address.name or name
-    namespace = address.namespace
-    if address.resource == "namespaces" and not address.group:
-        namespace = address.name
-    group, resource, subresource = address.group, address.resource, address.subresource
-    asked = Attributes(user, verb, group, resource, subresource, namespace, name, field_selector=field_selector)
-    require(authorizer, asked)
+__all__ = ["require"]
 
 
 def require(authorizer: Authorizer, attributes: Attributes) -> None:
     """Raises Forbidden unless the authorizer allows it."""
     if not authorizer.allowed(attributes):
-        raise _forbidden(attributes, authorizer.decide(attributes).reason)
-
-
-def authorize_path(authorizer: Authorizer, user: User, verb: str, path: str) -> None:
-    """The same for a path that is no resource."""
-    asked = Attributes(user, verb, path=path)
-    if not authorizer.allowed(asked):
-        why = _with(f"User {quote(user.name)} cannot {verb} path {quote(path)}", authorizer.decide(asked).reason)
-        raise Forbidden(f"forbidden: {why}", StatusDetails())
+        reason = authorizer.decide(attributes).reason
+        raise _forbidden_path(attributes, reason) if attributes.path else _forbidden(attributes, reason)
 
 
 def _with(why: str, reason: str) -> str:
     """A refusal, and what went wrong while looking for a grant."""
     return f"{why}: {reason}" if reason else why
+
+
+def _forbidden_path(asked: Attributes, reason: str) -> Forbidden:
+    why = _with(f"User {quote(asked.user.name)} cannot {asked.verb} path {quote(asked.path)}", reason)
+    return Forbidden(f"forbidden: {why}", StatusDetails())
 
 
 def _forbidden(asked: Attributes, reason: str) -> Forbidden:

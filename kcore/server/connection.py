@@ -28,13 +28,15 @@ __all__ = ["Connection", "Connections"]
 class Connection(RequestHandler):
     """aiohttp's protocol, with the client's certificate read once and word of a stream's readiness and end."""
 
-    __slots__ = ("certificate", "everyone", "heads", "on_lost", "on_writable", "streams")
+    __slots__ = ("audit_id", "certificate", "everyone", "heads", "on_lost", "on_writable", "streams")
 
     def __init__(self, manager: Connections, **kwargs: Any) -> None:
         super().__init__(manager, **kwargs)
         self.heads = manager.heads
         self.streams = manager.streams
         self.everyone = manager.everyone
+        self.audit_id = ""
+        """That of the request under way, where it is audited."""
         self.certificate: PeerCertificate | None = None
         self.on_lost: Callable[[], None] | None = None
         self.on_writable: Callable[[], None] | None = None

@@ -16,6 +16,7 @@ from kcore.server.negotiation import negotiate_discovery, pretty
 from kcore.server.openapi import OpenApi
 from kcore.server.openid import OpenId
 from kcore.server.query import Query
+from kcore.server.question import Arrival
 from kcore.server.response import JSON_TYPE, TEXT_TYPE, Reply, header
 from kcore.server.version import GIT_VERSION, version_document
 from kcore.server.views import encode
@@ -44,8 +45,9 @@ class Documents:
     def serves_group(self, group: str) -> bool:
         return self._discovery.serves_group(group)
 
-    async def answer(self, request: web.BaseRequest, path: str, query: Query) -> Reply:
-        """`path` has no slash at its end. Raises ApiError."""
+    async def answer(self, arrived: Arrival) -> Reply:
+        """Raises ApiError."""
+        request, path, query = arrived.request, arrived.path, arrived.query
         root = path.split("/", 2)[1]
         if root in ("healthz", "livez", "readyz"):
             return self._health.answer(path, query)

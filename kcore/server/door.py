@@ -12,12 +12,15 @@ from typing import cast
 
 from aiohttp import web
 
+from kcore.api.errors import Unauthorized
 from kcore.kit.clock import Chance, Clock
+from kcore.registry.access import Attributes
 from kcore.registry.request import User
 from kcore.registry.verbs import Registry
-from kcore.server.address import Address, parse_path, verb_of
+from kcore.server.address import Address
+from kcore.server.audit import Audited, Auditor
 from kcore.server.authentication import Asking, Authenticator
-from kcore.server.authorization import authorize_path, authorize_resource
+from kcore.server.authorization import require
 from kcore.server.connection import Connection
 from kcore.server.documents import Documents
 from kcore.server.errors import error_reply, method_not_allowed, page_not_found
@@ -26,7 +29,7 @@ from kcore.server.impersonation import asks_impersonation, impersonated
 from kcore.server.metrics import Metrics, labels_of
 from kcore.server.negotiation import error_media_type
 from kcore.server.openid import OpenId
-from kcore.server.query import Query, parse_query, selected_name
+from kcore.server.question import Arrival, arrival
 from kcore.server.resources import Call, Resources
 from kcore.server.response import Reply, header
 from kcore.server.stream import OpenWatch
@@ -35,7 +38,6 @@ __all__ = ["Door"]
 
 _COMPRESSED_FROM = 128 * 1024
 _GZIPPED = header("Content-Encoding", "gzip") + header("Vary", "Accept-Encoding")
-_OF_COLLECTIONS = ("list", "watch", "deletecollection")
 
 
 class Door:
@@ -50,65 +52,77 @@ class Door:
         chance: Chance,
         address: Callable[[], str],
         openid: OpenId,
+        auditor: Auditor | None = None,
     ) -> None:
         self.streams: set[OpenWatch] = set()
         """The open watches."""
         self._authorizer = registry.authorizer
         self._authenticator = authenticator
+        self._auditor = auditor
         self._metrics = Metrics(lambda: [stream.labels for stream in self.streams])
         self._documents = Documents(registry.scheme, address, health, self._metrics, openid)
         self._resources = Resources(registry, clock, chance)
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
-        path, _, query_text = request.raw_path.partition("?")
-        query = parse_query(query_text)
-        address = parse_path(path)
+        arrived = arrival(request)
         try:
-            if address is not None:
-                return await self._measured(request, address, query)
-            path = "/" + path.strip("/")
-            user = await self._user(request)
-            authorize_path(self._authorizer, user, _path_verb(request.method), path)
-            return await _compressed(request, await self._documents.answer(request, path, query))
+            return await (self._known(arrived) if arrived.address is None else self._measured(arrived, arrived.address))
         except Exception as error:
-            return error_reply(error, media_type=error_media_type(request.headers.get("Accept", "")))
+            return _refusal(request, error)
 
-    async def _measured(self, request: web.BaseRequest, address: Address, query: Query) -> web.StreamResponse:
+    async def _measured(self, arrived: Arrival, address: Address) -> web.StreamResponse:
         """The answer of a resource, counted."""
-        verb = verb_of(request.method, address, query)
-        loop_time = asyncio.get_running_loop().time
+        verb, loop_time = arrived.verb, asyncio.get_running_loop().time
         started, kind = loop_time(), self._metrics.begin(verb)
         try:
-            reply = await self._resource(request, address, verb, query)
+            reply = await self._known(arrived)
         except Exception as error:
-            reply = error_reply(error, media_type=error_media_type(request.headers.get("Accept", "")))
+            reply = _refusal(arrived.request, error)
         self._metrics.end(kind, labels_of(verb, address), reply.status, loop_time() - started)
         return reply
 
+    async def _known(self, arrived: Arrival) -> web.StreamResponse:
+        """The answer to whoever it is that asks; told to the audit, if there is one that wants to know."""
+        connection, headers = cast(Connection, arrived.request.protocol), arrived.request.headers
+        try:
+            user = connection.everyone or await self._authenticator.user(Asking(headers, connection.certificate))
+        except Unauthorized:
+            if self._auditor is not None:
+                self._auditor.refused(arrived)
+            raise
+        asked = arrived.asked_by(user)
+        if self._auditor is None:
+            reply = await self._allowed(arrived, asked)
+        else:
+            reply = await self._auditor.followed(arrived, asked, self._allowed)
+        return await _compressed(arrived.request, reply) if isinstance(reply, Reply) else reply
+
+    async def _allowed(self, arrived: Arrival, asked: Attributes, audited: Audited | None = None) -> web.StreamResponse:
+        """The answer to who may have it, perhaps acting as somebody else."""
+        if asks_impersonation(arrived.request.headers):
+            asked = asked._replace(user=impersonated(self._authorizer, asked.user, arrived.request.headers))
+            if audited is not None:
+                audited.impersonated(asked.user)
+        if audited is not None:
+            audited.decided(self._authorizer.decide(asked))
+        require(self._authorizer, asked)
+        if arrived.address is None:
+            return await self._documents.answer(arrived)
+        return await self._resource(arrived, arrived.address, asked.user, audited)
+
     async def _resource(
-        self, request: web.BaseRequest, address: Address, verb: str, query: Query
+        self, arrived: Arrival, address: Address, user: User, audited: Audited | None
     ) -> web.StreamResponse:
-        user = await self._user(request)
-        name, selector = (selected_name(query), query.get("fieldSelector")) if verb in _OF_COLLECTIONS else ("", "")
-        authorize_resource(self._authorizer, user, verb, address, name, selector)
+        request, verb = arrived.request, arrived.verb
         if address.group and (not self._documents.serves_group(address.group) or self._resources.is_nowhere(address)):
             return page_not_found()
         if not verb or request.method == "HEAD":
             raise method_not_allowed()
-        reply = await self._resources.answer(Call(request, user, verb, address, query, []))
-        return await _compressed(request, reply) if isinstance(reply, Reply) else reply
-
-    async def _user(self, request: web.BaseRequest) -> User:
-        connection, headers = cast(Connection, request.protocol), request.headers
-        user = connection.everyone or await self._authenticator.user(Asking(headers, connection.certificate))
-        if asks_impersonation(headers):
-            user = impersonated(self._authorizer, user, headers)
-        return user
+        return await self._resources.answer(Call(request, user, verb, address, arrived.query, [], audited))
 
 
-def _path_verb(method: str) -> str:
-    """Of a path that is no resource, the verb is the method; but HEAD is a get."""
-    return "get" if method in ("GET", "HEAD") else method.lower()
+def _refusal(request: web.BaseRequest, error: Exception) -> Reply:
+    return error_reply(error, media_type=error_media_type(request.headers.get("Accept", "")))
 
 
 async def _compressed(request: web.BaseRequest, reply: Reply) -> Reply:

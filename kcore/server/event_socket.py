@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import TYPE_CHECKING, cast
 
 import anyio
@@ -37,6 +38,7 @@ class EventSocket(web.WebSocketResponse):
             raise BadRequest("the request is not a WebSocket handshake")
         self.labels = labels
         """How metrics count it."""
+        self.on_end: Callable[[], None] | None = None
         self._watch = watch
         self._lines = lines
         self._seconds = timeout
@@ -59,6 +61,8 @@ class EventSocket(web.WebSocketResponse):
         finally:
             streams.discard(self)
             self._watch.close()
+            if self.on_end is not None:
+                self.on_end()
         with anyio.move_on_after(1):
             await self.close()
         return writer

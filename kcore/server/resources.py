@@ -17,6 +17,7 @@ from kcore.registry.request import ListOptions, PatchType, Request, User
 from kcore.registry.tables import INCLUDE_OBJECT
 from kcore.registry.verbs import Registry
 from kcore.server.address import Address
+from kcore.server.audit import Audited
 from kcore.server.body import expected_body, media_type, read_body, read_document
 from kcore.server.errors import error_reply, method_not_allowed, unsupported_patch
 from kcore.server.event_socket import EventSocket
@@ -57,6 +58,13 @@ class Call(NamedTuple):
     query: Query
     warnings: list[str]
     """What the client is to be told besides the answer, or besides the error."""
+
+    audited: Audited | None = None
+
+    def told(self, body: bytes, yaml: bool = False) -> None:
+        """Let the audit know what came with the request."""
+        if self.audited is not None:
+            self.audited.requested(body, yaml=yaml)
 
 
 class Resources:
@@ -168,6 +176,7 @@ class Resources:
         representation = self._representation(call)
         options = write_options(call.query, call.verb)
         body, yaml = await read_document(call.request)
+        call.told(body, yaml)
         req = self._request(kind, call)
         req.dry_run, req.field_manager = options.dry_run, _author(options, call)
         req.field_validation, req.options = options.field_validation, options.given
@@ -193,7 +202,9 @@ class Resources:
         req.dry_run, req.force = options.dry_run, bool(options.force)
         req.field_validation, req.options = options.field_validation, options.given
         req.field_manager = _author(options, call)
-        answer = await self._registry.patch(req, patch_type, await read_body(call.request))
+        body = await read_body(call.request)
+        call.told(body, patch_type is PatchType.APPLY)
+        answer = await self._registry.patch(req, patch_type, body)
         return _reply(req, self._views.answer(kind, answer, representation), representation)
 
     async def _delete(self, kind: Kind, call: Call) -> Reply:
@@ -213,6 +224,7 @@ class Resources:
     async def _delete_options(self, req: Request, call: Call) -> DeleteOptions:
         """From the body, or, where there is none, from the query."""
         body, yaml = await read_document(call.request) if call.request.can_read_body else (b"", False)
+        call.told(body, yaml)
         if body:
             expected = Expected(DeleteOptions, "meta.k8s.io", "v1")
             options: DeleteOptions = decode_document(body, expected, self._registry.scheme, yaml=yaml)
@@ -234,7 +246,14 @@ class Resources:
     def _request(kind: Kind, call: Call) -> Request:
         address = call.address
         return Request(
-            call.verb, kind, address.namespace, address.name, call.user, address.subresource, warnings=call.warnings
+            call.verb,
+            kind,
+            address.namespace,
+            address.name,
+            call.user,
+            address.subresource,
+            warnings=call.warnings,
+            annotations=None if call.audited is None else call.audited.annotations,
         )
 
 

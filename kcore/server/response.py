@@ -129,7 +129,7 @@ class Reply(web.StreamResponse):
             connection = b"Connection: keep-alive\r\n"
         return b"%b%b%b%bContent-Length: %d\r\n\r\n" % (
             heads.opening(self.code, self.media_type),
-            heads.audit_id(request.headers.get("Audit-Id")),
+            heads.audit_id(cast("Connection", request.protocol).audit_id or request.headers.get("Audit-Id")),
             self.extra,
             connection,
             len(self.content),

@@ -13,6 +13,7 @@ from anyio.abc import TaskStatus
 from kcore.kit.clock import Chance, Clock
 from kcore.registry.authentication import TokenUnion
 from kcore.registry.verbs import Registry
+from kcore.server.audit import Auditor
 from kcore.server.authentication import ADMIN, Authenticator, authenticators
 from kcore.server.connection import Connections
 from kcore.server.door import Door
@@ -54,6 +55,7 @@ class ApiServer:
         insecure_port: int = 0,
         authenticator: Authenticator | None = None,
         openid: OpenId | None = None,
+        auditor: Auditor | None = None,
     ) -> None:
         self.host = host
         self.port = port
@@ -69,6 +71,7 @@ class ApiServer:
             chance,
             self._address,
             openid or OpenId(None),
+            auditor,
         )
         self._heads = Heads(clock, chance)
 

@@ -40,6 +40,8 @@ class OpenWatch(Protocol):
     """The answer to a watch while it lasts, whatever it is carried by. `labels`: how metrics count it."""
 
     labels: Labels
+    on_end: Callable[[], None] | None
+    """Called when it is over, however that came."""
 
     def end(self) -> None: ...
 
@@ -56,6 +58,7 @@ class EventStream(web.StreamResponse):
     def __init__(self, watch: Watch, lines: Lines, timeout: float, labels: Labels, headers: bytes = b"") -> None:
         self.labels = labels
         """How metrics count it."""
+        self.on_end: Callable[[], None] | None = None
         self._watch = watch
         self._lines = lines
         self._timeout = timeout
@@ -102,6 +105,8 @@ class EventStream(web.StreamResponse):
             connection.on_lost = connection.on_writable = None
             connection.streams.discard(self)
             self._watch.close()
+            if self.on_end is not None:
+                self.on_end()
         return None
 
     async def _beside(self, background: Callable[[], Coroutine[Any, Any, None]]) -> None:
@@ -125,7 +130,7 @@ class EventStream(web.StreamResponse):
         transfer = b"Transfer-Encoding: chunked\r\n" if self._chunked else b""
         if self._closing:
             transfer += b"Connection: close\r\n"
-        audit = heads.audit_id(request.headers.get("Audit-Id"))
+        audit = heads.audit_id(self._connection.audit_id or request.headers.get("Audit-Id"))
         return b"".join((heads.opening(200, JSON_TYPE), audit, self._headers_given, transfer, b"\r\n"))
 
     def _pump(self) -> None:

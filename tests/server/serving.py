@@ -29,6 +29,7 @@ from kcore.registry.request import Request, User
 from kcore.registry.service_account_tokens import ServiceAccountTokens
 from kcore.registry.strategies import STRATEGIES
 from kcore.registry.verbs import Registry
+from kcore.server.audit.options import AuditOptions
 from kcore.server.authentication import Authenticator, authenticators
 from kcore.server.authentication.assembly import Authentication
 from kcore.server.authentication.options import AuthenticationOptions
@@ -114,6 +115,7 @@ async def serving(
     access: AuthenticationOptions | None = None,
     pki: Path | None = None,
     policed: bool = False,
+    audit: AuditOptions | None = None,
     **options: Any,
 ) -> AsyncIterator[Door]:
     """With `keys` service accounts have tokens; with `access` and `pki` clients are known as a cluster with those flags
@@ -139,6 +141,7 @@ async def serving(
         for name in ("kube-system", "kube-public"):
             await ensure_namespace(LocalClient(registry), name)
         await ensure_bootstrap_policy(LocalClient(registry))
+    auditor = audit.auditor(clock, chance) if audit else None
     server = ApiServer(
         registry,
         clock,
@@ -146,10 +149,13 @@ async def serving(
         port=0,
         ssl_context=ssl_context,
         authenticator=authenticator,
+        auditor=auditor,
         openid=openid,
         **options,
     )
     async with anyio.create_task_group() as tasks:
+        if auditor is not None:
+            await tasks.start(auditor.run)
         await tasks.start(server.run)
         # Uncompressed unless asked, and no URL requoting: what a test writes is what goes out.
         session = aiohttp.ClientSession(headers={"Accept-Encoding": "identity"}, skip_auto_headers=["Accept"])
