@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import socket
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -19,7 +20,9 @@ from kcore.client.events import EventBroadcaster
 from kcore.client.informer import Informers
 from kcore.client.local import LocalClient
 from kcore.client.runner import Runner
+from kcore.controllers.apiserveridentity import ApiServerIdentity
 from kcore.controllers.bootstrappolicy import ensure_bootstrap_policy
+from kcore.controllers.certificates.authority import Authority
 from kcore.controllers.context import ControllerOptions
 from kcore.controllers.kubernetesservice import KubernetesServiceController
 from kcore.controllers.manager import ControllerManager
@@ -94,7 +97,9 @@ class Cluster:
         directory = self._directory()
         self._volume_directory = directory / "volumes"
         self._pki = Pki.ensure(directory / "pki", clock, serving_names(options.bind_address, options.service_cidr))
-        access = Authentication(options.authentication, self._pki.directory, self._store, scheme, clock, chance)
+        self._access = access = Authentication(
+            options.authentication, self._pki.directory, self._store, scheme, clock, chance
+        )
         self._registry = Registry(
             self._store,
             scheme,
@@ -183,8 +188,9 @@ class Cluster:
         """Everything that talks to the API server, in the order in which it starts."""
         options, client, informers, events = self.options, self.client, self._informers, self._events
         clock, chance = self._clock, self._chance
+        apiserver = client.as_user("system:apiserver", ("system:masters",))
         kubernetes = KubernetesServiceController(
-            client.as_user("system:apiserver", ("system:masters",)),
+            apiserver,
             cluster_ip=str(self._service_network()[1]),
             address=self._pods_address() or (options.bind_address if self._reachable() else ""),
             port=self._server.port,
@@ -203,6 +209,7 @@ class Cluster:
             events,
             Runner(SystemNamespacesController(client), informers),
             Runner(kubernetes, informers),
+            ApiServerIdentity(apiserver, clock, chance, socket.gethostname()),
             ControllerManager(client, informers, clock, chance, events, self._controller_options()),
             Scheduler(client.as_user("system:kube-scheduler", ("system:masters",)), informers, events, clock, chance),
             kubelets,
@@ -235,6 +242,8 @@ class Cluster:
         return ControllerOptions(
             cluster_cidr=self.options.cluster_cidr,
             root_ca=self._pki.authority,
+            authority=Authority(self._pki.authority, self._pki.authority_key),
+            token_signer=self._access.keys,
             volume_directory=self._volume_directory,
         )
 

@@ -10,6 +10,9 @@ from collections.abc import Callable
 
 from kcore.client.runner import Controller
 from kcore.controllers.autoscaling.controller import HorizontalPodAutoscalerController
+from kcore.controllers.certificates.approving import CertificateApprover
+from kcore.controllers.certificates.cleaning import CertificateCleaner
+from kcore.controllers.certificates.signing import CertificateSigner
 from kcore.controllers.clusterroleaggregation import ClusterRoleAggregationController
 from kcore.controllers.context import Context
 from kcore.controllers.cronjob import CronJobController
@@ -32,6 +35,8 @@ from kcore.controllers.rootca import RootCAPublisher
 from kcore.controllers.serviceaccount import ServiceAccountController
 from kcore.controllers.statefulset import StatefulSetController
 from kcore.controllers.tainteviction import TaintEvictionController
+from kcore.controllers.tokens.accounts import AccountTokenController
+from kcore.controllers.tokens.bootstrap import BootstrapSigner, BootstrapTokenCleaner
 from kcore.controllers.ttlafterfinished import TTLAfterFinishedController
 from kcore.controllers.volumes.attachment import AttachDetachController
 from kcore.controllers.volumes.binder import VolumeBinder
@@ -50,7 +55,13 @@ CONTROLLERS: tuple[Callable[[Context], Controller], ...] = (
     CustomResourceDefinitionController,
     NamespaceController,
     ServiceAccountController,
+    AccountTokenController,
     RootCAPublisher,
+    CertificateApprover,
+    CertificateSigner,
+    CertificateCleaner,
+    BootstrapSigner,
+    BootstrapTokenCleaner,
     ClusterRoleAggregationController,
     ReplicationControllerController,
     ReplicaSetController,

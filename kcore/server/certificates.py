@@ -81,6 +81,10 @@ class Pki:
         return self._path("ca.crt").read_bytes()
 
     @property
+    def authority_key(self) -> bytes:
+        return self._path("ca.key").read_bytes()
+
+    @property
     def admin_certificate(self) -> bytes:
         return self._path("admin.crt").read_bytes()
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from kcore.api.scheme import Scheme
 from kcore.kit.clock import Chance, Clock
 from kcore.registry.authentication import TokenAuthenticator, TokenUnion
+from kcore.registry.legacy_tokens import LegacyTokens
 from kcore.registry.service_account_tokens import ServiceAccountTokens
 from kcore.server.authentication import Authenticator, authenticators
 from kcore.server.authentication.authorities import Authorities
@@ -75,6 +76,7 @@ class Authentication:
         if options.token_auth_file is not None:
             yield StaticTokens(read_token_file(options.token_auth_file), options.audiences)
         yield self.service_accounts
+        yield LegacyTokens(self._store, self._scheme, self.keys, options.audiences)
         if options.enable_bootstrap_token_auth:
             yield BootstrapTokens(self._store, self._scheme, self._clock, options.audiences)
         if options.oidc is not None:
