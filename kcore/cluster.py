@@ -16,6 +16,7 @@ import anyio.to_thread
 from anyio.abc import TaskGroup, TaskStatus
 
 from kcore.api.scheme import Scheme
+from kcore.client.ensure import ensure
 from kcore.client.events import EventBroadcaster
 from kcore.client.informer import Informers
 from kcore.client.local import LocalClient
@@ -24,10 +25,12 @@ from kcore.controllers.apiserveridentity import ApiServerIdentity
 from kcore.controllers.bootstrappolicy import ensure_bootstrap_policy
 from kcore.controllers.certificates.authority import Authority
 from kcore.controllers.context import ControllerOptions
+from kcore.controllers.ipaddresses import IPAddressController
 from kcore.controllers.kubernetesservice import KubernetesServiceController
 from kcore.controllers.manager import ControllerManager
+from kcore.controllers.servicecidr import ensure_service_cidr
 from kcore.controllers.systemnamespaces import SYSTEM_NAMESPACES, SystemNamespacesController, ensure_namespace
-from kcore.controllers.systempriorityclasses import SYSTEM_PRIORITY_CLASSES, ensure_priority_class
+from kcore.controllers.systempriorityclasses import SYSTEM_PRIORITY_CLASSES
 from kcore.controllers.volumes.defaultclass import ensure_default_class
 from kcore.dns.options import DnsOptions
 from kcore.dns.service import cluster_dns
@@ -173,8 +176,9 @@ class Cluster:
             for name in SYSTEM_NAMESPACES:
                 await ensure_namespace(self.client, name)
             for priority_class in SYSTEM_PRIORITY_CLASSES:
-                await ensure_priority_class(self.client, priority_class)
+                await ensure(self.client, priority_class)
             await ensure_bootstrap_policy(self.client)
+            await ensure_service_cidr(self.client, self.options.service_cidr)
             if first_start:
                 if self.options.default_storage_class and self.options.nodes:
                     await ensure_default_class(self.client, self.options.default_storage_class)
@@ -210,6 +214,7 @@ class Cluster:
             Runner(SystemNamespacesController(client), informers),
             Runner(kubernetes, informers),
             ApiServerIdentity(apiserver, clock, chance, socket.gethostname()),
+            Runner(IPAddressController(client, informers), informers),
             ControllerManager(client, informers, clock, chance, events, self._controller_options()),
             Scheduler(client.as_user("system:kube-scheduler", ("system:masters",)), informers, events, clock, chance),
             kubelets,

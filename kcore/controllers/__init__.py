@@ -33,6 +33,7 @@ from kcore.controllers.replicationcontroller import ReplicationControllerControl
 from kcore.controllers.resourcequota import ResourceQuotaController
 from kcore.controllers.rootca import RootCAPublisher
 from kcore.controllers.serviceaccount import ServiceAccountController
+from kcore.controllers.servicecidr import ServiceCIDRController
 from kcore.controllers.statefulset import StatefulSetController
 from kcore.controllers.tainteviction import TaintEvictionController
 from kcore.controllers.tokens.accounts import AccountTokenController
@@ -77,6 +78,7 @@ CONTROLLERS: tuple[Callable[[Context], Controller], ...] = (
     DisruptionController,
     HorizontalPodAutoscalerController,
     ResourceQuotaController,
+    ServiceCIDRController,
     NodeIPAMController,
     NodeLifecycleController,
     TaintEvictionController,

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from msgspec.structs import replace
+
 from kcore.api.core_v1 import (
     EndpointAddress,
     EndpointPort,
@@ -14,10 +16,10 @@ from kcore.api.core_v1 import (
     ServicePort,
     ServiceSpec,
 )
-from kcore.api.errors import AlreadyExists, NotFound
 from kcore.api.meta_v1 import ObjectMeta
 from kcore.api.object import Object
 from kcore.client.client import Client
+from kcore.client.ensure import ensure
 from kcore.client.runner import Controller, MapFunction
 
 __all__ = ["KubernetesServiceController"]
@@ -54,18 +56,14 @@ class KubernetesServiceController(Controller):
             yield KEY
 
     async def reconcile(self, key: str) -> None:
-        await self._ensure(self._service())
-        if self._address:
-            await self._ensure(self._endpoints())
-
-    async def _ensure(self, wanted: Object) -> None:
-        try:
-            await self._client.get(type(wanted), NAME, NAMESPACE)
-        except NotFound:
-            try:
-                await self._client.create(wanted)
-            except AlreadyExists:
-                return
+        await ensure(self._client, self._service())
+        if not self._address:
+            return
+        wanted = self._endpoints()
+        await ensure(self._client, wanted)
+        standing = await self._client.get(Endpoints, NAME, NAMESPACE)
+        if standing.subsets != wanted.subsets:  # written by another life of this server, on another port perhaps
+            await self._client.update(replace(standing, subsets=wanted.subsets))
 
     def _metadata(self) -> ObjectMeta:
         labels = {"component": "apiserver", "provider": "kubernetes"}

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from kcore.api.core_v1 import Namespace
-from kcore.api.errors import AlreadyExists, NotFound
 from kcore.api.meta_v1 import ObjectMeta
 from kcore.api.object import Object
 from kcore.client.client import Client
+from kcore.client.ensure import ensure
 from kcore.client.runner import Controller, MapFunction
 
 __all__ = ["SYSTEM_NAMESPACES", "SystemNamespacesController", "ensure_namespace"]
@@ -19,13 +19,7 @@ SYSTEM_NAMESPACES = ("default", "kube-system", "kube-public", "kube-node-lease")
 
 async def ensure_namespace(client: Client, name: str) -> None:
     """Create a namespace where it is absent."""
-    try:
-        await client.get(Namespace, name)
-    except NotFound:
-        try:
-            await client.create(Namespace(metadata=ObjectMeta(name=name)))
-        except AlreadyExists:
-            return
+    await ensure(client, Namespace(metadata=ObjectMeta(name=name)))
 
 
 class SystemNamespacesController(Controller):

@@ -8,14 +8,16 @@ all; what is no longer used is given back once the change is stored. Between the
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from ipaddress import ip_network
 from typing import NamedTuple
 
 from kcore.api.core_v1 import Service, ServicePort, ServiceSpec
 from kcore.api.errors import ApiError, InternalError, Invalid
 from kcore.api.field import FieldError, Path, invalid
 from kcore.api.schema import fill
-from kcore.registry.service_pools import AddressPool, AllocationError, PortPool
+from kcore.registry.service_pools import AddressPool, AddressPools, AllocationError, PortPool
 from kcore.registry.validation.addresses import family_of, parse_ip
 from kcore.registry.validation.services import needs_health_check, validate_cluster_ips
 
@@ -72,13 +74,32 @@ class _Change(NamedTuple):
 
 
 class ServiceAllocator:
-    """The pools of a cluster. `cidrs`: one range, or two of different families; the first is the default family."""
+    """The pools of a cluster. `cidrs`: one range, or two of different families; the first is the default family.
+
+    Further ranges come and go with ServiceCIDRs (`offer`); those given at first stay.
+    """
 
     def __init__(self, cidrs: Iterable[str], node_ports: tuple[int, int], dice: random.Random) -> None:
-        pools = [AddressPool(cidr, dice) for cidr in cidrs]
-        self._addresses = {pool.family: pool for pool in pools}
-        self._default_family = pools[0].family
+        self._dice = dice
+        self._addresses: dict[str, AddressPools] = {}
+        for cidr in cidrs:
+            pool = AddressPool(cidr, dice)
+            self._addresses.setdefault(pool.family, AddressPools()).add(pool)
+        self._default_family = next(iter(self._addresses))
         self._ports = PortPool(*node_ports, dice)
+
+    def offer(self, cidrs: Iterable[str], services: Callable[[], Iterable[Service]]) -> None:
+        """Allocate from these ranges, too, in families that the cluster has. What `services` hold there is theirs."""
+        wanted = {str(ip_network(cidr)): cidr for cidr in cidrs}
+        fresh = [
+            AddressPool(cidr, self._dice) for cidr in wanted if not any(cidr in p for p in self._addresses.values())
+        ]
+        for pools in self._addresses.values():
+            pools.keep(wanted)
+        for pool in fresh:
+            if pool.family in self._addresses:
+                _occupy(pool, services())
+                self._addresses[pool.family].add(pool)
 
     def adopt(self, services: Iterable[Service]) -> None:
         """Take what stored services have: how the pools are rebuilt at start. Whoever comes second is left as he is."""
@@ -328,6 +349,16 @@ class ServiceAllocator:
             raise InternalError.because(f"failed to allocate {asked}: {e}") from None
         change.transaction.taken.append(wanted)
         fill(change.spec, health_check_node_port=wanted)
+
+
+def _occupy(pool: AddressPool, services: Iterable[Service]) -> None:
+    """Mark what services hold in a range that is new."""
+    for service in services:
+        for text in service.spec.cluster_ips:
+            address = parse_ip(text)
+            if address is not None and address in pool.network:
+                with suppress(AllocationError):
+                    pool.take(address)
 
 
 def _keep_allocated(spec: ServiceSpec, old: ServiceSpec) -> None:

@@ -7,9 +7,11 @@ so that values named by hand, which people pick low, seldom collide; the lower b
 from __future__ import annotations
 
 import random
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_network
+from collections.abc import Container, Iterable
+from contextlib import suppress
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
-__all__ = ["AddressPool", "AllocationError", "PortPool"]
+__all__ = ["AddressPool", "AddressPools", "AllocationError", "PortPool"]
 
 
 class AllocationError(Exception):
@@ -99,6 +101,61 @@ class AddressPool:
 
     def give_back(self, address: IPv4Address | IPv6Address) -> None:
         self._pool.give_back(int(address))
+
+
+class AddressPools:
+    """All ranges of one family, asked in the order in which they came; the first is never dropped.
+
+    Ranges may overlap: an address that has an owner has one in every range that holds it.
+    """
+
+    def __init__(self) -> None:
+        self._pools: list[AddressPool] = []
+
+    def __contains__(self, cidr: str) -> bool:
+        return any(str(pool.network) == cidr for pool in self._pools)
+
+    def __len__(self) -> int:
+        return sum(map(len, self._pools))
+
+    def add(self, pool: AddressPool) -> None:
+        self._pools.append(pool)
+
+    def keep(self, cidrs: Container[str]) -> None:
+        """Drop the others."""
+        self._pools[1:] = [pool for pool in self._pools[1:] if str(pool.network) in cidrs]
+
+    def take(self, address: IPv4Address | IPv6Address) -> None:
+        first, *others = self._holding(address)
+        first.take(address)
+        self._take_in(others, address)
+
+    def take_any(self) -> str:
+        *pools, last = self._pools
+        for pool in pools:
+            try:
+                return self._noted(pool.take_any(), pool)
+            except AllocationError:
+                continue
+        return self._noted(last.take_any(), last)
+
+    def give_back(self, address: IPv4Address | IPv6Address) -> None:
+        for pool in self._holding(address):
+            pool.give_back(address)
+
+    def _noted(self, text: str, taken_in: AddressPool) -> str:
+        address = ip_address(text)
+        self._take_in([pool for pool in self._holding(address) if pool is not taken_in], address)
+        return text
+
+    def _holding(self, address: IPv4Address | IPv6Address) -> list[AddressPool]:
+        return [pool for pool in self._pools if address in pool.network] or self._pools[:1]
+
+    @staticmethod
+    def _take_in(pools: Iterable[AddressPool], address: IPv4Address | IPv6Address) -> None:
+        for pool in pools:
+            with suppress(AllocationError):
+                pool.take(address)
 
 
 class PortPool:

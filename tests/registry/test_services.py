@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from kcore.api.core_v1 import Service, ServiceSpec
-from kcore.api.errors import Invalid
+from kcore.api.errors import InternalError, Invalid
 from kcore.registry.service_allocation import ServiceAllocator
 from kcore.registry.strategies.services import _drop_fields_of_old_type
 from kcore.registry.validation.services import validate_service_update
@@ -222,6 +222,24 @@ _SPECS: list[dict[str, Any]] = [
     {"type": "ExternalName", "externalName": "a.example.com"},
     {"type": "ClusterIP", "clusterIP": "10.96.0.9"},
 ]
+
+
+def test_a_further_range_is_asked_once_the_first_is_full() -> None:
+    pools = allocator("10.0.0.0/30")
+    held = [service(clusterIP="10.0.1.1", clusterIPs=["10.0.1.1"])]
+    pools.offer(["10.0.0.0/30", "10.0.1.0/30"], lambda: held)
+    got = [created(pools).spec.cluster_ip for _ in range(3)]
+    assert sorted(got) == ["10.0.0.1", "10.0.0.2", "10.0.1.2"]
+    pools.offer(["10.0.0.0/30"], list)
+    with pytest.raises(InternalError, match="range is full"):
+        pools.begin(service(), None)
+
+
+def test_overlapping_ranges_never_give_an_address_twice() -> None:
+    pools = allocator("10.0.0.0/30")
+    pools.offer(["10.0.0.0/29"], list)
+    got = [created(pools).spec.cluster_ip for _ in range(6)]
+    assert sorted(got) == [f"10.0.0.{i}" for i in range(1, 7)]
 
 
 @given(st.lists(st.tuples(st.integers(0, 3), st.sampled_from(_SPECS), st.booleans()), max_size=25))

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from kcore.api.errors import AlreadyExists
 from kcore.api.meta_v1 import ObjectMeta
 from kcore.api.storage_classes import IS_DEFAULT
 from kcore.api.storage_v1 import StorageClass
 from kcore.client.client import Client
+from kcore.client.ensure import ensure
 from kcore.controllers.volumes.provisioning import HOST_PATH
 
 __all__ = ["ensure_default_class"]
@@ -21,7 +21,4 @@ async def ensure_default_class(client: Client, name: str) -> None:
         volume_binding_mode="Immediate",
         allow_volume_expansion=True,
     )
-    try:
-        await client.create(standard)
-    except AlreadyExists:
-        return
+    await ensure(client, standard)

@@ -72,7 +72,7 @@ class ServiceCIDRStrategy(Ruled):
 class EndpointSliceStrategy(Ruled):
     type = EndpointSlice
     generation = ("address_type", "endpoints", "ports")
-    rules = Rules(default_endpoint_slice)
+    rules = Rules(default_endpoint_slice, validate_endpoint_slice, validate_endpoint_slice_update)
 
     def validate(self, req: Request, obj: EndpointSlice) -> Sequence[FieldError]:
         return list(validate_endpoint_slice(obj, self.env.pod_loopback))

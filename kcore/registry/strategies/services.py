@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import ClassVar
 
 from kcore.api.core_v1 import Endpoints, Service, ServiceSpec
 from kcore.api.field import FieldError
 from kcore.api.names import dns1123_label
+from kcore.api.networking_v1 import ServiceCIDR
 from kcore.api.schema import fill
 from kcore.registry.defaults.services import default_endpoints, default_service, is_externally_accessible
 from kcore.registry.request import Request
@@ -46,12 +47,22 @@ class ServiceStrategy(Ruled):
         """Built from what is stored when the first Service is written."""
         env = self.env
         allocator = ServiceAllocator(env.service_cidr.split(","), env.node_ports, env.chance.random)
-        allocator.adopt(record.obj for record in env.store.range(self.kind.prefix()).records)
+        allocator.adopt(self._stored())
         return allocator
+
+    def _stored(self) -> Iterator[Service]:
+        return (record.obj for record in self.env.store.range(self.kind.prefix()).records)
+
+    def _further_ranges(self) -> Iterator[str]:
+        """Those of ServiceCIDRs that are not on their way out."""
+        for record in self.env.store.range(self.env.scheme.of(ServiceCIDR).prefix()).records:
+            if record.obj.metadata.deletion_timestamp is None:
+                yield from record.obj.spec.cidrs
 
     def begin(self, req: Request, new: Service, old: Service | None) -> Settle | None:
         if req.subresource:
             return None
+        self._allocator.offer(self._further_ranges(), self._stored)
         return self._allocator.begin(new, old)
 
     def deleted(self, obj: Service) -> None:
@@ -97,7 +108,7 @@ def _adds_no_node_port(new: ServiceSpec, old: ServiceSpec) -> bool:
 class EndpointsStrategy(Ruled):
     type = Endpoints
     create_on_update = True
-    rules = Rules(default_endpoints, advice=endpoints_warnings)
+    rules = Rules(default_endpoints, validate_endpoints, advice=endpoints_warnings)
 
     def validate(self, req: Request, obj: Endpoints) -> Sequence[FieldError]:
         return list(validate_endpoints(obj, self.env.pod_loopback))
