@@ -63,10 +63,6 @@ def _first(args: Sequence[Any], result: Any) -> int:
     return tenth(size_of(args[0]))
 
 
-def _second(args: Sequence[Any], result: Any) -> int:
-    return tenth(size_of(args[1]))
-
-
 def _twice_first(args: Sequence[Any], result: Any) -> int:
     return tenth(2 * size_of(args[0]))
 
@@ -124,7 +120,6 @@ _OF_FUNCTION: dict[str, Price] = {
     "join": lambda args, result: tenth(2 * size_of(result)),
     "find": _matched,
     "findAll": _matched,
-    "matches": _matched,
     "containsIP": _within,
     "containsCIDR": _range_within,
     "fieldSelector": _selector,
@@ -139,12 +134,13 @@ _OF_FUNCTION: dict[str, Price] = {
 }
 
 _OF_OVERLOAD: dict[str, Price] = {
-    **dict.fromkeys(("starts_with_string", "ends_with_string"), _second),
-    **dict.fromkeys(("string_to_bytes", "bytes_to_string", "strings_quote", "string_format", "string_to_ip"), _first),
+    **dict.fromkeys(("starts_with_string", "ends_with_string", "strings_quote", "string_format"), _first),
+    **dict.fromkeys(("string_to_bytes", "bytes_to_string", "string_to_ip"), _first),
     "in_list": lambda args, result: size_of(args[1]),
     **dict.fromkeys(("equals", "not_equals"), _smaller),
     **dict.fromkeys((f"{verb}_{of}" for verb in ("less", "less_equals", "greater", "greater_equals")
                      for of in ("string", "bytes")), _smaller),
+    "matches_string": _matched,
     "add_string": _both,
     "add_bytes": _both,
     "contains_string": lambda args, result: tenth(len(args[0])) * tenth(len(args[1])),

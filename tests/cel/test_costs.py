@@ -53,7 +53,7 @@ ENVIRONMENT = Environment({"self": SELF})
         ("double(5) < 10.0", 1),
         ("double(self.n1) < 10.0", 4),
         ("self.s1 == self.s2", 6),
-        ("self.s1.startsWith('Rook')", 3),
+        ("self.s1.startsWith('Rook')", 4),
         ("self.s1.matches('^[^0-9]*$')", 8),
         ("type(self.s1) == string", 4),
         ("size(self.s1) == 12", 4),

@@ -173,13 +173,110 @@ def test_a_version_that_was_stored_stays() -> None:
     assert [error.field for error in validate_definition_update(new, load())] == ["status.storedVersions[0]"]
 
 
-async def test_rules_that_are_not_evaluated_are_told(api: Api) -> None:
-    rules = {**SPEC, "x-kubernetes-validations": [{"rule": "self.a != ''"}]}
-    request = api.request("create", "customresourcedefinitions")
-    await api.create("customresourcedefinitions", changed(THING, with_spec(rules)), request)
-    assert request.warnings == [
-        "x-kubernetes-validations are kept, but their rules are not evaluated by this server yet"
+def shown(rule: str, message: str = "") -> str:
+    return (
+        f'{{"Rule":"{rule}","Message":"","MessageExpression":"{message}","Reason":null,"FieldPath":"",'
+        '"OptionalOldSelf":null}'
+    )
+
+
+RULES = f"{AT}.x-kubernetes-validations[0]"
+ESCAPED = r"self.b \u003e 1"
+ADVICE = (
+    "(try simplifying the rule, or adding maxItems, maxProperties, and maxLength where arrays, maps, and strings are "
+    "declared)"
+)
+
+
+@pytest.mark.parametrize(
+    ("rule", "said"),
+    [
+        ({"rule": "self.a != 'x'"}, []),
+        ({"rule": " "}, [f"{RULES}.rule: Required value: rule is not specified"]),
+        (
+            {"rule": "self.a"},
+            [f"{RULES}.rule: Invalid value: {shown('self.a')}: cel expression must evaluate to a bool"],
+        ),
+        (
+            {"rule": "self.b > 1"},
+            [
+                f"{RULES}.rule: Invalid value: {shown(ESCAPED)}: compilation failed: ERROR: <input>:1:5: "
+                "undefined field 'b'\n | self.b > 1\n | ....^"
+            ],
+        ),
+        (
+            {"rule": "true", "message": "a\nb"},
+            [f'{RULES}.message: Invalid value: "a\\nb": must not contain line breaks'],
+        ),
+        ({"rule": "true", "message": " "}, [f'{RULES}.message: Invalid value: " ": must be non-empty if specified']),
+        (
+            {"rule": "true\n&& true"},
+            [f"{RULES}.message: Required value: must be specified if rule contains line breaks"],
+        ),
+        (
+            {"rule": "true", "messageExpression": "1"},
+            [
+                f"{RULES}.messageExpression: Invalid value: {shown('true', '1')}: "
+                "messageExpression must evaluate to a string"
+            ],
+        ),
+        (
+            {"rule": "true", "reason": "Because"},
+            [
+                f'{RULES}.reason: Unsupported value: "Because": supported values: "FieldValueDuplicate", '
+                '"FieldValueForbidden", "FieldValueInvalid", "FieldValueRequired"'
+            ],
+        ),
+        ({"rule": "true", "fieldPath": ".z"}, [f'{RULES}.fieldPath: Invalid value: ".z": must be a valid path']),
+        ({"rule": "true", "fieldPath": "['a']"}, []),
+        (
+            {"rule": "true", "optionalOldSelf": True},
+            [f"{RULES}.optionalOldSelf: Invalid value: true: may not be set if oldSelf is not used in rule"],
+        ),
+    ],
+)
+def test_what_is_wrong_with_a_rule(rule: Any, said: list[str]) -> None:
+    spec = {**SPEC, "x-kubernetes-validations": [rule]}
+    assert [str(error) for error in validate_definition(load(with_spec(spec)))] == said
+
+
+def test_a_rule_that_costs_too_much_at_worst_is_refused() -> None:
+    texts = {"type": "array", "items": {"type": "string"}}
+    lists = {"type": "array", "items": texts, "x-kubernetes-validations": [{"rule": "self.all(a, a.all(b, b != 'x'))"}]}
+    found = [
+        str(error) for error in validate_definition(load(with_spec({"type": "object", "properties": {"l": lists}})))
     ]
+    at = f"{AT}.properties[l].x-kubernetes-validations[0].rule"
+    assert found == [
+        f"{at}: Forbidden: estimated rule cost exceeds budget by factor of more than 100x {ADVICE}",
+        f"{at}: Forbidden: contributed to estimated rule cost total exceeding cost limit for entire OpenAPIv3 schema",
+        "spec.validation.openAPIV3Schema: Forbidden: x-kubernetes-validations estimated rule cost total for entire "
+        f"OpenAPIv3 schema exceeds budget by factor of more than 100x {ADVICE}",
+    ]
+
+
+def test_limits_make_a_rule_affordable() -> None:
+    texts = {"type": "array", "maxItems": 10, "items": {"type": "string", "maxLength": 20}}
+    rules = [{"rule": "self.all(a, a.all(b, b.contains('x')))"}]
+    lists = {"type": "array", "maxItems": 10, "items": texts, "x-kubernetes-validations": rules}
+    assert list(validate_definition(load(with_spec({"type": "object", "properties": {"l": lists}})))) == []
+
+
+def test_elements_without_keys_have_no_former_selves() -> None:
+    item = {"type": "string", "maxLength": 5, "x-kubernetes-validations": [{"rule": "self == oldSelf"}]}
+    spec = {"type": "object", "properties": {"l": {"type": "array", "maxItems": 5, "items": item}}}
+    [error] = validate_definition(load(with_spec(spec)))
+    assert str(error) == (
+        f"{AT}.properties[l].items.x-kubernetes-validations[0].rule: "
+        'Invalid value: "self == oldSelf": oldSelf cannot be used on the uncorrelatable portion of the schema within '
+        f"{AT}.properties[l]"
+    )
+
+
+def test_rules_below_anyof_are_not_structural() -> None:
+    spec = {**SPEC, "anyOf": [{"x-kubernetes-validations": [{"rule": "true"}]}]}
+    [error] = validate_definition(load(with_spec(spec)))
+    assert str(error) == f"{AT}.anyOf[0].x-kubernetes-validations: Forbidden: must be empty to be structural"
 
 
 async def test_a_deleted_definition_stays_until_its_objects_are_gone(api: Api) -> None:

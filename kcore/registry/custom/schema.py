@@ -6,13 +6,12 @@ validations beneath `allOf`, `anyOf`, `oneOf` and `not` only judge (KEP-1693).
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from kcore.api.apiextensions_v1 import JSONSchemaProps
-from kcore.registry.custom.patterns import go_pattern
+from kcore.cel.regex import Pattern, compile_pattern
 
 __all__ = ["NO_DEFAULT", "Schema", "compile_schema"]
 
@@ -37,7 +36,7 @@ class Schema:
     list_type: str = ""
     list_keys: Sequence[str] = ()
     pattern_text: str = ""
-    pattern: re.Pattern[str] | None = None
+    pattern: Pattern | None = None
     min_length: int | None = None
     max_length: int | None = None
     minimum: float | None = None
@@ -66,7 +65,7 @@ class Schema:
 
 
 def compile_schema(props: JSONSchemaProps) -> Schema:
-    """Raises re.error for a pattern that is none."""
+    """Raises PatternError for a pattern that is none."""
     additional = props.additional_properties
     items = props.items if isinstance(props.items, JSONSchemaProps) else None
     schema = Schema(
@@ -84,7 +83,7 @@ def compile_schema(props: JSONSchemaProps) -> Schema:
         list_type=props.x_kubernetes_list_type or "",
         list_keys=props.x_kubernetes_list_map_keys,
         pattern_text=props.pattern,
-        pattern=go_pattern(props.pattern) if props.pattern else None,
+        pattern=compile_pattern(props.pattern) if props.pattern else None,
         min_length=props.min_length,
         max_length=props.max_length,
         minimum=props.minimum,

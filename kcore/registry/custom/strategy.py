@@ -20,6 +20,7 @@ from kcore.registry.custom.defaulting import apply_defaults
 from kcore.registry.custom.embedded import EmbeddedMetadataError, coerce_embedded, special_errors
 from kcore.registry.custom.json_path import lookup, simple_path
 from kcore.registry.custom.pruning import drop_nulls, prune
+from kcore.registry.custom.rules import rule_tree
 from kcore.registry.custom.schema import Schema, compile_schema
 from kcore.registry.custom.validation import ABSENT, validate
 from kcore.registry.request import Request
@@ -71,6 +72,8 @@ class CustomResourceStrategy(Strategy):
         self._kept = _schema_of(self._storage)
         self._stored_version = f"{kind.group}/{self._storage.name}"
         self._converter: WebhookConverter | None = None
+        props = self._version.schema.open_apiv3_schema if self._version.schema is not None else None
+        self._rules = rule_tree(props) if props is not None and self._schema.has_rules else None
         self._has_status = kind.subresource("status") is not None
         self._sees_metadata = bool({*self._schema.properties, *self._schema.required} & {*_ROOT})
         conversion = kind.definition.spec.conversion
@@ -187,24 +190,39 @@ class CustomResourceStrategy(Strategy):
     # --- rules ---
 
     def validate(self, req: Request, obj: Any) -> Sequence[FieldError]:
-        return self._errors(obj, None)
+        return self._errors(req, obj, None)
 
     def validate_update(self, req: Request, new: Any, old: Any) -> Sequence[FieldError]:
-        return self._errors(new, old)
+        return self._errors(req, new, old)
 
-    def _errors(self, obj: CustomResource, old: CustomResource | None) -> Sequence[FieldError]:
+    def _errors(self, req: Request, obj: CustomResource, old: CustomResource | None) -> Sequence[FieldError]:
         tree, before = self._document(obj), self._document(old) if old is not None else ABSENT
         errors = validate(tree, self._schema, old=before)
         errors += self._scale_errors(obj)
         if self._schema.has_special and (old is None or not any(special_errors(before, self._schema))):
             errors += special_errors(tree, self._schema)
-        if self._schema.has_rules and any(error.type in _BLOCKING for error in errors):
+        return self._with_rules(req, errors, obj, old)
+
+    def _with_rules(
+        self, req: Request, errors: list[FieldError], obj: CustomResource, old: CustomResource | None
+    ) -> Sequence[FieldError]:
+        """The errors, and those of rules, which only an object of the right shape can be asked."""
+        if self._rules is None:
+            return errors
+        if any(error.type in _BLOCKING for error in errors):
             why = (
                 "some validation rules were not checked because the object was invalid; "
                 "correct the existing errors to complete validation"
             )
-            errors.append(invalid(Path("<nil>"), None, why))
-        return errors
+            return [*errors, invalid(Path("<nil>"), None, why)]
+        before = self._self_of(old) if old is not None else ABSENT
+        return [*errors, *self._rules.check(self._self_of(obj), before, req.warnings)]
+
+    def _self_of(self, obj: CustomResource) -> dict[str, Any]:
+        """The object as its rules see it: its kind and name are always there."""
+        names = {"name": obj.metadata.name, "generateName": obj.metadata.generate_name}
+        metadata = {key: value for key, value in names.items() if value}
+        return {"apiVersion": self.kind.api_version, "kind": self.kind.name, "metadata": metadata, **obj.content}
 
     def _document(self, obj: CustomResource) -> dict[str, Any]:
         """The object as its schema sees it."""
@@ -226,10 +244,11 @@ class CustomResourceStrategy(Strategy):
 
     def validate_status_update(self, req: Request, new: Any, old: Any) -> Sequence[FieldError]:
         schema = self._schema.properties.get("status")
-        if schema is None or "status" not in new.content:
-            return ()
-        errors = validate(new.content["status"], schema, base="status", old=old.content.get("status", ABSENT))
-        return [*errors, *special_errors(new.content["status"], schema, "status")]
+        errors: list[FieldError] = []
+        if schema is not None and "status" in new.content:
+            errors += validate(new.content["status"], schema, base="status", old=old.content.get("status", ABSENT))
+            errors += special_errors(new.content["status"], schema, "status")
+        return self._with_rules(req, errors, new, old)
 
 
 def _with_status(content: Any, status_from: Any) -> dict[str, Any]:

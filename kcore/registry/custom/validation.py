@@ -13,6 +13,7 @@ import msgspec
 
 from kcore.api.field import FieldError, Path, invalid, not_supported, required, too_long, too_many, type_invalid
 from kcore.api.formats import FORMATS
+from kcore.cel.regex import Pattern, PatternError
 from kcore.registry.custom.schema import Schema
 
 __all__ = ["ABSENT", "validate"]
@@ -141,7 +142,7 @@ class _Walk:
             self.found.append(too_long(self._field(name), schema.max_length))
         if schema.min_length is not None and len(value) < schema.min_length:
             self.add(name, value, f"{name} in body should be at least {schema.min_length} chars long")
-        if schema.pattern is not None and schema.pattern.search(value) is None:
+        if schema.pattern is not None and not _matches(schema.pattern, value):
             self.add(name, value, f"{name} in body should match '{schema.pattern_text}'")
         check = FORMATS.get(schema.format)
         if check is not None and not check(value):
@@ -242,6 +243,14 @@ def _type_of(value: Any) -> tuple[str, str]:
     if isinstance(value, str):
         return "string", ""
     return ("array", "") if isinstance(value, list) else ("object", "")
+
+
+def _matches(pattern: Pattern, value: str) -> bool:
+    """A text that is too long to be searched does not match."""
+    try:
+        return pattern.search(value)
+    except PatternError:
+        return False
 
 
 def _out_of_range(value: int | float, type_: str, format_: str, what: str, name: str) -> str:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 
-from kcore.api.apiextensions_v1 import CustomResourceDefinition, CustomResourceDefinitionSpec, JSONSchemaProps
+from kcore.api.apiextensions_v1 import CustomResourceDefinition
 from kcore.api.field import FieldError
 from kcore.api.schema import fill
 from kcore.registry.custom.strategy import CustomResourceStrategy
@@ -20,8 +20,6 @@ __all__ = ["CLEANUP", "STRATEGIES"]
 
 CLEANUP = "customresourcecleanup.apiextensions.k8s.io"
 """The finalizer that keeps a definition until its objects are gone."""
-
-RULES_NOT_EVALUATED = "x-kubernetes-validations are kept, but their rules are not evaluated by this server yet"
 
 
 class CustomResourceDefinitionStrategy(Strategy):
@@ -52,11 +50,6 @@ class CustomResourceDefinitionStrategy(Strategy):
     def validate_update(self, req: Request, new: Any, old: Any) -> Sequence[FieldError]:
         return list(validate_definition_update(new, old))
 
-    def warnings(self, req: Request, obj: Any, old: Any = None) -> Sequence[str]:
-        if req.subresource or (old is not None and obj.spec == old.spec):
-            return ()
-        return (RULES_NOT_EVALUATED,) if any(map(_has_rules, _schemas(obj.spec))) else ()
-
     def holds_deletion(self, obj: Any) -> bool:
         return obj.metadata.deletion_timestamp is None
 
@@ -74,17 +67,6 @@ def _note_stored_versions(obj: CustomResourceDefinition) -> None:
     stored = obj.status.stored_versions or ()
     new = tuple(v.name for v in obj.spec.versions if v.storage and v.name not in stored)[:1]
     fill(obj.status, stored_versions=(*stored, *new) or None)
-
-
-def _schemas(spec: CustomResourceDefinitionSpec) -> Iterator[JSONSchemaProps]:
-    for version in spec.versions:
-        if version.schema is not None and version.schema.open_apiv3_schema is not None:
-            yield version.schema.open_apiv3_schema
-
-
-def _has_rules(props: JSONSchemaProps) -> bool:
-    below = [*props.properties.values(), props.items, props.additional_properties]
-    return bool(props.x_kubernetes_validations) or any(_has_rules(p) for p in below if isinstance(p, JSONSchemaProps))
 
 
 STRATEGIES = (CustomResourceDefinitionStrategy, CustomResourceStrategy)

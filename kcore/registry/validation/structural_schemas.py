@@ -7,7 +7,6 @@ values (KEP-1693). Upstream tells faults of the second kind only where there are
 from __future__ import annotations
 
 import copy
-import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,10 +14,11 @@ import msgspec
 
 from kcore.api.apiextensions_v1 import JSONSchemaProps
 from kcore.api.field import FieldError, Path, forbidden, invalid, not_supported, required
-from kcore.registry.custom.patterns import go_pattern
+from kcore.cel.regex import PatternError, compile_pattern
 from kcore.registry.custom.pruning import prune
 from kcore.registry.custom.schema import compile_schema
 from kcore.registry.custom.validation import validate
+from kcore.registry.validation.schema_rules import rule_errors, rule_faults
 
 __all__ = ["validate_schema"]
 
@@ -38,8 +38,12 @@ def validate_schema(schema: JSONSchemaProps, path: Path) -> Iterator[FieldError]
     if not structural:
         structural = [*_incomplete(schema, path)]
     yield from structural
-    if not faults and not structural:
-        yield from _default_errors(schema, path)
+    if faults or structural:
+        return
+    defaults = [*_default_errors(schema, path)]
+    yield from defaults
+    if not defaults:
+        yield from rule_errors(schema, path)
 
 
 # --- what may be written ---
@@ -74,10 +78,11 @@ def _faults(s: JSONSchemaProps, path: Path, *, root: bool = False) -> Iterator[F
         yield not_supported(path / "type", s.type, _TYPES)
     if s.pattern:
         try:
-            go_pattern(s.pattern)
-        except re.error as e:
+            compile_pattern(s.pattern)
+        except PatternError as e:
             yield invalid(path / "pattern", s.pattern, f"must be a valid regular expression, but isn't: {e}")
     yield from _extension_faults(s, path)
+    yield from rule_faults(s, path)
     for child, at in _below(s, path):
         yield from _faults(child, at)
 
@@ -230,6 +235,7 @@ def _judging(s: JSONSchemaProps, path: Path, outer: JSONSchemaProps) -> Iterator
         ("x-kubernetes-list-map-keys", s.x_kubernetes_list_map_keys),
         ("x-kubernetes-list-type", s.x_kubernetes_list_type),
         ("x-kubernetes-map-type", s.x_kubernetes_map_type),
+        ("x-kubernetes-validations", s.x_kubernetes_validations),
     )
     for wire, given in silent:
         if given:
