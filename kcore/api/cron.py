@@ -14,6 +14,8 @@ from functools import lru_cache
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
+from kcore.api.duration import DurationError, seconds
+
 __all__ = ["CronError", "Every", "Schedule", "parse_schedule"]
 
 
@@ -152,20 +154,11 @@ def _descriptor(text: str, zone: ZoneInfo | None) -> Schedule | Every:
     raise CronError(f"unrecognized descriptor: {text}")
 
 
-_UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
-_PART = re.compile(r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)(ns|us|µs|ms|s|m|h)")
-
-
 def _duration(text: str, span: str) -> float:
-    """Go's durations: `1h30m`, `90s`."""
-    body = span[1:] if span[:1] in ("+", "-") else span
-    parts = _PART.findall(body)
-    if "".join(n + u for n, u in parts) != body or not parts:
-        if body == "0":
-            return 0.0
-        raise CronError(f'failed to parse duration {text}: time: invalid duration "{span}"')
-    total = sum(float(number) * _UNITS[unit] for number, unit in parts)
-    return -total if span.startswith("-") else total
+    try:
+        return seconds(span)
+    except DurationError as error:
+        raise CronError(f"failed to parse duration {text}: {error}") from error
 
 
 def _field(text: str, bounds: _Bounds) -> _Field:

@@ -76,6 +76,8 @@ class NodeColumns:
         self.nonzero_memory = backend.ints(FIRST_SIZE)
         self.taints: Categories[tuple[Taint, ...]] = Categories(backend, FIRST_SIZE, ())
         self.nodes: list[NodeInfo | None] = [None] * FIRST_SIZE
+        self.rows: dict[str, int] = {}
+        """The row of each living node by its name."""
         self.kins: Tally[Kin] = Tally()
         self.terms: Tally[AffinityTerm] = Tally()
         self.claims: Tally[str] = Tally()
@@ -136,6 +138,9 @@ class NodeColumns:
         if self.alive[row]:
             self.count -= 1
         self.alive[row] = False
+        node = self.nodes[row]
+        if node is not None:
+            self.rows.pop(node.name, None)
         self.nodes[row] = None
         self._free.append(row)
         self._changed(row)
@@ -147,6 +152,7 @@ class NodeColumns:
         if not self.alive[row]:
             self.count += 1
         self.nodes[row] = info
+        self.rows[info.name] = row
         self.alive[row] = True
         self.unschedulable[row] = node.spec.unschedulable
         self.taints.set(row, node.spec.taints)

@@ -1,18 +1,22 @@
 """One scheduling cycle: from a pod to the node it should go to, or to the reason why there is none.
 
-The cycle never awaits. It ends with the pod assumed on its node, so that the next cycle counts it; binding follows
-at leisure, many at a time.
+The cycle never awaits, unless extenders take part. It ends with the pod assumed on its node, so that the next cycle
+counts it; binding follows at leisure, many at a time.
 """
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from kcore.api.core_v1 import Node
 from kcore.kit.clock import Chance
 from kcore.scheduler.cache import SchedulerCache
-from kcore.scheduler.diagnosis import NO_NODES, fit_error
+from kcore.scheduler.diagnosis import NO_NODES, Diagnosis, fit_error
 from kcore.scheduler.evaluation import Evaluation, Evaluator
-from kcore.scheduler.framework import Code, CycleState, Diagnosis, PostFilterResult, Status
+from kcore.scheduler.extender import HIGHEST_SCORE, Extender, ExtenderError, ExtensiblePreemption
+from kcore.scheduler.framework import MAX_NODE_SCORE, Code, CycleState, PostFilterResult, Status
 from kcore.scheduler.pod_info import PodInfo
 from kcore.scheduler.profile import Profile
 
@@ -20,6 +24,8 @@ __all__ = ["Placed", "Refused", "SchedulingCycle"]
 
 
 NOTHING_DONE = PostFilterResult()
+ENOUGH_NODES = 100
+"""However small a percentage of nodes is enough to choose from, it is of no fewer than so many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +56,29 @@ class SchedulingCycle:
         self._cache = cache
         self._chance = chance
         self._evaluator = Evaluator(cache.columns)
+        self._next_row = 0
 
     def schedule(self, profile: Profile, pod: PodInfo) -> Placed | Refused:
         """Find a node, and assume the pod there."""
-        columns = self._cache.columns
-        if not columns.count:
+        if not self._cache.columns.count:
             return Refused(NO_NODES, frozenset())
         self._cache.withdraw(pod.uid)
-        outcome = self._decide(profile, pod)
+        return self._nominated(pod, self._decide(profile, pod))
+
+    async def schedule_with(self, profile: Profile, pod: PodInfo, extenders: Sequence[Extender]) -> Placed | Refused:
+        """The same where extenders have a say. While they think the cluster may change; what they chose is looked at
+        again before the pod is assumed there."""
+        if not self._cache.columns.count:
+            return Refused(NO_NODES, frozenset())
+        self._cache.withdraw(pod.uid)
+        try:
+            outcome = await self._decide_with(profile, pod, extenders)
+        except ExtenderError as error:
+            outcome = Refused(str(error), frozenset(), is_error=True)
+        return self._nominated(pod, outcome)
+
+    def _nominated(self, pod: PodInfo, outcome: Placed | Refused) -> Placed | Refused:
+        """Keep room for a pod for whom victims leave."""
         if isinstance(outcome, Refused):
             pod.nominated = outcome.post_filter.nominated_node
             if pod.nominated:
@@ -65,13 +86,86 @@ class SchedulingCycle:
         return outcome
 
     def _decide(self, profile: Profile, pod: PodInfo) -> Placed | Refused:
-        columns = self._cache.columns
         evaluation = self._evaluator.evaluate(profile, pod)
-        rows = evaluation.best_rows()
-        if not rows:
-            return self._refuse(profile, pod, evaluation)
+        rows = evaluation.best_rows() if not profile.percentage else self._best_of_some(profile, evaluation)
+        if rows:
+            return self._place(profile, pod, self._any_of(rows), evaluation.state)
+        diagnosis = evaluation.diagnose()
+        for plugin in profile.post_filter:
+            result = plugin.post_filter(evaluation.state, pod, diagnosis, evaluation)
+            if result is not None:
+                return self._refuse(diagnosis, result)
+        return self._refuse(diagnosis)
+
+    def _any_of(self, rows: Sequence[int]) -> str:
+        """One of equally good nodes, by chance."""
         row = rows[0] if len(rows) == 1 else rows[int(self._chance.random.random() * len(rows))]
-        return self._place(profile, pod, columns.node(row).name, evaluation.state)
+        return self._cache.columns.node(row).name
+
+    def _best_of_some(self, profile: Profile, evaluation: Evaluation) -> list[int]:
+        """The best of as many nodes that fit as are enough, each time beginning where the last time ended."""
+        columns = self._cache.columns
+        enough = max(ENOUGH_NODES, columns.count * profile.percentage // 100)
+        rows = columns.backend.rows(evaluation.totals >= 0)
+        if len(rows) > enough:
+            start = next((i for i, row in enumerate(rows) if row >= self._next_row), 0)
+            rows = [*rows[start:], *rows[:start]][:enough]
+            self._next_row = rows[-1] + 1
+        best = max((int(evaluation.totals[row]) for row in rows), default=0)
+        return [row for row in rows if evaluation.totals[row] == best]
+
+    async def _decide_with(self, profile: Profile, pod: PodInfo, extenders: Sequence[Extender]) -> Placed | Refused:
+        evaluation = self._evaluator.evaluate(profile, pod)
+        columns = self._cache.columns
+        names: Sequence[str] = [columns.node(row).name for row in columns.backend.rows(evaluation.totals >= 0)]
+        diagnosis = None if names else evaluation.diagnose()
+        refused: dict[str, Status] = {}
+        for extender in extenders:
+            if extender.filters and names:
+                names, said = await extender.filter(pod.pod, self._nodes(names))
+                refused.update(said)
+        scores = await self._extended_scores(pod, extenders, names) if len(names) > 1 else {}
+        evaluation.refresh()
+        fitting = [name for name in names if name in columns.rows and evaluation.totals[columns.rows[name]] >= 0]
+        if fitting:
+            totals = {name: int(evaluation.totals[columns.rows[name]]) + scores.get(name, 0) for name in fitting}
+            best = max(totals.values())
+            rows = [columns.rows[name] for name in fitting if totals[name] == best]
+            return self._place(profile, pod, self._any_of(rows), evaluation.state)
+        return await self._refuse_with(profile, evaluation, (diagnosis or evaluation.diagnose(), refused), extenders)
+
+    async def _extended_scores(
+        self, pod: PodInfo, extenders: Sequence[Extender], names: Sequence[str]
+    ) -> Mapping[str, int]:
+        """What extenders add to the scores, on the same scale."""
+        scores: Counter[str] = Counter()
+        for extender in extenders:
+            if extender.scores:
+                for name, score in (await extender.prioritize(pod.pod, self._nodes(names))).items():
+                    scores[name] += score * (MAX_NODE_SCORE // HIGHEST_SCORE)
+        return scores
+
+    async def _refuse_with(
+        self,
+        profile: Profile,
+        evaluation: Evaluation,
+        found: tuple[Diagnosis, Mapping[str, Status]],
+        extenders: Sequence[Extender],
+    ) -> Refused:
+        diagnosis = found[0].with_others(found[1])
+        preempting = [extender for extender in extenders if extender.preempts]
+        for plugin in profile.post_filter:
+            if preempting and isinstance(plugin, ExtensiblePreemption):
+                done = await plugin.extended(evaluation.pod, diagnosis, evaluation, preempting)
+                return self._refuse(diagnosis, done)
+            result = plugin.post_filter(evaluation.state, evaluation.pod, diagnosis, evaluation)
+            if result is not None:
+                return self._refuse(diagnosis, result)
+        return self._refuse(diagnosis)
+
+    def _nodes(self, names: Sequence[str]) -> dict[str, Node]:
+        known = [self._cache.get(name) for name in names]
+        return {info.name: info.node for info in known if info is not None and info.node is not None}
 
     def _place(self, profile: Profile, pod: PodInfo, node_name: str, found: CycleState) -> Placed | Refused:
         state = dict(found)  # what plugins keep from here on is the pod's own
@@ -83,17 +177,11 @@ class SchedulingCycle:
                 return Placed(node_name, state, objection, seconds)
             profile.run_unreserve(state, pod, node_name)
         self._cache.forget(pod.uid)
-        diagnosis = Diagnosis({node_name: objection}, frozenset((objection.plugin,)))
-        message = fit_error(self._cache.columns.count, diagnosis)
-        return Refused(message, diagnosis.plugins, is_error=objection.code is Code.ERROR)
+        plugins = frozenset((objection.plugin,))
+        message = fit_error(self._cache.columns.count, Counter(objection.reasons))
+        return Refused(message, plugins, is_error=objection.code is Code.ERROR)
 
-    def _refuse(self, profile: Profile, pod: PodInfo, evaluation: Evaluation) -> Refused:
-        diagnosis = evaluation.diagnose()
-        result = NOTHING_DONE
-        for plugin in profile.post_filter:
-            answer = plugin.post_filter(evaluation.state, pod, diagnosis, evaluation.ask)
-            if answer is not None:
-                result = answer
-                break
-        message = fit_error(self._cache.columns.count, diagnosis, result.message)
+    def _refuse(self, diagnosis: Diagnosis, result: PostFilterResult = NOTHING_DONE) -> Refused:
+        count = self._cache.columns.count
+        message = fit_error(count, diagnosis.reasons(), diagnosis.pre_filter, result.message)
         return Refused(message, diagnosis.plugins, result)

@@ -8,17 +8,16 @@ others (`SpanningPlugin`) are told what changed, and asked about all rows again.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 
 from kcore.scheduler.columns import NodeColumns
+from kcore.scheduler.diagnosis import Diagnosis, Finding
 from kcore.scheduler.framework import (
     Code,
     CycleState,
-    Diagnosis,
     Refusal,
     SpanningPlugin,
     Status,
-    unresolvable,
 )
 from kcore.scheduler.node_info import NodeInfo
 from kcore.scheduler.pod_info import PodInfo
@@ -59,6 +58,7 @@ class Evaluation:
         "_naming",
         "_scores",
         "_seen",
+        "_signature",
         "_skipped",
         "_spanning",
         "feasible",
@@ -69,9 +69,10 @@ class Evaluation:
         "totals",
     )
 
-    def __init__(self, profile: Profile, pod: PodInfo, columns: NodeColumns) -> None:
+    def __init__(self, profile: Profile, pod: PodInfo, columns: NodeColumns, signature: Hashable | None = None) -> None:
         self.profile = profile
         self.pod = pod
+        self._signature = signature
         self.state: CycleState = {}
         self.refusal: Status | None = None
         """What PreFilter has against the pod as such."""
@@ -110,12 +111,24 @@ class Evaluation:
             self._diagnosis = self._diagnose()
         return self._diagnosis
 
-    def ask(self, node: NodeInfo) -> Status | None:
+    @property
+    def shared_as(self) -> Hashable | None:
+        """See `framework.Ask`."""
+        return None if any(judge.plugin.name in self._spanning for judge in self._filters) else self._signature
+
+    @property
+    def demand(self) -> Mapping[str, int] | None:
+        """See `framework.Ask`."""
+        looking = [judge for judge in self._filters if not judge.is_blind]
+        room = looking[0].room if len(looking) == 1 else None
+        return room.demand(self.pod) if room is not None else None
+
+    def __call__(self, node: NodeInfo) -> Status | None:
         """What the filters say of the pod on a node as it might be: the first refusal."""
         for judge in self._filters:
             status = judge.plugin.filter(self.state, self.pod, node)
             if status is not None:
-                return status
+                return status._replace(plugin=judge.plugin.name)
         return None
 
     def share(self, pod: PodInfo) -> None:
@@ -140,11 +153,24 @@ class Evaluation:
         self._local = self.feasible
         if self.refusal is None:
             self._local = self._candidates()
-            for judge in self._filters:
-                if judge.plugin.name not in self._spanning:
-                    for refusal in self._refusals(judge, self._local):
-                        self._local = self._local & ~refusal.mask
+            (self._judge_few if self._is_narrow() else self._judge_all)()
         self._combine()
+
+    def _is_narrow(self) -> bool:
+        """Whether only few nodes are worth looking at."""
+        return self._names is not None and len(self._names) <= FEW_ROWS
+
+    def _judge_all(self) -> None:
+        """Ask the filters that look at single nodes about all of them."""
+        for judge in self._filters:
+            if judge.plugin.name not in self._spanning:
+                for refusal in self._refusals(judge, self._local):
+                    self._local = self._local & ~refusal.mask
+
+    def _judge_few(self) -> None:
+        """The same where only few nodes are in question, as for the pods of a DaemonSet."""
+        for row in self._columns.backend.rows(self._local):
+            self._local[row] = self._fits(row)
 
     def _combine(self) -> None:
         """Join what concerns single nodes with what spans them, and score what is left."""
@@ -185,8 +211,9 @@ class Evaluation:
         if self._names is None:
             return columns.alive.copy()
         mask = columns.backend.bools(columns.size)
-        for row, node in enumerate(columns.nodes):
-            if node is not None and node.name in self._names:
+        for name in self._names:
+            row = columns.rows.get(name)
+            if row is not None:
                 mask[row] = True
         return mask
 
@@ -194,15 +221,16 @@ class Evaluation:
         plugin, columns = judge.plugin, self._columns
         if judge.columns is not None:
             return list(judge.columns.filter_columns(self.state, self.pod, columns))
-        refusals = []
+        masks: dict[tuple[str, bool], Vector] = {}
         for row in columns.backend.rows(among):
             status = plugin.filter(self.state, self.pod, columns.node(row))
             for reason in status.reasons if status is not None else ():
                 assert status is not None
-                mask = columns.backend.bools(columns.size)
-                mask[row] = True
-                refusals.append(Refusal(mask, reason, status.code is Code.UNRESOLVABLE))
-        return refusals
+                key = (reason, status.code is Code.UNRESOLVABLE)
+                if key not in masks:
+                    masks[key] = columns.backend.bools(columns.size)
+                masks[key][row] = True
+        return [Refusal(mask, reason, unresolvable) for (reason, unresolvable), mask in masks.items()]
 
     def _score(self) -> None:
         columns, skipped = self._columns, set()
@@ -310,41 +338,25 @@ class Evaluation:
         return in_place
 
     def _diagnose(self) -> Diagnosis:
-        if self.refusal is not None:
-            return Diagnosis({}, frozenset((self.refusal.plugin,)), ", ".join(self.refusal.reasons))
         columns = self._columns
-        statuses: dict[str, Status] = {}
+        if self.refusal is not None:
+            return Diagnosis(columns, (self.refusal.plugin,), pre_filter=", ".join(self.refusal.reasons))
+        findings: list[Finding] = []
+        plugins: set[str] = set()
         remaining = self._candidates()
         if self._names is not None:
-            for row in columns.backend.rows(columns.alive & ~remaining):
-                statuses[columns.node(row).name] = unresolvable(self._absent_reason)
-        plugins = set()
+            plugins.update(self._naming)
+            findings.append(Finding("", self._absent_reason, True, columns.alive & ~remaining))
         for judge in self._filters:
             refused = columns.backend.bools(columns.size)
             for refusal in self._refusals(judge, remaining):
                 hit = refusal.mask & remaining
                 refused = refused | hit
-                for row in columns.backend.rows(hit):
-                    name = columns.node(row).name
-                    statuses[name] = _with(statuses.get(name), refusal, judge.plugin.name)
+                findings.append(Finding(judge.plugin.name, refusal.reason, refusal.unresolvable, hit))
             if columns.backend.any(refused):
                 plugins.add(judge.plugin.name)
                 remaining = remaining & ~refused
-        if self._names is not None:
-            plugins.update(self._naming)
-        return Diagnosis(statuses, frozenset(plugins))
-
-
-def _with(status: Status | None, refusal: Refusal, plugin: str) -> Status:
-    """The status of a node with one more reason of the same plugin."""
-    code = Code.UNRESOLVABLE if refusal.unresolvable else Code.UNSCHEDULABLE
-    if status is None:
-        return Status(code, (refusal.reason,), plugin)
-    return Status(
-        Code.UNRESOLVABLE if Code.UNRESOLVABLE in (status.code, code) else code,
-        (*status.reasons, refusal.reason),
-        plugin,
-    )
+        return Diagnosis(columns, plugins, findings)
 
 
 class Evaluator:
@@ -362,7 +374,7 @@ class Evaluator:
         key = (profile.scheduler_name, signature)
         evaluation = self._kept.pop(key, None)
         if evaluation is None:
-            evaluation = Evaluation(profile, pod, self._columns)
+            evaluation = Evaluation(profile, pod, self._columns, key)
             if len(self._kept) >= MOST_EVALUATIONS:
                 del self._kept[next(iter(self._kept))]
         else:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Hashable, Iterable, Mapping
 from enum import Enum, Flag, auto
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, runtime_checkable
 
 from kcore.api.core_v1 import Pod
 from kcore.api.object import Object
@@ -21,8 +21,12 @@ from kcore.scheduler.node_info import NodeInfo
 from kcore.scheduler.pod_info import PodInfo
 from kcore.scheduler.vector import Vector
 
+if TYPE_CHECKING:
+    from kcore.scheduler.diagnosis import Diagnosis
+
 __all__ = [
     "MAX_NODE_SCORE",
+    "POINTS",
     "SKIP",
     "UNSHARED",
     "Ask",
@@ -32,13 +36,13 @@ __all__ = [
     "ColumnFilterPlugin",
     "ColumnScorePlugin",
     "CycleState",
-    "Diagnosis",
     "EventsToRegister",
     "FilterPlugin",
     "Hint",
     "NormalizePlugin",
     "PermitPlugin",
     "Plugin",
+    "PodBlindPlugin",
     "PostBindPlugin",
     "PostFilterPlugin",
     "PostFilterResult",
@@ -50,6 +54,7 @@ __all__ = [
     "QueueSortPlugin",
     "Refusal",
     "ReservePlugin",
+    "RoomPlugin",
     "ScorePlugin",
     "SignPlugin",
     "SpanningPlugin",
@@ -123,12 +128,24 @@ class ClusterEvent(Flag):
     NODE = NODE_ADDED | NODE_DELETED | NODE_ALLOCATABLE | NODE_LABEL | NODE_TAINT | NODE_UNSCHEDULABLE
 
 
-Hint = Callable[[Pod, Object | None, Object | None], bool]
+Hint = Callable[[PodInfo, Object | None, Object | None], bool]
 """Takes the waiting pod and the change as (old, new); whether the plugin may now let the pod pass."""
 
 
-Ask = Callable[[NodeInfo], Status | None]
-"""What the filters say of the pod on a node as it might be."""
+class Ask(Protocol):
+    """What the filters say of a pod on nodes as they might be."""
+
+    @property
+    def shared_as(self) -> Hashable | None:
+        """Equal for pods that get equal answers about equal nodes; None: the answers are the pod's alone, or hang on
+        other nodes, too."""
+
+    @property
+    def demand(self) -> Mapping[str, int] | None:
+        """What the pod needs of a node, if of the node's pods nothing counts but the room that they leave."""
+
+    def __call__(self, node: NodeInfo) -> Status | None:
+        """The first refusal."""
 
 
 class PreFilterResult(NamedTuple):
@@ -144,14 +161,6 @@ class Refusal(NamedTuple):
     mask: Vector
     reason: str
     unresolvable: bool = False
-
-
-class Diagnosis(NamedTuple):
-    """Why no node would do: the statuses of nodes by name, and what PreFilter said to the pod as a whole."""
-
-    statuses: Mapping[str, Status]
-    plugins: frozenset[str]
-    pre_filter: str = ""
 
 
 class PostFilterResult(NamedTuple):
@@ -198,6 +207,21 @@ class SignPlugin(Plugin, Protocol):
 @runtime_checkable
 class PreFilterPlugin(Plugin, Protocol):
     def pre_filter(self, state: CycleState, pod: PodInfo, columns: NodeColumns) -> PreFilterResult | None: ...
+
+
+@runtime_checkable
+class PodBlindPlugin(Plugin, Protocol):
+    """A filter that does not look at the pods of a node: preemption need not ask it again as pods leave."""
+
+    looks_at_pods: Literal[False]
+
+
+@runtime_checkable
+class RoomPlugin(Plugin, Protocol):
+    """A filter that looks at nothing of a node's pods but the room that they leave."""
+
+    def demand(self, pod: PodInfo) -> Mapping[str, int]:
+        """How much of which resource there must be room for."""
 
 
 @runtime_checkable
@@ -282,6 +306,23 @@ class BindPlugin(Plugin, Protocol):
 @runtime_checkable
 class PostBindPlugin(Plugin, Protocol):
     async def post_bind(self, state: CycleState, pod: PodInfo, node_name: str) -> None: ...
+
+
+POINTS: Mapping[str, type[Plugin]] = {
+    "pre_enqueue": PreEnqueuePlugin,
+    "queue_sort": QueueSortPlugin,
+    "pre_filter": PreFilterPlugin,
+    "filter": FilterPlugin,
+    "post_filter": PostFilterPlugin,
+    "pre_score": PreScorePlugin,
+    "score": ScorePlugin,
+    "reserve": ReservePlugin,
+    "permit": PermitPlugin,
+    "pre_bind": PreBindPlugin,
+    "bind": BindPlugin,
+    "post_bind": PostBindPlugin,
+}
+"""All extension points, and what a plugin must be to serve them."""
 
 
 def normalize(scores: Vector, feasible: Vector, columns: NodeColumns, *, reverse: bool = False) -> Vector:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from kcore.api.core_v1 import Container, Pod, PodSpec
 from kcore.api.pod_claims import claims_of
 from kcore.api.quantity import int_value, milli_value
+from kcore.api.timestamp import parse
 from kcore.client.informer import key_of
 from kcore.scheduler.affinity_term import terms_of
 
@@ -81,6 +82,12 @@ class PodInfo:
         """The keys of the PersistentVolumeClaims that the pod uses."""
         self.kin = kin_of(pod)
         self.terms = terms_of(pod)
+
+    @property
+    def started(self) -> float:
+        """Since when the pod has run: of equals, preemption evicts who came last."""
+        start = self.pod.status.start_time or self.pod.metadata.creation_timestamp
+        return parse(start) if start else float("inf")
 
     def renewed(self, pod: Pod) -> PodInfo:
         """The same demands in a newer object. What was handed out before stays as it was."""

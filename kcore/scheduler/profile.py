@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from kcore.api.core_v1 import Pod
+from kcore.scheduler.config.errors import ConfigurationError
+from kcore.scheduler.extender import Extender
 from kcore.scheduler.framework import (
     UNSHARED,
     BindPlugin,
@@ -20,6 +22,7 @@ from kcore.scheduler.framework import (
     NormalizePlugin,
     PermitPlugin,
     Plugin,
+    PodBlindPlugin,
     PostBindPlugin,
     PostFilterPlugin,
     PreBindPlugin,
@@ -28,6 +31,7 @@ from kcore.scheduler.framework import (
     PreScorePlugin,
     QueueSortPlugin,
     ReservePlugin,
+    RoomPlugin,
     ScorePlugin,
     SignPlugin,
     SpanningPlugin,
@@ -39,12 +43,16 @@ __all__ = ["DEFAULT_SCHEDULER_NAME", "Judge", "Profile", "Scorer"]
 
 DEFAULT_SCHEDULER_NAME = "default-scheduler"
 
+P = TypeVar("P", bound=Plugin)
+
 
 class Judge(NamedTuple):
-    """A filter, and the form of it that judges all nodes at once."""
+    """A filter, the form of it that judges all nodes at once, and what preemption may know of it."""
 
     plugin: FilterPlugin
     columns: ColumnFilterPlugin | None
+    is_blind: bool
+    room: RoomPlugin | None
 
 
 class Scorer(NamedTuple):
@@ -59,42 +67,76 @@ class Scorer(NamedTuple):
 class Profile:
     """Plugins with their weights, in the order in which they are asked."""
 
-    def __init__(self, plugins: Sequence[tuple[Plugin, int]], scheduler_name: str = DEFAULT_SCHEDULER_NAME) -> None:
+    def __init__(
+        self,
+        plugins: Sequence[tuple[Plugin, int]],
+        scheduler_name: str = DEFAULT_SCHEDULER_NAME,
+        points: Mapping[str, Sequence[tuple[str, int]]] | None = None,
+        percentage: int = 0,
+    ) -> None:
+        """`points` says who serves which extension point with which weight; without it each plugin serves all that it
+        implements. `percentage`: how many of the nodes that fit are enough to choose from; 0: only all are."""
         self.scheduler_name = scheduler_name
-        ordered = [plugin for plugin, _ in plugins]
-        self.pre_enqueue = [plugin for plugin in ordered if isinstance(plugin, PreEnqueuePlugin)]
-        self.queue_sort = next(plugin for plugin in ordered if isinstance(plugin, QueueSortPlugin))
-        self.pre_filter = [plugin for plugin in ordered if isinstance(plugin, PreFilterPlugin)]
+        self.percentage = percentage
+        self._plugins = {plugin.name: (plugin, weight) for plugin, weight in plugins}
+        self._points = points
+        self.pre_enqueue = self._at(PreEnqueuePlugin, "pre_enqueue")
+        self.queue_sort = self._queue_sort()
+        self.pre_filter = self._at(PreFilterPlugin, "pre_filter")
         self.filter = [
-            Judge(plugin, plugin if isinstance(plugin, ColumnFilterPlugin) else None)
-            for plugin in ordered
-            if isinstance(plugin, FilterPlugin)
-        ]
-        self.post_filter = [plugin for plugin in ordered if isinstance(plugin, PostFilterPlugin)]
-        self.pre_score = [plugin for plugin in ordered if isinstance(plugin, PreScorePlugin)]
-        self.score = [
-            Scorer(
+            Judge(
                 plugin,
-                weight,
-                plugin if isinstance(plugin, ColumnScorePlugin) else None,
-                plugin if isinstance(plugin, NormalizePlugin) else None,
+                plugin if isinstance(plugin, ColumnFilterPlugin) else None,
+                isinstance(plugin, PodBlindPlugin),
+                plugin if isinstance(plugin, RoomPlugin) else None,
             )
-            for plugin, weight in plugins
-            if isinstance(plugin, ScorePlugin)
+            for plugin in self._at(FilterPlugin, "filter")
         ]
-        self.reserve = [plugin for plugin in ordered if isinstance(plugin, ReservePlugin)]
-        self.permit = [plugin for plugin in ordered if isinstance(plugin, PermitPlugin)]
-        self.pre_bind = [plugin for plugin in ordered if isinstance(plugin, PreBindPlugin)]
-        self.bind = [plugin for plugin in ordered if isinstance(plugin, BindPlugin)]
-        self.post_bind = [plugin for plugin in ordered if isinstance(plugin, PostBindPlugin)]
-        self.spanning = [plugin for plugin in ordered if isinstance(plugin, SpanningPlugin)]
+        self.post_filter = self._at(PostFilterPlugin, "post_filter")
+        self.pre_score = self._at(PreScorePlugin, "pre_score")
+        self.score = [self._scorer(name, weight) for name, weight in self._names(ScorePlugin, "score")]
+        self.reserve = self._at(ReservePlugin, "reserve")
+        self.permit = self._at(PermitPlugin, "permit")
+        self.pre_bind = self._at(PreBindPlugin, "pre_bind")
+        self.bind = self._at(BindPlugin, "bind")
+        self.post_bind = self._at(PostBindPlugin, "post_bind")
         judges: dict[Plugin, None] = dict.fromkeys(self.pre_filter)
         judges |= dict.fromkeys([*[judge.plugin for judge in self.filter], *[scorer.plugin for scorer in self.score]])
+        self.spanning = [plugin for plugin in judges if isinstance(plugin, SpanningPlugin)]
         self._signers = [plugin for plugin in judges if isinstance(plugin, SignPlugin)]
         self._shares = len(self._signers) == len(judges)
         self.events: Mapping[str, Mapping[ClusterEvent, Hint | None]] = {
-            plugin.name: plugin.events() for plugin in ordered if isinstance(plugin, EventsToRegister)
+            plugin.name: plugin.events() for plugin, _ in plugins if isinstance(plugin, EventsToRegister)
         }
+
+    def _names(self, kind: type[Plugin], point: str) -> Sequence[tuple[str, int]]:
+        """Who serves an extension point, with weights."""
+        if self._points is not None:
+            return self._points[point]
+        return [(name, weight) for name, (plugin, weight) in self._plugins.items() if isinstance(plugin, kind)]
+
+    def _at(self, kind: type[P], point: str) -> list[P]:
+        served = []
+        for name, _ in self._names(kind, point):
+            plugin = self._plugins[name][0]
+            assert isinstance(plugin, kind)
+            served.append(plugin)
+        return served
+
+    def _queue_sort(self) -> QueueSortPlugin:
+        sorts = self._at(QueueSortPlugin, "queue_sort")
+        if len(sorts) != 1:
+            name, count = self.scheduler_name, len(sorts)
+            raise ConfigurationError(
+                f'only one queue sort plugin required for profile with scheduler name "{name}", but got {count}'
+            )
+        return sorts[0]
+
+    def _scorer(self, name: str, weight: int) -> Scorer:
+        plugin = self._plugins[name][0]
+        assert isinstance(plugin, ScorePlugin)
+        columns = plugin if isinstance(plugin, ColumnScorePlugin) else None
+        return Scorer(plugin, weight, columns, plugin if isinstance(plugin, NormalizePlugin) else None)
 
     def may_enqueue(self, pod: Pod) -> Status | None:
         """The first objection to a pod's entering the queue."""
@@ -143,21 +185,28 @@ class Profile:
         """Whether a plugin has to do something before the pod is bound."""
         return any(plugin.needs_pre_bind(state, pod, node_name) for plugin in self.pre_bind)
 
-    async def run_bind(self, state: CycleState, pod: PodInfo, node_name: str) -> Status | None:
-        """PreBind, then the first Bind plugin that does not skip, then PostBind."""
+    async def run_bind(
+        self, state: CycleState, pod: PodInfo, node_name: str, extender: Extender | None = None
+    ) -> Status | None:
+        """PreBind, then the first Bind plugin that does not skip, or an extender in their place, then PostBind."""
         for pre in self.pre_bind:
             status = await pre.pre_bind(state, pod, node_name) if pre.needs_pre_bind(state, pod, node_name) else None
             if status is not None:
                 reason = f'running PreBind plugin "{pre.name}": {", ".join(status.reasons)}'
                 return Status(status.code, (reason,), pre.name)
-        for binder in self.bind:
-            status = await binder.bind(state, pod, node_name)
-            if status is None:
-                break
-            if status.code is not Code.SKIP:
-                return status._replace(plugin=binder.name)
+        if extender is not None:
+            await extender.bind(pod.pod, node_name)
         else:
-            return Status(Code.ERROR, ("no plugin bound the pod",))
+            status = await self._bind(state, pod, node_name)
+            if status is not None:
+                return status
         for post in self.post_bind:
             await post.post_bind(state, pod, node_name)
         return None
+
+    async def _bind(self, state: CycleState, pod: PodInfo, node_name: str) -> Status | None:
+        for binder in self.bind:
+            status = await binder.bind(state, pod, node_name)
+            if status is None or status.code is not Code.SKIP:
+                return status._replace(plugin=binder.name) if status is not None else None
+        return Status(Code.ERROR, ("no plugin bound the pod",))

@@ -11,8 +11,10 @@ The queue knows no time and sleeps nowhere: whoever calls says what time it is.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Mapping
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import Enum
+from itertools import islice
 from typing import Any, NamedTuple
 
 from kcore.api.core_v1 import Pod
@@ -22,8 +24,8 @@ from kcore.scheduler.pod_info import PodInfo
 
 __all__ = ["QueueStatistics", "QueuedPod", "SchedulingQueue"]
 
-FIRST_BACKOFF = 1.0
-LONGEST_BACKOFF = 10.0
+BACKOFF = (1.0, 10.0)
+"""How many seconds a pod waits after its first failure, and at most; each further failure doubles it."""
 LONGEST_UNSCHEDULABLE = 300.0
 
 MayEnqueue = Callable[[Pod], Status | None]
@@ -40,7 +42,18 @@ class Place(Enum):
 class QueuedPod:
     """A pod on its way to a node. `plugins` are those that refused it last, `gated_by` the one that keeps it out."""
 
-    __slots__ = ("attempts", "backoff_until", "gated_by", "info", "place", "plugins", "since", "ticket", "urgent")
+    __slots__ = (
+        "attempts",
+        "backoff_until",
+        "gated_by",
+        "info",
+        "is_stale",
+        "place",
+        "plugins",
+        "since",
+        "ticket",
+        "urgent",
+    )
 
     def __init__(self, info: PodInfo, now: float) -> None:
         self.info = info
@@ -51,6 +64,8 @@ class QueuedPod:
         self.place = Place.UNSCHEDULABLE
         self.backoff_until = 0.0
         self.ticket = 0
+        self.is_stale = False
+        """Whether it has changed while it was being tried."""
         self.urgent = True
         """Whether its back-off may be cut short: not after an error, which trying again soon would repeat."""
 
@@ -71,14 +86,24 @@ class SchedulingQueue:
         may_enqueue: MayEnqueue,
         sort_key: SortKey,
         events: Mapping[str, Mapping[ClusterEvent, Hint | None]],
+        backoff: tuple[float, float] = BACKOFF,
     ) -> None:
         self._may_enqueue = may_enqueue
+        self._backoff_seconds = backoff
         self._sort_key = sort_key
         self._events = events
         self._pods: dict[str, QueuedPod] = {}
         self._active: list[tuple[tuple[Any, ...], int, str]] = []
         self._backoff: list[tuple[float, int, str]] = []
         self._waiting: dict[str, float] = {}
+        self._waiting_for: dict[str, dict[str, None]] = {}
+        """Who waits, by the plugin that is in the way."""
+        self._hoping: dict[ClusterEvent, Sequence[str]] = {}
+        self._in_flight: dict[str, int] = {}
+        """How much had happened when each pod was popped, the first one first."""
+        self._missed: deque[tuple[ClusterEvent, Object | None, Object | None]] = deque()
+        """What has happened since the first of these was popped."""
+        self._happened = 0
         self._ticket = 0
 
     def __contains__(self, uid: str) -> bool:
@@ -114,15 +139,19 @@ class SchedulingQueue:
             queued.info = queued.info.renewed(new)
             return
         queued.info = PodInfo(new)
-        if queued.place is Place.ACTIVE:
+        if queued.place is Place.IN_FLIGHT:
+            queued.is_stale = True
+        elif queued.place is Place.ACTIVE:
             self._activate(queued)
         elif queued.place is Place.UNSCHEDULABLE:
             self._admit(queued, now)
 
     def delete(self, uid: str) -> None:
         """A pod needs no node any more: it is gone, or has one."""
-        if self._pods.pop(uid, None) is not None:
-            self._waiting.pop(uid, None)
+        queued = self._pods.pop(uid, None)
+        if queued is not None:
+            self._end_wait(queued)
+            self._land(uid)
 
     def pop(self, now: float) -> QueuedPod | None:
         """The next pod to try; `delete`, `refused` or `failed` must follow."""
@@ -131,47 +160,95 @@ class SchedulingQueue:
         if queued is not None:
             queued.place = Place.IN_FLIGHT
             queued.attempts += 1
+            queued.is_stale = False
+            self._in_flight[queued.info.uid] = self._happened
         return queued
 
     def refused(self, queued: QueuedPod, plugins: frozenset[str], now: float) -> None:
-        """The popped pod fits nowhere: these plugins said so."""
+        """The popped pod fits nowhere: these plugins said so. What has happened since it was popped may have been
+        what it waits for."""
+        missed = self._land(queued.info.uid)
         if queued.info.uid not in self._pods:
             return
         queued.plugins = plugins
         queued.urgent = True
-        queued.backoff_until = now + _backoff(queued.attempts)
-        queued.place = Place.UNSCHEDULABLE
-        self._waiting[queued.info.uid] = now
+        queued.backoff_until = now + self._backoff_after(queued.attempts)
+        if queued.is_stale or any(self._hopes(queued, *happening) for happening in missed):
+            self._back_off(queued)
+        else:
+            self._wait(queued, now)
 
     def failed(self, queued: QueuedPod, now: float) -> None:
         """Something went wrong with the popped pod that says nothing about the cluster: try again later."""
+        self._land(queued.info.uid)
         if queued.info.uid not in self._pods:
             return
         queued.plugins = frozenset()
         queued.urgent = False
-        queued.backoff_until = now + _backoff(queued.attempts)
+        queued.backoff_until = now + self._backoff_after(queued.attempts)
         self._back_off(queued)
 
     def move(self, event: ClusterEvent, old: Object | None, new: Object | None, now: float) -> None:
         """Something happened: wake the pods whose refusing plugins hope from it."""
+        if self._in_flight and self._interested(event):
+            self._missed.append((event, old, new))
+            self._happened += 1
         if not self._waiting:
             return
-        for uid in list(self._waiting):
-            queued = self._pods[uid]
-            if self._hopes(queued, event, old, new):
-                if queued.gated_by:
-                    self._admit(queued, now)
-                else:
-                    self._wake(queued, now)
+        for plugin in self._interested(event):
+            for uid in list(self._waiting_for.get(plugin, ())):
+                queued = self._pods[uid]
+                if queued.place is Place.UNSCHEDULABLE and self._hopes(queued, event, old, new, plugin):
+                    if queued.gated_by:
+                        self._admit(queued, now)
+                    else:
+                        self._wake(queued, now)
 
-    def _hopes(self, queued: QueuedPod, event: ClusterEvent, old: Object | None, new: Object | None) -> bool:
-        """Whether one of the plugins that refused a pod may let it pass after this."""
-        refusing = (queued.gated_by,) if queued.gated_by else queued.plugins
+    def _interested(self, event: ClusterEvent) -> Sequence[str]:
+        """The plugins that hope from an event; `""`: pods that nobody in particular refused hope from all."""
+        plugins = self._hoping.get(event)
+        if plugins is None:
+            hoping = [name for name, events in self._events.items() if any(event & known for known in events)]
+            plugins = self._hoping[event] = ("", *hoping)
+        return plugins
+
+    def _hopes(
+        self, queued: QueuedPod, event: ClusterEvent, old: Object | None, new: Object | None, plugin: str = ""
+    ) -> bool:
+        """Whether one of the plugins that refused a pod (or the one in question) may let it pass after this."""
+        refusing = (plugin,) if plugin else (queued.gated_by,) if queued.gated_by else queued.plugins
         for name in refusing:
             for known, hint in self._events.get(name, {}).items():
-                if event & known and (hint is None or hint(queued.info.pod, old, new)):
+                if event & known and (hint is None or hint(queued.info, old, new)):
                     return True
         return not refusing
+
+    def _land(self, uid: str) -> list[tuple[ClusterEvent, Object | None, Object | None]]:
+        """A pod is in flight no more; what has happened meanwhile."""
+        since = self._in_flight.pop(uid, self._happened)
+        missed = list(islice(self._missed, len(self._missed) - (self._happened - since), None))
+        oldest = next(iter(self._in_flight.values()), self._happened)
+        while len(self._missed) > self._happened - oldest:
+            self._missed.popleft()
+        return missed
+
+    def _wait(self, queued: QueuedPod, now: float) -> None:
+        """Let a pod wait for what may help it."""
+        queued.place = Place.UNSCHEDULABLE
+        uid = queued.info.uid
+        self._waiting[uid] = now
+        for plugin in self._reasons(queued):
+            self._waiting_for.setdefault(plugin, {})[uid] = None
+
+    def _end_wait(self, queued: QueuedPod) -> None:
+        uid = queued.info.uid
+        if self._waiting.pop(uid, None) is not None:
+            for plugin in self._reasons(queued):
+                self._waiting_for.get(plugin, {}).pop(uid, None)
+
+    @staticmethod
+    def _reasons(queued: QueuedPod) -> Iterable[str]:
+        return (queued.gated_by,) if queued.gated_by else queued.plugins or ("",)
 
     def next_deadline(self) -> float | None:
         """When there will be something to do without anything happening."""
@@ -183,15 +260,15 @@ class SchedulingQueue:
     def _admit(self, queued: QueuedPod, now: float) -> None:
         """Let a pod into the queue, unless a PreEnqueue plugin keeps it out."""
         objection = self._may_enqueue(queued.info.pod)
+        self._end_wait(queued)
         queued.gated_by = objection.plugin if objection is not None else ""
         if objection is not None:
-            queued.place = Place.UNSCHEDULABLE
-            self._waiting[queued.info.uid] = now
+            self._wait(queued, now)
         else:
             self._wake(queued, now)
 
     def _wake(self, queued: QueuedPod, now: float) -> None:
-        self._waiting.pop(queued.info.uid, None)
+        self._end_wait(queued)
         if now < queued.backoff_until:
             self._back_off(queued)
         else:
@@ -248,14 +325,14 @@ class SchedulingQueue:
             heapq.heappush(self._backoff, entry)
         return found
 
+    def _backoff_after(self, attempts: int) -> float:
+        first, longest = self._backoff_seconds
+        return min(first * 2.0 ** min(attempts - 1, 30), longest)
+
     def _current(self, entry: tuple[Any, int, str]) -> QueuedPod | None:
         """The pod of a heap entry, unless it went elsewhere since."""
         queued = self._pods.get(entry[2])
         return queued if queued is not None and queued.ticket == entry[1] else None
-
-
-def _backoff(attempts: int) -> float:
-    return min(FIRST_BACKOFF * 2.0 ** min(attempts - 1, 10), LONGEST_BACKOFF)
 
 
 def _differs(old: Pod, new: Pod) -> bool:

@@ -25,10 +25,13 @@ from kcore.client.informer import Informers
 from kcore.client.workqueue import WorkQueue
 from kcore.kit.clock import Chance, Clock
 from kcore.scheduler.cache import SchedulerCache
+from kcore.scheduler.config.plan import DEFAULT_PLAN, Plan, make_profile
 from kcore.scheduler.cycle import Placed, Refused, SchedulingCycle
+from kcore.scheduler.extender import Extender, ExtenderError, open_extenders
 from kcore.scheduler.framework import ClusterEvent, Status
-from kcore.scheduler.plugins import DEFAULT_PLUGINS, Entry, Handle
-from kcore.scheduler.profile import DEFAULT_SCHEDULER_NAME, Profile
+from kcore.scheduler.plugins import Handle
+from kcore.scheduler.pod_info import PodInfo
+from kcore.scheduler.profile import Profile
 from kcore.scheduler.queue import QueuedPod, SchedulingQueue
 from kcore.scheduler.volumes import Volumes
 from kcore.scheduler.waiting import WaitingPod, WaitingPods
@@ -72,7 +75,7 @@ class Scheduler:
         events: EventBroadcaster,
         clock: Clock,
         chance: Chance,
-        profiles: Mapping[str, Sequence[Entry]] | None = None,
+        plan: Plan = DEFAULT_PLAN,
     ) -> None:
         self._client = client
         self._clock = clock
@@ -83,15 +86,16 @@ class Scheduler:
         volumes = Volumes(informers)
         self._profiles: dict[str, Profile] = {}
         self._recorders: dict[str, EventRecorder] = {}
-        for name, entries in (profiles or {DEFAULT_SCHEDULER_NAME: DEFAULT_PLUGINS}).items():
-            recorder = self._recorders[name] = events.recorder(name)
+        self._plan = plan
+        self._extenders: Sequence[Extender] = ()
+        for told in plan.profiles:
+            recorder = self._recorders[told.scheduler_name] = events.recorder(told.scheduler_name)
             handle = Handle(client, self.cache, clock, chance, informers, recorder, self.waiting, volumes)
-            plugins = [(entry.make(handle, entry.args()), entry.weight) for entry in entries]
-            self._profiles[name] = Profile(plugins, name)
+            self._profiles[told.scheduler_name] = make_profile(told, handle)
         first = next(iter(self._profiles.values()))
         hints = {name: events for profile in self._profiles.values() for name, events in profile.events.items()}
         self.queue = SchedulingQueue(
-            lambda pod: self._profiles[pod.spec.scheduler_name].may_enqueue(pod), first.sort_key, hints
+            lambda pod: self._profiles[pod.spec.scheduler_name].may_enqueue(pod), first.sort_key, hints, plan.backoff
         )
         self._cycle = SchedulingCycle(self.cache, chance)
         self._attempts: dict[str, Attempt] = {}
@@ -108,7 +112,7 @@ class Scheduler:
         self._pods.add_handler(self._pod_changed)
         for informer, event in self._watched:
             informer.add_handler(self._notice(event))
-        async with anyio.create_task_group() as tasks:
+        async with open_extenders(self._plan.extenders) as self._extenders, anyio.create_task_group() as tasks:
             self._tasks = tasks
             for number in range(WORKERS):
                 tasks.start_soon(self._carry_out, name=f"binder {number}")
@@ -123,7 +127,11 @@ class Scheduler:
                 if queued is None:
                     await self._wait()
                     break
-                self._schedule(queued)
+                extenders = [extender for extender in self._extenders if extender.is_interested(queued.info)]
+                if extenders:
+                    await self._schedule_with(queued, extenders)
+                else:
+                    self._schedule(queued)
             else:
                 await asyncio.sleep(0)
 
@@ -134,9 +142,6 @@ class Scheduler:
         with anyio.move_on_after(seconds):
             await self._wake.wait()
 
-    def _may_enqueue(self, pod: Pod) -> Status | None:
-        return self._profiles[pod.spec.scheduler_name].may_enqueue(pod)
-
     def _schedule(self, queued: QueuedPod) -> None:
         info = queued.info
         profile = self._profiles[info.pod.spec.scheduler_name]
@@ -146,6 +151,21 @@ class Scheduler:
             log.exception("scheduling failed", pod=info.key)
             self.queue.failed(queued, self._clock.now())
             return
+        self._go_on(queued, outcome)
+
+    async def _schedule_with(self, queued: QueuedPod, extenders: Sequence[Extender]) -> None:
+        info = queued.info
+        profile = self._profiles[info.pod.spec.scheduler_name]
+        try:
+            outcome = await self._cycle.schedule_with(profile, info, extenders)
+        except Exception:
+            log.exception("scheduling failed", pod=info.key)
+            self.queue.failed(queued, self._clock.now())
+            return
+        self._go_on(queued, outcome)
+
+    def _go_on(self, queued: QueuedPod, outcome: Placed | Refused) -> None:
+        """After the decision."""
         if isinstance(outcome, Refused):
             self._send_back(queued, outcome)
         elif outcome.permit is not None:
@@ -207,7 +227,11 @@ class Scheduler:
         info = queued.info
         profile = self._profiles[info.pod.spec.scheduler_name]
         try:
-            status = await profile.run_bind(placed.state, info, placed.node_name)
+            status = await profile.run_bind(placed.state, info, placed.node_name, self._binder(info))
+        except ExtenderError as error:
+            self._unbind(queued, placed)
+            self._tell_failure(queued, f"binding rejected: {error}")
+            return
         except ApiError as error:
             self._unbind(queued, placed)
             if isinstance(error, (NotFound, Conflict)):
@@ -224,6 +248,10 @@ class Scheduler:
         log.debug("pod scheduled", pod=info.key, node=placed.node_name)
         message = f"Successfully assigned {info.key} to {placed.node_name}"
         self._recorders[profile.scheduler_name].event(info.pod, "Normal", "Scheduled", message)
+
+    def _binder(self, info: PodInfo) -> Extender | None:
+        """The extender that binds in place of plugins."""
+        return next((one for one in self._extenders if one.binds and one.is_interested(info)), None)
 
     def _unbind(self, queued: QueuedPod, placed: Placed) -> None:
         """A bind has failed: take the assumption back, and try again later."""

@@ -63,4 +63,4 @@ class Bench:
         """Whether the pod would fit a node that one pod had left: what preemption asks."""
         trial = self.cache[node_name].copy()
         trial.remove(gone)
-        return self.evaluator.evaluate(self.profile, PodInfo(pod)).ask(trial) is None
+        return self.evaluator.evaluate(self.profile, PodInfo(pod))(trial) is None

@@ -27,4 +27,4 @@ def default_profile(cache: SchedulerCache) -> Profile:
     recorder = EventBroadcaster(client, clock).recorder("default-scheduler")
     informers = Informers(client)
     handle = Handle(client, cache, clock, Chance(1), informers, recorder, WaitingPods(), Volumes(informers))
-    return Profile([(entry.make(handle, entry.args()), entry.weight) for entry in DEFAULT_PLUGINS])
+    return Profile([(entry.make(handle, entry.no_args()), entry.weight) for entry in DEFAULT_PLUGINS])

@@ -235,4 +235,4 @@ def test_what_a_refused_pod_hopes_from(
     bench, informers = bench_on(PLAIN)
     events = InterPodAffinity(bench.cache.columns, informers).events()
     hints = [hint for known, hint in events.items() if event & known]
-    assert [hint is None or hint(waiting, old, new) for hint in hints] == [hopes]
+    assert [hint is None or hint(PodInfo(waiting), old, new) for hint in hints] == [hopes]

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from kcore.api.core_v1 import NodeAffinity, NodeSelector, Pod, PreferredSchedulingTerm, ResourceRequirements
-from kcore.scheduler.plugin_args import (
+from kcore.scheduler.config.args import (
     NodeAffinityArgs,
     NodeResourcesBalancedAllocationArgs,
     NodeResourcesFitArgs,

@@ -17,6 +17,7 @@ from kcore.api.storage_v1 import (
 )
 from kcore.scheduler.framework import ClusterEvent
 from kcore.scheduler.plugins.node_volume_limits import REASON, NodeVolumeLimits
+from kcore.scheduler.pod_info import PodInfo
 from kcore.scheduler.vector import PLAIN
 from tests.scheduler.clusters import node, pod
 from tests.scheduler.judging import Bench
@@ -90,4 +91,4 @@ def test_preemption_can_free_a_place() -> None:
 def test_a_raised_limit_wakes_who_was_refused(old: CSINode | None, new: CSINode, hopes: bool) -> None:
     hint = NodeVolumeLimits(Storage().volumes).events()[ClusterEvent.CSI_NODE]
     assert hint is not None
-    assert hint(with_claims("x"), old, new) is hopes
+    assert hint(PodInfo(with_claims("x")), old, new) is hopes

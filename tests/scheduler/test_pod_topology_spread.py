@@ -20,6 +20,7 @@ from kcore.scheduler.framework import ClusterEvent, Code
 from kcore.scheduler.plugins.node_affinity import NodeAffinity
 from kcore.scheduler.plugins.pod_topology_spread import NO_LABEL, REASON, PodTopologySpread
 from kcore.scheduler.plugins.taint_toleration import TaintToleration
+from kcore.scheduler.pod_info import PodInfo
 from kcore.scheduler.siblings import Siblings
 from kcore.scheduler.vector import PLAIN, Backend, numpy_backend
 from tests.scheduler.clusters import node, pod, taint
@@ -252,4 +253,4 @@ def test_what_a_refused_pod_hopes_from(
 ) -> None:
     events = PodTopologySpread(Alone()).events()
     hints = [hint for known, hint in events.items() if event & known]
-    assert [hint is None or hint(spread_pod([constraint()]), old, new) for hint in hints] == [hopes]
+    assert [hint is None or hint(PodInfo(spread_pod([constraint()])), old, new) for hint in hints] == [hopes]

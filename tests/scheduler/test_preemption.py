@@ -15,7 +15,7 @@ from kcore.kit.clock import Chance
 from kcore.scheduler.cache import SchedulerCache
 from kcore.scheduler.cycle import Refused, SchedulingCycle
 from kcore.scheduler.evaluation import Evaluator
-from kcore.scheduler.plugins.default_preemption import Candidate, budget_violations, choose, find_victims
+from kcore.scheduler.plugins.default_preemption import Candidate, budget_violations, candidate, choose, find_victims
 from kcore.scheduler.pod_info import PodInfo
 from tests.scheduler.clusters import node, pod, taint
 from tests.scheduler.profiles import default_profile
@@ -53,31 +53,31 @@ def test_victims_of_a_node(
     for name, cpu, priority in residents:
         cache.set_pod(on(name, "n", cpu=cpu, priority=priority, labels={"app": name}))
     info = PodInfo(pod(cpu=wanted, priority=10))
-    ask = Evaluator(cache.columns).evaluate(default_profile(cache), info).ask
+    ask = Evaluator(cache.columns).evaluate(default_profile(cache), info)
     rules = [budget(allowed, {"app": name}) for name, allowed in budgets]
     found = find_victims(info, cache["n"], ask, lambda lower: budget_violations(lower, rules))
     assert isinstance(found, Candidate)
     assert [victim.pod.metadata.name for victim in found.victims] == victims
 
 
-def candidate(name: str, *priorities: int, violations: int = 0, started: str = "2024-01-01T00:00:00Z") -> Candidate:
+def on_node(name: str, *priorities: int, violations: int = 0, started: str = "2024-01-01T00:00:00Z") -> Candidate:
     victims = []
     for priority in sorted(priorities, reverse=True):
         given = pod(priority=priority)
         victims.append(PodInfo(replace(given, status=replace(given.status, start_time=started))))
-    return Candidate(name, tuple(victims), violations)
+    return candidate(name, victims, violations)
 
 
 @pytest.mark.parametrize(
     ("candidates", "chosen"),
     [
-        ([candidate("a", 1, violations=1), candidate("b", 9)], "b"),
-        ([candidate("a", 5, 1), candidate("b", 4, 4, 4)], "b"),
-        ([candidate("a", 5, 3), candidate("b", 5, 2)], "b"),
-        ([candidate("a", 5, 5), candidate("b", 5)], "b"),
-        ([candidate("a", -5, -5), candidate("b", -5)], "b"),
-        ([candidate("a", 5), candidate("b", 5, started="2024-02-01T00:00:00Z")], "b"),
-        ([candidate("a", 5), candidate("b", 5)], "a"),
+        ([on_node("a", 1, violations=1), on_node("b", 9)], "b"),
+        ([on_node("a", 5, 1), on_node("b", 4, 4, 4)], "b"),
+        ([on_node("a", 5, 3), on_node("b", 5, 2)], "b"),
+        ([on_node("a", 5, 5), on_node("b", 5)], "b"),
+        ([on_node("a", -5, -5), on_node("b", -5)], "b"),
+        ([on_node("a", 5), on_node("b", 5, started="2024-02-01T00:00:00Z")], "b"),
+        ([on_node("a", 5), on_node("b", 5)], "a"),
     ],
 )
 def test_choice_between_nodes(candidates: Sequence[Candidate], chosen: str) -> None:

@@ -9,11 +9,12 @@ from kcore.api.object import Object
 from kcore.scheduler.framework import ClusterEvent, Hint, Status
 from kcore.scheduler.plugins.priority_sort import PrioritySort
 from kcore.scheduler.plugins.scheduling_gates import SchedulingGates
+from kcore.scheduler.pod_info import PodInfo
 from kcore.scheduler.queue import QueuedPod, SchedulingQueue
 from tests.scheduler.clusters import node, pod
 
 
-def wants_big_node(waiting: Pod, old: Object | None, new: Object | None) -> bool:
+def wants_big_node(waiting: PodInfo, old: Object | None, new: Object | None) -> bool:
     return isinstance(new, Node) and new.metadata.name == "big"
 
 

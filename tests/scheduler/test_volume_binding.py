@@ -102,7 +102,7 @@ def test_where_a_pod_with_a_claim_can_go(objects: Sequence[Object], reasons: Map
         name: (reason,) for name, reason in reasons.items()
     }
     # Preemption asks node by node, and hears the same.
-    ask = bench.evaluator.evaluate(bench.profile, PodInfo(wanted)).ask
+    ask = bench.evaluator.evaluate(bench.profile, PodInfo(wanted))
     assert {name for name in ("a", "b") if ask(bench.cache[name]) is not None} == reasons.keys()
 
 
@@ -175,7 +175,7 @@ def test_what_wakes_a_pod_that_was_refused(
 ) -> None:
     _, plugin, _ = bench_with()
     hint = plugin.events()[event]
-    assert hint is None or hint(with_claims("c"), old, new) is hopes
+    assert hint is None or hint(PodInfo(with_claims("c")), old, new) is hopes
 
 
 async def test_a_claim_is_provisioned_where_its_pod_will_run_before_the_pod_is_bound() -> None:

@@ -17,6 +17,7 @@ from kcore.api.core_v1 import (
 from kcore.scheduler.columns import NodeColumns
 from kcore.scheduler.framework import ClusterEvent
 from kcore.scheduler.plugins.volume_restrictions import REASON, VolumeRestrictions, conflict
+from kcore.scheduler.pod_info import PodInfo
 from kcore.scheduler.vector import PLAIN
 from tests.scheduler.clusters import node, pod
 from tests.scheduler.judging import Bench
@@ -88,4 +89,4 @@ def test_a_node_that_has_the_disk_already_is_refused_until_it_is_free() -> None:
 def test_only_pods_with_the_disk_wake_who_waits_for_it(gone: Volume, hopes: bool) -> None:
     hint = VolumeRestrictions(NodeColumns(), Storage().volumes).events()[ClusterEvent.POD_DELETED]
     assert hint is not None
-    assert hint(with_disk(gce()), with_disk(gone), None) is hopes
+    assert hint(PodInfo(with_disk(gce())), with_disk(gone), None) is hopes

@@ -37,7 +37,7 @@ def test_zones_of_volume_and_node(volume_labels: Mapping[str, str], node_labels:
     bench.set_node(node("n", labels=node_labels))
     wanted = with_claims("c")
     assert bool(bench.totals(wanted)) is fits
-    ask = bench.evaluator.evaluate(bench.profile, PodInfo(wanted)).ask
+    ask = bench.evaluator.evaluate(bench.profile, PodInfo(wanted))
     assert (ask(bench.cache["n"]) is None) is fits
     assert fits or bench.statuses(wanted)["n"].reasons == (REASON,)
 

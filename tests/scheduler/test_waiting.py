@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from kcore.api.core_v1 import Pod
+from kcore.scheduler.config.plan import default_plan
 from kcore.scheduler.framework import Code, CycleState, Status
 from kcore.scheduler.plugins import DEFAULT_PLUGINS, Entry, Handle
 from kcore.scheduler.pod_info import PodInfo
@@ -39,8 +40,8 @@ async def gang() -> AsyncIterator[World]:
     async with world() as w:
         await w.create_namespace()
         await add(w, node("a", cpu="4"))
-        profiles = {"default-scheduler": (*DEFAULT_PLUGINS, Entry("Together", lambda handle, args: Together(handle)))}
-        scheduler = Scheduler(w.client, w.informers, w.events, w.clock, w.chance, profiles)
+        plan = default_plan((*DEFAULT_PLUGINS, Entry("Together", lambda handle, args: Together(handle))))
+        scheduler = Scheduler(w.client, w.informers, w.events, w.clock, w.chance, plan)
         await w.tasks.start(w.informers.run)
         await w.tasks.start(scheduler.run)
         yield w

@@ -11,8 +11,7 @@ from kcore.client.events import EventRecorder
 from kcore.client.informer import Informers
 from kcore.kit.clock import Chance, Clock
 from kcore.scheduler.cache import SchedulerCache
-from kcore.scheduler.framework import Plugin
-from kcore.scheduler.plugin_args import (
+from kcore.scheduler.config.args import (
     Args,
     DefaultPreemptionArgs,
     InterPodAffinityArgs,
@@ -22,6 +21,7 @@ from kcore.scheduler.plugin_args import (
     PodTopologySpreadArgs,
     VolumeBindingArgs,
 )
+from kcore.scheduler.framework import Plugin
 from kcore.scheduler.plugins.default_binder import DefaultBinder
 from kcore.scheduler.plugins.default_preemption import DefaultPreemption
 from kcore.scheduler.plugins.gang_scheduling import GangScheduling
@@ -62,12 +62,16 @@ class Handle(NamedTuple):
 
 
 class Entry(NamedTuple):
-    """A plugin: how it is made of a handle and its args, what those are, and how much its score counts."""
+    """A plugin: how it is made of a handle and its args, what those are (None: any JSON), how much its score counts."""
 
     name: str
     make: Callable[[Handle, Any], Plugin]
     weight: int = 0
-    args: type[Args] = Args
+    args: type[Args] | None = Args
+
+    def no_args(self) -> Any:
+        """What it is made with where nothing is configured."""
+        return self.args() if self.args is not None else {}
 
 
 def _default_preemption(handle: Handle, args: Args) -> Plugin:
@@ -88,7 +92,7 @@ DEFAULT_PLUGINS: tuple[Entry, ...] = (
     Entry("TaintToleration", lambda handle, args: TaintToleration(), 3),
     Entry("NodeAffinity", lambda handle, args: NodeAffinity(args), 2, NodeAffinityArgs),
     Entry("NodePorts", lambda handle, args: NodePorts()),
-    Entry("NodeResourcesFit", lambda handle, args: NodeResourcesFit(args), 1, NodeResourcesFitArgs),
+    Entry("NodeResourcesFit", lambda handle, args: NodeResourcesFit(args, handle.cache), 1, NodeResourcesFitArgs),
     Entry("VolumeRestrictions", lambda handle, args: VolumeRestrictions(handle.cache.columns, handle.volumes)),
     Entry("NodeVolumeLimits", lambda handle, args: NodeVolumeLimits(handle.volumes)),
     Entry("VolumeBinding", _volume_binding, 0, VolumeBindingArgs),

@@ -12,48 +12,49 @@ The pod is nominated to the node and scheduled when the victims have gone, there
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from msgspec.structs import replace
-
-from kcore.api.core_v1 import Pod, PodCondition
-from kcore.api.errors import ApiError, NotFound
+from kcore.api.core_v1 import Pod
+from kcore.api.errors import ApiError, Conflict, NotFound
+from kcore.api.meta_v1 import DeleteOptions, Preconditions
 from kcore.api.policy_v1 import PodDisruptionBudget
 from kcore.api.selectors import selector_from_struct
-from kcore.api.timestamp import format_seconds, parse
-from kcore.client.client import Client
+from kcore.api.timestamp import format_seconds
+from kcore.client.client import Client, PatchType
 from kcore.client.events import EventRecorder
 from kcore.kit.clock import Clock
 from kcore.scheduler.cache import SchedulerCache
-from kcore.scheduler.diagnosis import fit_error
-from kcore.scheduler.framework import (
-    Ask,
-    Code,
-    CycleState,
-    Diagnosis,
-    PostFilterResult,
-    Status,
-    unresolvable,
-    unschedulable,
-)
+from kcore.scheduler.columns import NodeColumns
+from kcore.scheduler.diagnosis import Diagnosis, fit_error
+from kcore.scheduler.extender import Extender, ExtenderError, MetaVictims
+from kcore.scheduler.framework import Ask, CycleState, PostFilterResult, Status, unschedulable
 from kcore.scheduler.node_info import NodeInfo
+from kcore.scheduler.plugins.node_resources_fit import TOO_MANY_PODS
 from kcore.scheduler.pod_info import PodInfo
 
-__all__ = ["Candidate", "DefaultPreemption", "choose", "find_victims"]
+__all__ = ["Candidate", "DefaultPreemption", "candidate", "choose", "find_victims"]
 
-NOT_HELPFUL = unresolvable("Preemption is not helpful for scheduling")
+NOT_HELPFUL = "Preemption is not helpful for scheduling"
 NO_VICTIMS = unschedulable("No preemption victims found for incoming pod")
 MESSAGE = "preempting to accommodate a higher priority pod"
 LEAST_START = 0.0
+MOST_MEMOS = 64
 
 
 class Candidate(NamedTuple):
-    """A node, and who would have to go, the most important first."""
+    """A node, and who would have to go, the most important first. Smaller `cost` is better."""
 
     node_name: str
     victims: tuple[PodInfo, ...]
     violations: int
+    cost: tuple[int, int, int, int, float]
+
+
+def candidate(node_name: str, victims: Iterable[PodInfo], violations: int) -> Candidate:
+    ordered = tuple(sorted(victims, key=_importance))
+    return Candidate(node_name, ordered, violations, _cost(ordered, violations))
 
 
 def find_victims(
@@ -63,49 +64,88 @@ def find_victims(
     lower = [other for other in node.pods.values() if other.priority < pod.priority]
     if not lower:
         return NO_VICTIMS
-    trial = node.copy()
+    demand = ask.demand
+    trial: _Trial = _Trial(node, ask) if demand is None else _RoomTrial(node, demand)
     for other in lower:
-        trial.remove(other.uid)
-    objection = ask(trial)
+        trial.remove(other)
+    objection = trial.objection()
     if objection is not None:
         return objection
     lower = [other for other in lower if other.uid not in node.ghosts]
     lower.sort(key=_importance)
     violating = violates(lower)
     victims: list[PodInfo] = []
-    violations = 0
     # Pods whose eviction would break a budget are the first to be spared.
-    for other in sorted(lower, key=lambda one: one.uid not in violating):
+    for other in sorted(lower, key=lambda one: one.uid not in violating) if violating else lower:
         trial.add(other)
-        if ask(trial) is not None:
-            trial.remove(other.uid)
+        if trial.objection() is not None:
+            trial.remove(other)
             victims.append(other)
-            violations += other.uid in violating
-    return Candidate(node.name, tuple(sorted(victims, key=_importance)), violations)
+    return candidate(node.name, victims, sum(victim.uid in violating for victim in victims))
+
+
+class _Trial:
+    """A node on which pods are taken off and put back in thought."""
+
+    def __init__(self, node: NodeInfo, ask: Ask) -> None:
+        self._node = node.copy()
+        self._ask = ask
+
+    def remove(self, pod: PodInfo) -> None:
+        self._node.remove(pod.uid)
+
+    def add(self, pod: PodInfo) -> None:
+        self._node.add(pod)
+
+    def objection(self) -> Status | None:
+        return self._ask(self._node)
+
+
+class _RoomTrial(_Trial):
+    """The same where nothing counts but room: sums instead of a copy."""
+
+    def __init__(self, node: NodeInfo, demand: Mapping[str, int]) -> None:
+        self._demand = demand
+        requested, allocatable = node.requested, node.allocatable
+        self._left = {name: allocatable.get(name, 0) - requested.get(name, 0) for name in demand}
+        self._places = allocatable.get("pods", 0) - len(node.pods)
+
+    def remove(self, pod: PodInfo) -> None:
+        self._change(pod, 1)
+
+    def add(self, pod: PodInfo) -> None:
+        self._change(pod, -1)
+
+    def objection(self) -> Status | None:
+        reasons = [] if self._places > 0 else [TOO_MANY_PODS]
+        for name, wanted in self._demand.items():
+            if wanted > 0 and wanted > self._left[name]:
+                reasons.append(f"Insufficient {name}")
+        return unschedulable(*reasons) if reasons else None
+
+    def _change(self, pod: PodInfo, sign: int) -> None:
+        left, requests = self._left, pod.requests
+        for name in left:
+            left[name] += sign * requests.get(name, 0)
+        self._places += sign
 
 
 def choose(candidates: Iterable[Candidate]) -> Candidate:
     """The node whose victims cost the least."""
-    return min(candidates, key=_cost)
+    return min(candidates, key=lambda one: one.cost)
 
 
-def _cost(candidate: Candidate) -> tuple[int, int, int, int, float]:
-    victims = candidate.victims
+def _cost(victims: Sequence[PodInfo], violations: int) -> tuple[int, int, int, int, float]:
     highest = victims[0].priority if victims else -(2**31)
     # Shifted so that many unimportant victims weigh more than few, whatever the sign of their priorities.
     total = sum(victim.priority + 2**31 for victim in victims)
-    earliest = min((_started(victim) for victim in victims if victim.priority == highest), default=LEAST_START)
-    return candidate.violations, highest, total, len(victims), -earliest
+    earliest = min((victim.started for victim in victims if victim.priority == highest), default=LEAST_START)
+    return violations, highest, total, len(victims), -earliest
 
 
 def _importance(pod: PodInfo) -> tuple[int, float]:
     """Higher priority first, then who has run longer."""
-    return -pod.priority, _started(pod)
-
-
-def _started(pod: PodInfo) -> float:
-    start = pod.pod.status.start_time or pod.pod.metadata.creation_timestamp
-    return parse(start) if start else float("inf")
+    return -pod.priority, pod.started
 
 
 def budget_violations(pods: Sequence[PodInfo], budgets: Iterable[PodDisruptionBudget]) -> set[str]:
@@ -127,6 +167,24 @@ def budget_violations(pods: Sequence[PodInfo], budgets: Iterable[PodDisruptionBu
     return violating
 
 
+class _Memo:
+    """What was found for pods of one shape, node by node; what has changed since is looked at again."""
+
+    def __init__(self) -> None:
+        self.found: dict[int, Candidate | Status] = {}
+        self._epoch = -1
+        self._seen = 0
+        self._budgets: object = None
+
+    def mend(self, columns: NodeColumns, budgets: object) -> None:
+        if (self._epoch, self._budgets) != (columns.epoch, budgets):
+            self.found.clear()
+        else:
+            for row in set(columns.changes[self._seen :]):
+                self.found.pop(row, None)
+        self._epoch, self._seen, self._budgets = columns.epoch, len(columns.changes), budgets
+
+
 class DefaultPreemption:
     name = "DefaultPreemption"
 
@@ -141,77 +199,154 @@ class DefaultPreemption:
         self._budgets = budgets
         self._recorder = recorder
         self._clock = clock
+        self._memos: dict[Hashable, _Memo] = {}
 
     def post_filter(self, state: CycleState, pod: PodInfo, diagnosis: Diagnosis, ask: Ask) -> PostFilterResult | None:
+        found = self.look(pod, diagnosis, ask)
+        return found if isinstance(found, PostFilterResult) else self.settle(pod, choose(found))
+
+    async def extended(
+        self, pod: PodInfo, diagnosis: Diagnosis, ask: Ask, extenders: Sequence[Extender]
+    ) -> PostFilterResult:
+        """The same where extenders may spare nodes or victims. Raises ExtenderError."""
+        found = self.look(pod, diagnosis, ask)
+        if isinstance(found, PostFilterResult):
+            return found
+        candidates = {one.node_name: one for one in found}
+        for extender in extenders:
+            if candidates:
+                candidates = await self._asked(extender, pod, candidates)
+        return self.settle(pod, choose(candidates.values())) if candidates else PostFilterResult()
+
+    async def _asked(
+        self, extender: Extender, pod: PodInfo, candidates: Mapping[str, Candidate]
+    ) -> dict[str, Candidate]:
+        """What an extender leaves of the candidates."""
+        victims = {
+            name: MetaVictims([victim.uid for victim in one.victims], one.violations)
+            for name, one in candidates.items()
+        }
+        try:
+            answer = await extender.preempt(pod.pod, victims)
+        except ExtenderError:
+            if not extender.config.ignorable:
+                raise
+            return dict(candidates)
+        left = {}
+        for name, chosen in answer.items():
+            node = self._cache.get(name)
+            if node is not None:
+                pods = [node.pods[uid] for uid in chosen.uids if uid in node.pods]
+                left[name] = candidate(name, pods, chosen.violations)
+        return left
+
+    def look(self, pod: PodInfo, diagnosis: Diagnosis, ask: Ask) -> Sequence[Candidate] | PostFilterResult:
+        """All nodes on which room can be made, or why there is none."""
         if pod.pod.spec.preemption_policy == "Never":
             return PostFilterResult("preemption: not eligible due to preemptionPolicy=Never.")
-        if self._is_waiting(pod):
+        if self._is_waiting(pod, diagnosis):
             message = "preemption: not eligible due to a terminating pod on the nominated node."
             return PostFilterResult(message, pod.nominated)
-        candidates, statuses = self._look(pod, diagnosis, ask)
-        if not candidates:
-            count = self._cache.columns.count
-            return PostFilterResult(f"preemption: {fit_error(count, Diagnosis(statuses, frozenset()))}")
-        chosen = choose(candidates)
+        candidates, reasons = self._candidates(pod, diagnosis, ask)
+        if candidates:
+            return candidates
+        return PostFilterResult(f"preemption: {fit_error(self._cache.columns.count, reasons)}")
+
+    def settle(self, pod: PodInfo, chosen: Candidate) -> PostFilterResult:
+        """Have the victims leave a node, and give up the room that is kept there for less important pods."""
+        node = self._cache[chosen.node_name]
+        outranked = [node.pods[uid] for uid in node.ghosts if node.pods[uid].priority < pod.priority]
+        for ghost in outranked:
+            ghost.nominated = ""
+            self._cache.withdraw(ghost.uid)
 
         async def carry_out(client: Client) -> None:
+            for ghost in outranked:
+                await _clear_nomination(client, ghost)
             for victim in chosen.victims:
                 await self._evict(client, victim, pod)
 
         return PostFilterResult(nominated_node=chosen.node_name, carry_out=carry_out)
 
-    def _is_waiting(self, pod: PodInfo) -> bool:
-        """Whether the victims of an earlier attempt are still on their way out."""
+    def _is_waiting(self, pod: PodInfo, diagnosis: Diagnosis) -> bool:
+        """Whether the victims of an earlier attempt are still on their way out, and their going may help."""
         nominated = self._cache.get(pod.nominated)
-        return nominated is not None and any(
+        if nominated is None or diagnosis.is_hopeless(nominated.row):
+            return False
+        return any(
             other.priority < pod.priority and other.pod.metadata.deletion_timestamp is not None
             for other in nominated.pods.values()
         )
 
-    def _look(self, pod: PodInfo, diagnosis: Diagnosis, ask: Ask) -> tuple[list[Candidate], dict[str, Status]]:
-        """Judge every node that refused the pod."""
-        candidates: list[Candidate] = []
-        statuses: dict[str, Status] = {}
-        hopeless = self._cache.lowest_priority() >= pod.priority
-        budgets = () if hopeless else tuple(self._budgets())
-        for name, status in diagnosis.statuses.items():
-            if status.code is Code.UNRESOLVABLE:
-                statuses[name] = NOT_HELPFUL
-            elif hopeless:
-                statuses[name] = NO_VICTIMS
+    def _candidates(self, pod: PodInfo, diagnosis: Diagnosis, ask: Ask) -> tuple[list[Candidate], Mapping[str, int]]:
+        """Judge every node that refused the pod; the reasons count the nodes on which nobody's leaving helps."""
+        columns, rows = self._cache.columns, diagnosis.helpable()
+        reasons = Counter({NOT_HELPFUL: columns.count - len(rows)}) if columns.count > len(rows) else Counter()
+        if self._cache.lowest_priority() >= pod.priority:
+            return [], reasons + Counter({NO_VICTIMS.reasons[0]: len(rows)})
+        budgets = tuple(self._budgets())
+        found = self._memo(pod, ask, budgets).found
+        candidates = []
+        for row in rows:
+            one = found.get(row)
+            if one is None:
+                one = found[row] = find_victims(
+                    pod, columns.node(row), ask, lambda lower: budget_violations(lower, budgets)
+                )
+            if isinstance(one, Candidate):
+                candidates.append(one)
             else:
-                found = find_victims(pod, self._cache[name], ask, lambda lower: budget_violations(lower, budgets))
-                if isinstance(found, Candidate):
-                    candidates.append(found)
-                else:
-                    statuses[name] = found
-        return candidates, statuses
+                reasons.update(one.reasons)
+        return candidates, reasons
+
+    def _memo(self, pod: PodInfo, ask: Ask, budgets: Sequence[PodDisruptionBudget]) -> _Memo:
+        if ask.shared_as is None:
+            return _Memo()
+        key = (ask.shared_as, pod.priority)
+        memo = self._memos.pop(key, None) or _Memo()
+        if len(self._memos) >= MOST_MEMOS:
+            del self._memos[next(iter(self._memos))]
+        self._memos[key] = memo
+        versions = tuple([(budget.metadata.uid, budget.metadata.resource_version) for budget in budgets])
+        memo.mend(self._cache.columns, versions)
+        return memo
 
     async def _evict(self, client: Client, victim: PodInfo, preemptor: PodInfo) -> None:
         """Mark a victim as disrupted, and delete it."""
         metadata = victim.pod.metadata
         if metadata.deletion_timestamp is not None:
             return
-        condition = PodCondition(
-            type="DisruptionTarget",
-            status="True",
-            reason="PreemptionByScheduler",
-            message=f"{preemptor.pod.spec.scheduler_name}: {MESSAGE}",
-            observed_generation=metadata.generation,
-            last_transition_time=format_seconds(self._clock.now()),
-        )
+        condition = {
+            "type": "DisruptionTarget",
+            "status": "True",
+            "reason": "PreemptionByScheduler",
+            "message": f"{preemptor.pod.spec.scheduler_name}: {MESSAGE}",
+            "observedGeneration": metadata.generation,
+            "lastTransitionTime": format_seconds(self._clock.now()),
+        }
+        patch = {"metadata": {"uid": metadata.uid}, "status": {"conditions": [condition]}}
+        strategic = PatchType.STRATEGIC
         try:
-            current = await client.get(Pod, metadata.name, metadata.namespace)
-            kept = tuple(c for c in current.status.conditions if c.type != condition.type)
-            status = replace(current.status, conditions=(*kept, condition))
-            await client.update(replace(current, status=status), subresource="status")
+            await client.patch(
+                Pod, metadata.name, patch, metadata.namespace, patch_type=strategic, subresource="status"
+            )
         except NotFound:
             return
         except ApiError:
             pass  # the mark is a courtesy; the eviction is what counts
+        options = DeleteOptions(preconditions=Preconditions(uid=metadata.uid))
         try:
-            await client.delete(Pod, metadata.name, metadata.namespace)
-        except NotFound:
+            await client.delete(Pod, metadata.name, metadata.namespace, options)
+        except (NotFound, Conflict):  # gone, or another pod of the name
             return
         message = f"Preempted by pod {preemptor.uid} on node {victim.pod.spec.node_name}"
         self._recorder.event(victim.pod, "Normal", "Preempted", message)
+
+
+async def _clear_nomination(client: Client, pod: PodInfo) -> None:
+    metadata = pod.pod.metadata
+    patch = {"metadata": {"uid": metadata.uid}, "status": {"nominatedNodeName": None}}
+    try:
+        await client.patch(Pod, metadata.name, patch, metadata.namespace, subresource="status")
+    except ApiError:
+        return

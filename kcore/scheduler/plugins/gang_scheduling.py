@@ -123,7 +123,7 @@ class GangScheduling:
         return found
 
 
-def _is_member(pod: Pod, old: Object | None, new: Object | None) -> bool:
+def _is_member(pod: PodInfo, old: Object | None, new: Object | None) -> bool:
     """Whether the change is about the pod's own group. What a group that gave up leaves free is for others."""
-    mine, theirs = group_of(pod), group_of(new) if isinstance(new, Pod) else None
+    mine, theirs = group_of(pod.pod), group_of(new) if isinstance(new, Pod) else None
     return mine is not None and theirs is not None and mine.key == theirs.key

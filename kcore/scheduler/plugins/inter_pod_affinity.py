@@ -15,6 +15,7 @@ from kcore.api.object import Object
 from kcore.client.informer import Informers
 from kcore.scheduler.affinity_term import AffinityTerm, NamespaceLabels, Role, terms_of
 from kcore.scheduler.columns import NodeColumns
+from kcore.scheduler.config.args import InterPodAffinityArgs
 from kcore.scheduler.domains import Domains
 from kcore.scheduler.framework import (
     MAX_NODE_SCORE,
@@ -29,7 +30,6 @@ from kcore.scheduler.framework import (
     unschedulable,
 )
 from kcore.scheduler.node_info import NodeInfo
-from kcore.scheduler.plugin_args import InterPodAffinityArgs
 from kcore.scheduler.pod_info import Kin, PodInfo
 from kcore.scheduler.vector import Vector
 
@@ -293,9 +293,9 @@ class InterPodAffinity:
             self._about.clear()
             self._columns.invalidate()
 
-    def _other_helps(self, pod: Pod, old: Object | None, new: Object | None) -> bool:
+    def _other_helps(self, pod: PodInfo, old: Object | None, new: Object | None) -> bool:
         """Whether a pod that came, went or changed is one that this pod wants near, or wanted away."""
-        terms = terms_of(pod)
+        terms = pod.terms
         required = [term for term in terms if term.role is Role.REQUIRED]
         forbidden = [term for term in terms if term.role is Role.FORBIDDEN]
         if isinstance(new, Pod) and required and self._meets_all(required, new):
@@ -303,7 +303,7 @@ class InterPodAffinity:
         if not isinstance(old, Pod):
             return False
         theirs = [term for term in terms_of(old) if term.role is Role.FORBIDDEN] if new is None else []
-        if any(self._meets_all([term], pod) for term in theirs):
+        if any(self._meets_all([term], pod.pod) for term in theirs):
             return True
         left = [term for term in forbidden if self._meets_all([term], old)]
         return any(not isinstance(new, Pod) or not self._meets_all([term], new) for term in left)
@@ -329,10 +329,10 @@ def _keys(terms: Iterable[AffinityTerm]) -> Iterable[str]:
     return dict.fromkeys([term.topology_key for term in terms])
 
 
-def _has_domains(pod: Pod, old: Object | None, new: Object | None) -> bool:
+def _has_domains(pod: PodInfo, old: Object | None, new: Object | None) -> bool:
     """Whether a node is in a domain of each topology in which the pod must be near others, or has left one in which it
     must not be."""
     if not isinstance(new, Node):
         return False
-    keys = {term.topology_key for term in terms_of(pod) if term.role is Role.REQUIRED}
+    keys = {term.topology_key for term in pod.terms if term.role is Role.REQUIRED}
     return keys <= new.metadata.labels.keys()

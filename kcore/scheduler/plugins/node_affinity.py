@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
+from typing import Literal
 
 import msgspec
 
@@ -18,6 +19,7 @@ from kcore.api.core_v1 import NodeAffinity as NodeAffinitySpec
 from kcore.api.node_affinity import NAME_FIELD, fits, matches_requirement, matches_term, selects_node
 from kcore.api.object import Object
 from kcore.scheduler.columns import NodeColumns
+from kcore.scheduler.config.args import NodeAffinityArgs
 from kcore.scheduler.framework import (
     SKIP,
     ClusterEvent,
@@ -30,7 +32,6 @@ from kcore.scheduler.framework import (
     unresolvable,
 )
 from kcore.scheduler.node_info import NodeInfo
-from kcore.scheduler.plugin_args import NodeAffinityArgs
 from kcore.scheduler.pod_info import PodInfo
 from kcore.scheduler.vector import Vector
 
@@ -79,6 +80,7 @@ def _affinity(pod: Pod) -> NodeAffinitySpec | None:
 
 class NodeAffinity:
     name = "NodeAffinity"
+    looks_at_pods: Literal[False] = False
 
     def __init__(self, args: NodeAffinityArgs | None = None) -> None:
         added = args.added_affinity if args is not None else None
@@ -152,8 +154,8 @@ class NodeAffinity:
         own = affinity.preferred_during_scheduling_ignored_during_execution if affinity is not None else ()
         return (*own, *self._preferred)
 
-    def _fits(self, pod: Pod, old: Object | None, new: Object | None) -> bool:
-        if not isinstance(new, Node) or not fits(pod, new):
+    def _fits(self, pod: PodInfo, old: Object | None, new: Object | None) -> bool:
+        if not isinstance(new, Node) or not fits(pod.pod, new):
             return False
         return self._required is None or selects_node(self._required, new)
 
@@ -172,11 +174,17 @@ def _term_mask(term: NodeSelectorTerm, columns: NodeColumns) -> Vector:
     for requirement in term.match_expressions:
         mask = mask & _label_mask(requirement, columns)
     for requirement in term.match_fields:
-        names = columns.backend.bools(columns.size)
-        for row, node in enumerate(columns.nodes):
-            if node is not None and requirement.key == NAME_FIELD and matches_requirement(requirement, node.name):
-                names[row] = True
-        mask = mask & names
+        mask = mask & _name_mask(requirement, columns)
+    return mask
+
+
+def _name_mask(requirement: NodeSelectorRequirement, columns: NodeColumns) -> Vector:
+    mask = columns.backend.bools(columns.size)
+    if requirement.key == NAME_FIELD:
+        among = requirement.values if requirement.operator == "In" else columns.rows
+        for name in among:
+            if name in columns.rows and matches_requirement(requirement, name):
+                mask[columns.rows[name]] = True
     return mask
 
 

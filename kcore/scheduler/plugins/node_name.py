@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping
+from typing import Literal
 
 from kcore.scheduler.columns import NodeColumns
 from kcore.scheduler.framework import ClusterEvent, CycleState, Hint, Refusal, Status, unresolvable
@@ -16,6 +17,7 @@ REASON = "node(s) didn't match the requested node name"
 
 class NodeName:
     name = "NodeName"
+    looks_at_pods: Literal[False] = False
 
     def sign(self, pod: PodInfo) -> Hashable:
         return pod.pod.spec.node_name
@@ -28,9 +30,8 @@ class NodeName:
         wanted = pod.pod.spec.node_name
         if wanted:
             others = columns.backend.bools(columns.size, True)
-            for row, node in enumerate(columns.nodes):
-                if node is not None and node.name == wanted:
-                    others[row] = False
+            if wanted in columns.rows:
+                others[columns.rows[wanted]] = False
             yield Refusal(others, REASON, unresolvable=True)
 
     def events(self) -> Mapping[ClusterEvent, Hint | None]:

@@ -47,8 +47,8 @@ class NodePorts:
     def events(self) -> Mapping[ClusterEvent, Hint | None]:
         return {ClusterEvent.NODE_ADDED: None, ClusterEvent.POD_DELETED: self._frees}
 
-    def _frees(self, pod: Pod, old: Object | None, new: Object | None) -> bool:
+    def _frees(self, pod: PodInfo, old: Object | None, new: Object | None) -> bool:
         if not isinstance(old, Pod):
             return True
-        wanted = {(port.protocol, port.port) for port in PodInfo(pod).host_ports}
+        wanted = {(port.protocol, port.port) for port in pod.host_ports}
         return any((port.protocol, port.port) in wanted for port in PodInfo(old).host_ports)

@@ -6,9 +6,9 @@ import math
 from collections.abc import Hashable, Iterable, Sequence
 
 from kcore.scheduler.columns import NodeColumns
+from kcore.scheduler.config.args import NodeResourcesBalancedAllocationArgs
 from kcore.scheduler.framework import MAX_NODE_SCORE, SKIP, CycleState, Status
 from kcore.scheduler.node_info import NodeInfo
-from kcore.scheduler.plugin_args import NodeResourcesBalancedAllocationArgs
 from kcore.scheduler.pod_info import PodInfo
 from kcore.scheduler.vector import Vector
 

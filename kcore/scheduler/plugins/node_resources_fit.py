@@ -12,12 +12,13 @@ from typing import NamedTuple
 
 from kcore.api.core_v1 import Node, Pod
 from kcore.api.object import Object
+from kcore.scheduler.cache import SchedulerCache
 from kcore.scheduler.columns import NodeColumns
+from kcore.scheduler.config.args import NodeResourcesFitArgs, ShapePoint
 from kcore.scheduler.framework import MAX_NODE_SCORE, ClusterEvent, CycleState, Hint, Refusal, Status, unresolvable
 from kcore.scheduler.framework import unschedulable as refused
 from kcore.scheduler.node_info import NodeInfo
-from kcore.scheduler.plugin_args import NodeResourcesFitArgs, ShapePoint
-from kcore.scheduler.pod_info import PodInfo, requests_of
+from kcore.scheduler.pod_info import PodInfo
 from kcore.scheduler.vector import Vector
 
 __all__ = ["Insufficient", "NodeResourcesFit", "insufficient", "least_requested", "most_requested", "shape_table"]
@@ -79,8 +80,9 @@ def _on_shape(shape: Sequence[ShapePoint], utilization: int) -> int:
 class NodeResourcesFit:
     name = "NodeResourcesFit"
 
-    def __init__(self, args: NodeResourcesFitArgs | None = None) -> None:
+    def __init__(self, args: NodeResourcesFitArgs | None = None, cache: SchedulerCache | None = None) -> None:
         args = args or NodeResourcesFitArgs()
+        self._cache = cache
         strategy = args.scoring_strategy
         self._ignored = frozenset(args.ignored_resources)
         self._ignored_groups = frozenset(args.ignored_resource_groups)
@@ -93,7 +95,7 @@ class NodeResourcesFit:
         return (tuple(sorted(pod.requests.items())), pod.nonzero_cpu, pod.nonzero_memory)
 
     def filter(self, state: CycleState, pod: PodInfo, node: NodeInfo) -> Status | None:
-        found = insufficient(self._wanted(pod.requests), node)
+        found = insufficient(self.demand(pod), node)
         if not found:
             return None
         reasons = tuple(one.reason for one in found)
@@ -101,7 +103,7 @@ class NodeResourcesFit:
 
     def filter_columns(self, state: CycleState, pod: PodInfo, columns: NodeColumns) -> Iterable[Refusal]:
         yield Refusal(columns.pods + 1 > columns.allocatable("pods"), TOO_MANY_PODS)
-        for resource, wanted in self._wanted(pod.requests).items():
+        for resource, wanted in self.demand(pod).items():
             if wanted <= 0:
                 continue
             room, reason = columns.allocatable(resource), f"Insufficient {resource}"
@@ -138,8 +140,7 @@ class NodeResourcesFit:
         return {
             ClusterEvent.NODE_ADDED: self._has_room,
             ClusterEvent.NODE_ALLOCATABLE: self._has_room,
-            ClusterEvent.POD_UPDATED: None,
-            ClusterEvent.POD_DELETED: None,
+            ClusterEvent.POD_UPDATED | ClusterEvent.POD_DELETED: self._left_room,
         }
 
     def _scored(self, pod: PodInfo) -> Iterable[tuple[str, int]]:
@@ -170,8 +171,9 @@ class NodeResourcesFit:
             return 0
         return (total * 2 + weights) // (weights * 2) if self._table else total // weights
 
-    def _wanted(self, requests: Mapping[str, int]) -> Mapping[str, int]:
+    def demand(self, pod: PodInfo) -> Mapping[str, int]:
         """The requests that count: extended resources may be left to an extender."""
+        requests = pod.requests
         if not self._ignored and not self._ignored_groups:
             return requests
         return {
@@ -180,13 +182,23 @@ class NodeResourcesFit:
             if "/" not in name or not (name in self._ignored or name.partition("/")[0] in self._ignored_groups)
         }
 
-    def _has_room(self, pod: Pod, old: Object | None, new: Object | None) -> bool:
+    def _has_room(self, pod: PodInfo, old: Object | None, new: Object | None) -> bool:
         """Whether the node would do if it were empty."""
         if not isinstance(new, Node):
             return True
         empty = NodeInfo(new.metadata.name, -1)
         empty.set_node(new)
-        return not insufficient(self._wanted(requests_of(pod.spec)), empty)
+        return not insufficient(self.demand(pod), empty)
+
+    def _left_room(self, pod: PodInfo, old: Object | None, new: Object | None) -> bool:
+        """Whether there is room now on the node that another pod has left, or on which it has become smaller."""
+        node = self._cache.get(old.spec.node_name) if self._cache is not None and isinstance(old, Pod) else None
+        if node is None:
+            return True
+        if pod.uid in node.ghosts:  # the room is kept for this very pod
+            node = node.copy()
+            node.remove(pod.uid)
+        return not insufficient(self.demand(pod), node)
 
 
 def _more(resource: str, pod: PodInfo) -> int:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping
+from typing import Literal
 
-from kcore.api.core_v1 import Node, Pod, Taint
+from kcore.api.core_v1 import Node, Taint
 from kcore.api.object import Object
 from kcore.scheduler.columns import NodeColumns
 from kcore.scheduler.framework import ClusterEvent, CycleState, Hint, Refusal, Status, unresolvable
@@ -20,6 +21,7 @@ CORDONED = Taint(key="node.kubernetes.io/unschedulable", effect="NoSchedule")
 
 class NodeUnschedulable:
     name = "NodeUnschedulable"
+    looks_at_pods: Literal[False] = False
 
     def sign(self, pod: PodInfo) -> Hashable:
         return tolerated(CORDONED, pod.pod.spec.tolerations)
@@ -37,5 +39,5 @@ class NodeUnschedulable:
     def events(self) -> Mapping[ClusterEvent, Hint | None]:
         return {ClusterEvent.NODE_ADDED: self._open, ClusterEvent.NODE_UNSCHEDULABLE: self._open}
 
-    def _open(self, pod: Pod, old: Object | None, new: Object | None) -> bool:
+    def _open(self, pod: PodInfo, old: Object | None, new: Object | None) -> bool:
         return isinstance(new, Node) and not new.spec.unschedulable

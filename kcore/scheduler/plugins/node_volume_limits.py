@@ -106,7 +106,7 @@ def _limits(csi_node: CSINode | None) -> dict[str, int]:
     return {name: count for name, count in counts.items() if count is not None}
 
 
-def _allows_more(pod: Pod, old: Object | None, new: Object | None) -> bool:
+def _allows_more(pod: PodInfo, old: Object | None, new: Object | None) -> bool:
     if not isinstance(new, CSINode):
         return False
     before = _limits(old if isinstance(old, CSINode) else None)
@@ -115,5 +115,5 @@ def _allows_more(pod: Pod, old: Object | None, new: Object | None) -> bool:
     )
 
 
-def _had_claims(pod: Pod, old: Object | None, new: Object | None) -> bool:
+def _had_claims(pod: PodInfo, old: Object | None, new: Object | None) -> bool:
     return isinstance(old, Pod) and bool(PodInfo(old).claims)

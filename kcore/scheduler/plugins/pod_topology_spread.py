@@ -18,6 +18,7 @@ from kcore.api.core_v1 import Node, Pod, TopologySpreadConstraint
 from kcore.api.object import Object
 from kcore.api.selectors import Requirement, Selector, selector_from_struct
 from kcore.scheduler.columns import NodeColumns
+from kcore.scheduler.config.args import PodTopologySpreadArgs
 from kcore.scheduler.domains import Domains
 from kcore.scheduler.framework import (
     MAX_NODE_SCORE,
@@ -32,7 +33,6 @@ from kcore.scheduler.framework import (
     unschedulable,
 )
 from kcore.scheduler.node_info import NodeInfo
-from kcore.scheduler.plugin_args import PodTopologySpreadArgs
 from kcore.scheduler.plugins.node_affinity import fits, fitting_rows
 from kcore.scheduler.plugins.taint_toleration import untolerated
 from kcore.scheduler.pod_info import Kin, PodInfo
@@ -354,10 +354,10 @@ def _count_domains(spread: _Spread, columns: NodeColumns, scored: Vector) -> int
     return columns.backend.distinct(spread.domains.column.codes, scored)
 
 
-def _counts_other(pod: Pod, old: Object | None, new: Object | None) -> bool:
+def _counts_other(pod: PodInfo, old: Object | None, new: Object | None) -> bool:
     """Whether a pod that came, went or changed is counted otherwise now."""
-    hard, _ = constraints_of(pod)
-    before, after = _labels(pod, old), _labels(pod, new)
+    hard, _ = constraints_of(pod.pod)
+    before, after = _labels(pod.pod, old), _labels(pod.pod, new)
     for constraint in hard:
         selector = constraint.selector
         if selector is not None and not selector.empty:
@@ -374,7 +374,7 @@ def _labels(pod: Pod, other: Object | None) -> Mapping[str, str] | None:
     return other.metadata.labels
 
 
-def _has_domains(pod: Pod, old: Object | None, new: Object | None) -> bool:
+def _has_domains(pod: PodInfo, old: Object | None, new: Object | None) -> bool:
     """Whether a node is, or was, in a domain of each topology."""
-    keys = {constraint.topology_key for constraint in constraints_of(pod)[0]}
+    keys = {constraint.topology_key for constraint in constraints_of(pod.pod)[0]}
     return any(node is not None and keys <= node.metadata.labels.keys() for node in (old, new))

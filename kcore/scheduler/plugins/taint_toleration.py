@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
+from typing import Literal
 
-from kcore.api.core_v1 import Node, Pod, Taint, Toleration
+from kcore.api.core_v1 import Node, Taint, Toleration
 from kcore.api.object import Object
 from kcore.api.tolerations import tolerated, untolerated
 from kcore.scheduler.columns import NodeColumns
@@ -34,6 +35,7 @@ def intolerable(taints: Iterable[Taint], tolerations: Sequence[Toleration]) -> i
 
 class TaintToleration:
     name = "TaintToleration"
+    looks_at_pods: Literal[False] = False
 
     def sign(self, pod: PodInfo) -> Hashable:
         return tuple([(t.key, t.operator, t.value, t.effect) for t in pod.pod.spec.tolerations])
@@ -64,5 +66,5 @@ class TaintToleration:
     def events(self) -> Mapping[ClusterEvent, Hint | None]:
         return {ClusterEvent.NODE_ADDED: self._open, ClusterEvent.NODE_TAINT: self._open}
 
-    def _open(self, pod: Pod, old: Object | None, new: Object | None) -> bool:
-        return isinstance(new, Node) and not untolerated(new.spec.taints, pod.spec.tolerations)
+    def _open(self, pod: PodInfo, old: Object | None, new: Object | None) -> bool:
+        return isinstance(new, Node) and not untolerated(new.spec.taints, pod.pod.spec.tolerations)

@@ -333,17 +333,17 @@ def _claimed(volume: PersistentVolume, claim: PersistentVolumeClaim) -> Persiste
     return replace(volume, metadata=metadata, spec=replace(volume.spec, claim_ref=ref))
 
 
-def _is_of_pod(pod: Pod, old: Object | None, new: Object | None) -> bool:
-    return new is not None and key_of(new) in claims_of(pod)
+def _is_of_pod(pod: PodInfo, old: Object | None, new: Object | None) -> bool:
+    return new is not None and key_of(new) in pod.claims
 
 
-def _topologies_changed(pod: Pod, old: Object | None, new: Object | None) -> bool:
+def _topologies_changed(pod: PodInfo, old: Object | None, new: Object | None) -> bool:
     if not isinstance(old, StorageClass) or not isinstance(new, StorageClass):
         return new is not None
     return old.allowed_topologies != new.allowed_topologies
 
 
-def _has_more(pod: Pod, old: Object | None, new: Object | None) -> bool:
+def _has_more(pod: PodInfo, old: Object | None, new: Object | None) -> bool:
     if not isinstance(new, CSIStorageCapacity):
         return False
     before = _limit(old) if isinstance(old, CSIStorageCapacity) else None

@@ -100,14 +100,14 @@ class VolumeRestrictions:
         users = self._columns.claims.nodes(key)
         return bool(node.claims.get(key)) or any(other.name != node.name for other in users)
 
-    def _frees(self, pod: Pod, old: Object | None, new: Object | None) -> bool:
+    def _frees(self, pod: PodInfo, old: Object | None, new: Object | None) -> bool:
         """Whether a pod that is gone had one of the disks, or one of the claims."""
         if not isinstance(old, Pod):
             return False
         gone = _disks(old)
-        if any(conflict(disk, there) for disk in _disks(pod) for there in gone):
+        if any(conflict(disk, there) for disk in _disks(pod.pod) for there in gone):
             return True
-        return not set(PodInfo(pod).claims).isdisjoint(PodInfo(old).claims)
+        return not set(pod.claims).isdisjoint(PodInfo(old).claims)
 
-    def _is_of_pod(self, pod: Pod, old: Object | None, new: Object | None) -> bool:
-        return new is not None and key_of(new) in PodInfo(pod).claims
+    def _is_of_pod(self, pod: PodInfo, old: Object | None, new: Object | None) -> bool:
+        return new is not None and key_of(new) in pod.claims

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping
 
-from kcore.api.core_v1 import Node, PersistentVolume, Pod
+from kcore.api.core_v1 import Node, PersistentVolume
 from kcore.api.object import Object
-from kcore.api.pod_claims import claims_of
 from kcore.api.storage_classes import class_of, waits_for_consumer
 from kcore.api.storage_v1 import StorageClass
 from kcore.client.informer import key_of
@@ -118,15 +117,15 @@ class VolumeZone:
         return unresolvable("PersistentVolume had no name")
 
 
-def _waits(pod: Pod, old: Object | None, new: Object | None) -> bool:
+def _waits(pod: PodInfo, old: Object | None, new: Object | None) -> bool:
     return old is None and isinstance(new, StorageClass) and waits_for_consumer(new)
 
 
-def _is_of_pod(pod: Pod, old: Object | None, new: Object | None) -> bool:
-    return new is not None and key_of(new) in claims_of(pod)
+def _is_of_pod(pod: PodInfo, old: Object | None, new: Object | None) -> bool:
+    return new is not None and key_of(new) in pod.claims
 
 
-def _moved(pod: Pod, old: Object | None, new: Object | None) -> bool:
+def _moved(pod: PodInfo, old: Object | None, new: Object | None) -> bool:
     if not isinstance(new, PersistentVolume):
         return False
     return not isinstance(old, PersistentVolume) or topologies(old) != topologies(new)

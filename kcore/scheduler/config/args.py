@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, dataclass_transform
-
-import msgspec
-
 from kcore.api.core_v1 import NodeAffinity, TopologySpreadConstraint
+from kcore.api.schema import Struct
 
 __all__ = [
     "Args",
@@ -25,40 +22,31 @@ __all__ = [
 ]
 
 
-@dataclass_transform(frozen_default=True, field_specifiers=(msgspec.field,))
-class _PartMeta(msgspec.StructMeta):
-    pass
-
-
-class _Part(msgspec.Struct, metaclass=_PartMeta, frozen=True, rename="camel", forbid_unknown_fields=True):
-    """Told by its field names; what it does not know is an error."""
-
-
-class Args(_Part):
+class Args(Struct):
     """The document of one plugin. Those of plugins that take none are of this type itself."""
 
     api_version: str = ""
     kind: str = ""
 
 
-class ResourceSpec(_Part):
+class ResourceSpec(Struct, kw_only=False):
     name: str = ""
     weight: int = 1
 
 
-class ShapePoint(_Part):
+class ShapePoint(Struct, kw_only=False):
     utilization: int = 0
     score: int = 0
 
 
-class RequestedToCapacityRatio(_Part):
+class RequestedToCapacityRatio(Struct):
     shape: tuple[ShapePoint, ...] = ()
 
 
 CPU_AND_MEMORY = (ResourceSpec("cpu"), ResourceSpec("memory"))
 
 
-class ScoringStrategy(_Part, kw_only=True):
+class ScoringStrategy(Struct):
     type: str = "LeastAllocated"
     resources: tuple[ResourceSpec, ...] = CPU_AND_MEMORY
     requested_to_capacity_ratio: RequestedToCapacityRatio | None = None
@@ -101,5 +89,5 @@ class VolumeBindingArgs(Args):
 
 
 class DynamicResourcesArgs(Args):
-    filter_timeout: Any = None
-    binding_timeout: Any = None
+    filter_timeout: str | None = None
+    binding_timeout: str | None = None
