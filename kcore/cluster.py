@@ -45,6 +45,7 @@ from kcore.registry.authorization import DEFAULT_MODES, authorizer
 from kcore.registry.codec import StoreCodec
 from kcore.registry.strategies import STRATEGIES
 from kcore.registry.verbs import Registry
+from kcore.scheduler.options import SchedulerOptions
 from kcore.scheduler.scheduler import Scheduler
 from kcore.server.audit.options import AuditOptions
 from kcore.server.authentication.assembly import Authentication
@@ -83,6 +84,7 @@ class Options:
     admission: AdmissionOptions = field(default_factory=AdmissionOptions)
     proxy: ProxyOptions = field(default_factory=ProxyOptions)
     dns: DnsOptions = field(default_factory=DnsOptions)
+    scheduler: SchedulerOptions = field(default_factory=SchedulerOptions)
 
 
 class Cluster:
@@ -216,7 +218,14 @@ class Cluster:
             ApiServerIdentity(apiserver, clock, chance, socket.gethostname()),
             Runner(IPAddressController(client, informers), informers),
             ControllerManager(client, informers, clock, chance, events, self._controller_options()),
-            Scheduler(client.as_user("system:kube-scheduler", ("system:masters",)), informers, events, clock, chance),
+            Scheduler(
+                client.as_user("system:kube-scheduler", ("system:masters",)),
+                informers,
+                events,
+                clock,
+                chance,
+                options.scheduler.plan,
+            ),
             kubelets,
             *kube_proxy(
                 options.proxy,

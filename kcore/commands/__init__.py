@@ -6,6 +6,7 @@ quick. What a cluster or a component is made of does not belong here: see `clust
 
 from kcore.commands.kubeconfig import kubeconfig
 from kcore.commands.proxy import proxy
+from kcore.commands.scheduler import scheduler
 from kcore.commands.serve import serve
 
 __all__ = ["COMMANDS"]
@@ -13,5 +14,6 @@ __all__ = ["COMMANDS"]
 COMMANDS = (
     serve,
     kubeconfig,
+    scheduler,
     proxy,
 )

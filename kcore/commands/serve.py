@@ -13,6 +13,7 @@ from kcore.commands.flags.admission import admission_options
 from kcore.commands.flags.audit import audit_options
 from kcore.commands.flags.authentication import authentication_options
 from kcore.commands.flags.proxy import dns_options, proxy_options
+from kcore.commands.flags.scheduler import scheduler_options
 from kcore.commands.options import Names, Network, PortRange, default_kubeconfig, fail, logging_options, state_dir
 
 __all__ = ["serve"]
@@ -75,6 +76,7 @@ LARGE_CLUSTER = "10.128.0.0/9"
     show_default=True,
     help="Loopback addresses that pods of this machine may have, and endpoints name.",
 )
+@scheduler_options
 @proxy_options
 @dns_options
 @authentication_options

@@ -10,7 +10,8 @@ from kcore.client.events import EventBroadcaster
 from kcore.client.informer import Informers
 from kcore.kit.clock import Chance, SystemClock
 from kcore.scheduler.cache import SchedulerCache
-from kcore.scheduler.plugins import DEFAULT_PLUGINS, Handle
+from kcore.scheduler.config.plan import DEFAULT_PLAN, make_profile
+from kcore.scheduler.plugins import Handle
 from kcore.scheduler.profile import Profile
 from kcore.scheduler.volumes import Volumes
 from kcore.scheduler.waiting import WaitingPods
@@ -22,9 +23,12 @@ class NoClient:
     scheme = Scheme()
 
 
-def default_profile(cache: SchedulerCache) -> Profile:
+def handle_for(cache: SchedulerCache) -> Handle:
     client, clock = cast(Client, NoClient()), SystemClock()
     recorder = EventBroadcaster(client, clock).recorder("default-scheduler")
     informers = Informers(client)
-    handle = Handle(client, cache, clock, Chance(1), informers, recorder, WaitingPods(), Volumes(informers))
-    return Profile([(entry.make(handle, entry.no_args()), entry.weight) for entry in DEFAULT_PLUGINS])
+    return Handle(client, cache, clock, Chance(1), informers, recorder, WaitingPods(), Volumes(informers))
+
+
+def default_profile(cache: SchedulerCache) -> Profile:
+    return make_profile(DEFAULT_PLAN.profiles[0], handle_for(cache))

@@ -10,19 +10,20 @@ from msgspec.structs import replace
 
 from kcore.api.core_v1 import Node, Pod
 from kcore.api.meta_v1 import DeleteOptions
+from kcore.scheduler.config.plan import DEFAULT_PLAN, Plan
 from kcore.scheduler.scheduler import Scheduler
 from tests.scheduler.clusters import node, pod, taint
 from tests.sim.world import World, world
 
 
 @asynccontextmanager
-async def scheduled(*nodes: Node) -> AsyncIterator[World]:
+async def scheduled(*nodes: Node, plan: Plan = DEFAULT_PLAN) -> AsyncIterator[World]:
     """A world with nodes and a scheduler."""
     async with world() as w:
         await w.create_namespace()
         for one in nodes:
             await add(w, one)
-        scheduler = Scheduler(w.client, w.informers, w.events, w.clock, w.chance)
+        scheduler = Scheduler(w.client, w.informers, w.events, w.clock, w.chance, plan)
         await w.tasks.start(w.informers.run)
         await w.tasks.start(scheduler.run)
         yield w

@@ -13,18 +13,19 @@ from kcore.scheduler.profile import DEFAULT_SCHEDULER_NAME, Profile
 
 __all__ = ["DEFAULT_PLAN", "Plan", "ProfilePlan", "arrange", "default_plan", "make_profile", "merge", "plan_profile"]
 
-Arranged = Mapping[str, Sequence[tuple[str, int]]]
-"""For each extension point the plugins that serve it, in order, with their weights."""
+ACCOMPANIED = {"pre_filter": "filter", "pre_score": "score", "reserve": "filter", "pre_bind": "filter"}
+"""Extension points that belong to a filter or a score."""
 
 
 class ProfilePlan(NamedTuple):
-    """One profile. `plugins` says how each is made, and with what; `points` None: all of them serve whatever they
-    implement, in their order."""
+    """One profile. `plugins` says how each is made, and with what; `plugin_sets` None: all of them serve whatever they
+    implement, in their order. `prepares`: plugins that filter or score also serve what goes before and after that."""
 
     scheduler_name: str
     plugins: Sequence[tuple[Entry, Any]]
     plugin_sets: Plugins | None = None
     percentage: int = 0
+    prepares: bool = False
 
 
 class Plan(NamedTuple):
@@ -88,6 +89,8 @@ def make_profile(plan: ProfilePlan, handle: Handle) -> Profile:
             for plugin, _ in made
         }
         points = arrange(plan.plugin_sets, serves)
+        for point, after in ACCOMPANIED.items() if plan.prepares else ():
+            points[point] = [(name, weight) for name, weight in points[after] if point in serves[name]]
     profile = Profile(made, plan.scheduler_name, points, plan.percentage)
     if not profile.bind:
         name = plan.scheduler_name

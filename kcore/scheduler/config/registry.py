@@ -25,13 +25,13 @@ def plugin_registry(given: Iterable[str] = ()) -> dict[str, Entry]:
     apart from asking a given class for its name."""
     known = {entry.name: entry for entry in DEFAULT_PLUGINS}
     for point in entry_points(group=ENTRY_POINTS):
-        _add(known, point.name, Entry(point.name, _Installed(point.value), args=None))
+        _add(known, point.name, Entry(point.name, _Installed(point.value), 1, None))
     for text in given:
         plugin = load_object(text)
         name = getattr(plugin, "name", None)
         if not isinstance(name, str) or not callable(plugin):
             raise ConfigurationError(f"{text} is no plugin: a class with a `name` is")
-        _add(known, name, Entry(name, plugin, args=None))
+        _add(known, name, Entry(name, plugin, 1, None, is_given=True))
     return known
 
 

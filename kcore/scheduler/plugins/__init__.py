@@ -68,6 +68,8 @@ class Entry(NamedTuple):
     make: Callable[[Handle, Any], Plugin]
     weight: int = 0
     args: type[Args] | None = Args
+    is_given: bool = False
+    """Whether it was named on the command line."""
 
     def no_args(self) -> Any:
         """What it is made with where nothing is configured."""
