@@ -37,6 +37,7 @@ from kcore.dns.service import cluster_dns
 from kcore.kit.clock import Chance, Clock, SystemClock
 from kcore.kit.process import run_until_signalled
 from kcore.kit.service import Service
+from kcore.node.api import KubeletApi
 from kcore.node.engine import KubeletEngine, KubeletOptions
 from kcore.proxy.kubeproxy import kube_proxy
 from kcore.proxy.options import ProxyOptions
@@ -51,7 +52,10 @@ from kcore.server.audit.options import AuditOptions
 from kcore.server.authentication.assembly import Authentication
 from kcore.server.authentication.options import AuthenticationOptions
 from kcore.server.certificates import Pki, serving_names
+from kcore.server.connecting.kubelets import KubeletClient
 from kcore.server.kubeconfig import KubeconfigError, write_kubeconfig
+from kcore.server.kubelet.door import KubeletDoor
+from kcore.server.kubelet.server import KubeletServer
 from kcore.server.outbound import Outbound
 from kcore.server.server import ApiServer, PortInUse
 from kcore.server.webhook_http import HttpWebhooks
@@ -73,6 +77,8 @@ class Options:
     bind_address: str = "127.0.0.1"
     secure_port: int = 6443
     insecure_port: int = 0
+    kubelet_port: int | None = None
+    """None: the usual one, or, where that is taken, a free one."""
     service_cidr: str = "10.96.0.0/16"
     cluster_cidr: str = "10.244.0.0/16"
     authorization_mode: tuple[str, ...] = DEFAULT_MODES
@@ -124,6 +130,7 @@ class Cluster:
         self._informers = Informers(self.client, chance)
         self._events = EventBroadcaster(self.client, clock)
         self._auditor = options.audit.auditor(clock, chance)
+        self._to_kubelets = KubeletClient(self._pki.kubelet_client_context)
         self._server = ApiServer(
             self._registry,
             clock,
@@ -139,6 +146,7 @@ class Cluster:
             ),
             openid=access.openid(),
             auditor=self._auditor,
+            kubelets=self._to_kubelets,
         )
 
     @property
@@ -211,8 +219,9 @@ class Cluster:
         )
         if options.nodes:  # nodes that others bring are for others to measure
             self._registry.serve_usage(kubelets.usage)
+        self._to_kubelets.door = KubeletDoor(kubelets.api)
+        kubelet_server = self._kubelet_server(kubelets.api)
         others: list[Service] = [
-            events,
             Runner(SystemNamespacesController(client), informers),
             Runner(kubernetes, informers),
             ApiServerIdentity(apiserver, clock, chance, socket.gethostname()),
@@ -237,7 +246,21 @@ class Cluster:
             *cluster_dns(options.dns, informers, options.service_cidr),
         ]
         yield informers
+        yield events
+        yield kubelet_server
+        kubelets.nodes.kubelet_port = kubelet_server.port
         yield from others
+
+    def _kubelet_server(self, api: KubeletApi) -> KubeletServer:
+        return KubeletServer(
+            api,
+            self.client.as_user("system:nodes", ("system:masters", "system:nodes")),
+            self._clock,
+            self._chance,
+            host=self.options.bind_address,
+            port=self.options.kubelet_port,
+            ssl_context=self._pki.server_context(),
+        )
 
     def _service_network(self) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
         return ipaddress.ip_network(self.options.service_cidr.partition(",")[0])

@@ -48,6 +48,12 @@ LARGE_CLUSTER = "10.128.0.0/9"
     help="Plain HTTP port on loopback, every request as admin; 0 is off.",
 )
 @click.option(
+    "--kubelet-port",
+    type=click.IntRange(0, 65535),
+    default=None,
+    help="HTTPS port of the nodes' kubelets; 0 takes a free one.  [default: 10250, or a free one where that is taken]",
+)
+@click.option(
     "--service-cidr", type=Network(), default="10.96.0.0/16", show_default=True, help="Addresses of Services."
 )
 @click.option(

@@ -14,6 +14,7 @@ from kcore.client.events import EventBroadcaster
 from kcore.client.informer import Informers
 from kcore.kit.clock import Chance, Clock
 from kcore.node.addresses import AddressRange, NodeRanges
+from kcore.node.api import KubeletApi
 from kcore.node.fake.runtime import FakeRuntime
 from kcore.node.nodes import NodeKeeper
 from kcore.node.pods import PodKeeper
@@ -66,6 +67,8 @@ class KubeletEngine:
         )
         self.pods = PodKeeper(client, self._pod_informer, events, clock, self.nodes)
         self.usage = UsageMeter(self._node_informer, self.nodes, self.pods, clock)
+        self.api = KubeletApi(self.nodes, self.pods, self._node_informer, clock)
+        """What its kubelets can be asked."""
 
     async def run(self, *, task_status: TaskStatus[None]) -> None:
         """Serve until cancelled. Started once its own nodes are registered."""

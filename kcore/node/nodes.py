@@ -6,7 +6,7 @@ one; the node itself is written every five minutes, and whenever somebody else c
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 
 import anyio
 import structlog
@@ -14,7 +14,7 @@ from anyio.abc import TaskGroup
 from msgspec.structs import replace
 
 from kcore.api.coordination_v1 import Lease
-from kcore.api.core_v1 import Node
+from kcore.api.core_v1 import Node, NodeStatus
 from kcore.api.errors import AlreadyExists, ApiError, Conflict, NotFound
 from kcore.api.timestamp import format_micro
 from kcore.client.client import Client
@@ -82,6 +82,8 @@ class NodeKeeper:
         self._clock = clock
         self._runtimes = runtimes
         self._shape = shape
+        self.kubelet_port = 0
+        """Where the kubelets of these nodes listen; 0: nowhere. Known before nodes are served."""
         self._ranges = ranges
         self._hosts = host_range
         self._served: dict[str, ServedNode] = {}
@@ -97,6 +99,10 @@ class NodeKeeper:
     def get(self, name: str) -> ServedNode | None:
         """The node called `name`, if it is one of ours."""
         return self._served.get(name)
+
+    def names(self) -> Collection[str]:
+        """Of the nodes that are ours."""
+        return self._served.keys()
 
     def start(
         self, tasks: TaskGroup, on_served: Callable[[ServedNode], None], on_dropped: Callable[[ServedNode], None]
@@ -123,7 +129,7 @@ class NodeKeeper:
     async def _register(self, node: Node, limit: anyio.CapacityLimiter) -> None:
         runtime = self._runtimes[runtime_of(node)]
         host_ip = self._hosts.take()
-        status = node_status(node, self._shape, runtime.version, host_ip, self._clock.now())
+        status = self._status(node, runtime, host_ip)
         async with limit:
             try:
                 await self._client.create(replace(node, status=status))
@@ -158,7 +164,7 @@ class NodeKeeper:
         host_ip = internal_ip(node) or self._hosts.take()
         served = ServedNode(node, self._runtimes[runtime_of(node)], host_ip, node.spec.pod_cidr or self._take(node))
         # A node that has just registered itself has said all there is to say.
-        current = node_status(node, self._shape, served.runtime.version, host_ip, self._clock.now(), heartbeat=False)
+        current = self._status(node, served.runtime, host_ip, heartbeat=False)
         if current == node.status and node.spec.pod_cidr:
             served.status_due, served.seen = self._clock.now() + STATUS_SECONDS, node
         else:
@@ -244,10 +250,19 @@ class NodeKeeper:
             cidr = {"spec": {"podCIDR": served.cidr, "podCIDRs": [served.cidr]}}
             node = await self._client.patch(Node, served.name, cidr)
         now = self._clock.now()
-        status = node_status(
-            node, self._shape, served.runtime.version, served.host_ip, now, heartbeat=now >= served.status_due
-        )
+        status = self._status(node, served.runtime, served.host_ip, heartbeat=now >= served.status_due)
         if status != node.status:
             await self._client.update(replace(node, status=status), subresource="status")
             served.status_due = now + STATUS_SECONDS
         served.seen = self._informer.get(served.name)
+
+    def _status(self, node: Node, runtime: Runtime, host_ip: str, *, heartbeat: bool = True) -> NodeStatus:
+        return node_status(
+            node,
+            self._shape,
+            runtime.version,
+            host_ip,
+            self._clock.now(),
+            kubelet_port=self.kubelet_port,
+            heartbeat=heartbeat,
+        )

@@ -90,6 +90,15 @@ class PodKeeper:
         pod = self._informer.get_object(namespace, name)
         return self._pods.get(pod.metadata.uid) if pod is not None else None
 
+    def local(self, uid: str) -> LocalPod | None:
+        """What runs here with that uid."""
+        return self._pods.get(uid)
+
+    def object(self, namespace: str, name: str) -> Pod | None:
+        """A pod of one of our nodes."""
+        pod = self._informer.get_object(namespace, name)
+        return pod if pod is not None and self._nodes.get(pod.spec.node_name) is not None else None
+
     def on_node(self, node: str) -> list[Pod]:
         """The pods that the API server has bound to a node."""
         return self._informer.by_index(BY_NODE, node)

@@ -9,7 +9,16 @@ from dataclasses import dataclass
 from msgspec.structs import replace
 
 from kcore.api.coordination_v1 import Lease, LeaseSpec
-from kcore.api.core_v1 import Node, NodeAddress, NodeCondition, NodeSpec, NodeStatus, NodeSystemInfo
+from kcore.api.core_v1 import (
+    DaemonEndpoint,
+    Node,
+    NodeAddress,
+    NodeCondition,
+    NodeDaemonEndpoints,
+    NodeSpec,
+    NodeStatus,
+    NodeSystemInfo,
+)
 from kcore.api.meta_v1 import ObjectMeta, OwnerReference
 from kcore.api.timestamp import format_micro, format_seconds
 
@@ -107,7 +116,14 @@ def new_lease(node: Node, now: float) -> Lease:
 
 
 def node_status(
-    node: Node, shape: NodeShape, runtime_version: str, host_ip: str, now: float, *, heartbeat: bool = True
+    node: Node,
+    shape: NodeShape,
+    runtime_version: str,
+    host_ip: str,
+    now: float,
+    *,
+    kubelet_port: int = 0,
+    heartbeat: bool = True,
 ) -> NodeStatus:
     """The status of a healthy node. What a hand-made one says of its size and addresses is kept; without
     `heartbeat`, conditions that say the right thing already keep their times, so that nothing may differ at all."""
@@ -120,8 +136,13 @@ def node_status(
         capacity=capacity,
         allocatable=old.allocatable or capacity,
         conditions=_conditions(node, format_seconds(now), heartbeat),
+        daemon_endpoints=_endpoints(kubelet_port) if kubelet_port else old.daemon_endpoints,
         node_info=_system_info(name, shape, runtime_version) if not old.node_info.kubelet_version else old.node_info,
     )
+
+
+def _endpoints(kubelet_port: int) -> NodeDaemonEndpoints:
+    return NodeDaemonEndpoints(kubelet_endpoint=DaemonEndpoint(port=kubelet_port))
 
 
 def _conditions(node: Node, stamp: str, heartbeat: bool) -> tuple[NodeCondition, ...]:

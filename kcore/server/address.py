@@ -16,7 +16,7 @@ _VERBS = {"GET": "get", "HEAD": "get", "POST": "create", "PUT": "update", "PATCH
 class Address(NamedTuple):
     """A resource path taken apart. `rest` is what follows a subresource, with its leading slash (proxies).
 
-    `watch` marks the legacy form `/api/v1/watch/...`.
+    `watch` marks the legacy form `/api/v1/watch/...`. The legacy form `/api/v1/proxy/...` means the subresource.
     """
 
     group: str
@@ -48,12 +48,15 @@ def parse_path(path: str) -> Address | None:
         return None
     version = parts[at - 1]
     watch = parts[at] == "watch" and len(parts) > at + 1
-    if watch:
+    proxy = parts[at] == "proxy" and len(parts) > at + 2
+    if watch or proxy:
         at += 1
     namespace = ""
     if parts[at] == "namespaces" and len(parts) > at + 2 and parts[at + 2] not in _NAMESPACE_SUBRESOURCES:
         namespace = parts[at + 1]
         at += 2
+    if proxy:
+        parts.insert(at + 2, "proxy")
     found = parts[at : at + 3]
     name, subresource = (*found[1:], "", "")[:2]
     rest = "/" + "/".join(parts[at + 3 :]) if len(parts) > at + 3 else ""

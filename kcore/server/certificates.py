@@ -29,6 +29,7 @@ __all__ = ["Pki", "serving_names", "write_private"]
 _AUTHORITY_DAYS = 3650
 _LEAF_DAYS = 365
 _RENEW_DAYS = 30
+_TO_KUBELETS = "apiserver-kubelet-client"
 
 
 def serving_names(bind_address: str, service_cidr: str) -> tuple[str, ...]:
@@ -54,7 +55,8 @@ def write_private(path: Path, data: bytes) -> None:
 
 @dataclass(frozen=True)
 class Pki:
-    """A directory of certificates and keys: `ca`, `apiserver` and `admin`, each as `.crt` and `.key`."""
+    """A directory of certificates and keys: `ca`, `apiserver`, `admin` and what the API server shows to kubelets, each
+    as `.crt` and `.key`."""
 
     directory: Path
 
@@ -73,6 +75,9 @@ class Pki:
         admin = {"Authority": authority}
         if not pki._good("admin", now, admin):
             pki._make("admin", now, _LEAF_DAYS, admin, "kubernetes-admin", organization="system:masters")
+        if not pki._good(_TO_KUBELETS, now, admin):
+            name = "kube-apiserver-kubelet-client"
+            pki._make(_TO_KUBELETS, now, _LEAF_DAYS, admin, name, organization="system:masters")
         return pki
 
     @cached_property
@@ -102,6 +107,15 @@ class Pki:
             context.load_verify_locations(authority)
         context.verify_mode = ssl.CERT_OPTIONAL
         context.set_alpn_protocols(["http/1.1"])
+        return context
+
+    def kubelet_client_context(self) -> ssl.SSLContext:
+        """TLS from the API server to kubelets: it proves who it is. They need not, as upstream has it, since most sign
+        their certificates themselves."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+        context.load_cert_chain(self._path(f"{_TO_KUBELETS}.crt"), self._path(f"{_TO_KUBELETS}.key"))
         return context
 
     def _path(self, name: str) -> Path:

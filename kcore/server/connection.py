@@ -15,7 +15,7 @@ from kcore.server.authentication.client_certificates import PeerCertificate
 from kcore.server.body import BODY_LIMIT
 from kcore.server.errors import error_reply, method_not_allowed
 from kcore.server.response import TEXT_TYPE, Heads, Reply
-from kcore.server.stream import OpenWatch
+from kcore.server.stream import Lasting
 
 if TYPE_CHECKING:
     from aiohttp.web_protocol import RequestHandler, _RequestHandler
@@ -82,7 +82,7 @@ class Connections(web.Server):
     """Makes a Connection for each client that connects, and knows them all. `everyone`: who they all are."""
 
     def __init__(
-        self, handler: _RequestHandler, heads: Heads, streams: set[OpenWatch], everyone: User | None = None
+        self, handler: _RequestHandler, heads: Heads, streams: set[Lasting], everyone: User | None = None
     ) -> None:
         super().__init__(handler, access_log=None, keepalive_timeout=180, tcp_keepalive=True)
         self.heads = heads

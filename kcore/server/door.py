@@ -21,6 +21,8 @@ from kcore.server.address import Address
 from kcore.server.audit import Audited, Auditor
 from kcore.server.authentication import Asking, Authenticator
 from kcore.server.authorization import require
+from kcore.server.connecting.connecter import Connecter
+from kcore.server.connecting.kubelets import KubeletClient
 from kcore.server.connection import Connection
 from kcore.server.documents import Documents
 from kcore.server.errors import error_reply, method_not_allowed, page_not_found
@@ -32,7 +34,7 @@ from kcore.server.openid import OpenId
 from kcore.server.question import Arrival, arrival
 from kcore.server.resources import Call, Resources
 from kcore.server.response import Reply, header
-from kcore.server.stream import OpenWatch
+from kcore.server.stream import Lasting
 
 __all__ = ["Door"]
 
@@ -52,16 +54,17 @@ class Door:
         chance: Chance,
         address: Callable[[], str],
         openid: OpenId,
+        kubelets: KubeletClient,
         auditor: Auditor | None = None,
     ) -> None:
-        self.streams: set[OpenWatch] = set()
-        """The open watches."""
+        self.streams: set[Lasting] = set()
+        """The open watches, and what else lasts."""
         self._authorizer = registry.authorizer
         self._authenticator = authenticator
         self._auditor = auditor
         self._metrics = Metrics(lambda: [stream.labels for stream in self.streams])
         self._documents = Documents(registry.scheme, address, health, self._metrics, openid)
-        self._resources = Resources(registry, clock, chance)
+        self._resources = Resources(registry, clock, chance, Connecter(registry, kubelets, chance))
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         arrived = arrival(request)
@@ -116,7 +119,7 @@ class Door:
         request, verb = arrived.request, arrived.verb
         if address.group and (not self._documents.serves_group(address.group) or self._resources.is_nowhere(address)):
             return page_not_found()
-        if not verb or request.method == "HEAD":
+        if (not verb or request.method == "HEAD") and address.subresource != "proxy":
             raise method_not_allowed()
         return await self._resources.answer(Call(request, user, verb, address, arrived.query, [], audited))
 

@@ -11,6 +11,9 @@ from kcore.api.field import FieldError, Path, forbidden, invalid, not_supported,
 from kcore.api.meta_v1 import DeleteOptions
 from kcore.api.names import path_segment_name
 from kcore.api.selectors import SelectorError, parse_field_selector
+from kcore.api.timestamp import TimeError, normalize_time
+from kcore.api.timestamp import parse as parse_time
+from kcore.registry.connecting.log_options import PodLogOptions
 from kcore.registry.request import GivenOptions, ListOptions
 
 __all__ = [
@@ -19,6 +22,7 @@ __all__ = [
     "agent_name",
     "delete_options",
     "list_options",
+    "log_options",
     "parse_query",
     "selected_name",
     "write_options",
@@ -171,4 +175,24 @@ def delete_options(query: Query) -> DeleteOptions:
         grace_period_seconds=query.number("gracePeriodSeconds"),
         orphan_dependents=query.flag("orphanDependents") if "orphanDependents" in query else None,
         propagation_policy=query.get("propagationPolicy") or None,
+    )
+
+
+def log_options(query: Query) -> PodLogOptions:
+    """What of a container's log is wanted. Raises BadRequest."""
+    since = query.get("sinceTime")
+    try:
+        since_time = parse_time(since) if since and normalize_time(since) else None
+    except TimeError as error:
+        raise BadRequest(str(error)) from None
+    return PodLogOptions(
+        container=query.get("container"),
+        follow=query.flag("follow"),
+        previous=query.flag("previous"),
+        since_seconds=query.number("sinceSeconds"),
+        since_time=since_time,
+        timestamps=query.flag("timestamps"),
+        tail_lines=query.number("tailLines"),
+        limit_bytes=query.number("limitBytes"),
+        stream=query.get("stream") if "stream" in query else None,
     )

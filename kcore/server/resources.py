@@ -7,7 +7,7 @@ from typing import NamedTuple
 from aiohttp import web
 
 from kcore.api.documents import Expected, decode_document
-from kcore.api.errors import ApiError, BadRequest, Invalid, NotFound, NotImplementedByServer
+from kcore.api.errors import ApiError, BadRequest, Invalid, NotFound
 from kcore.api.field import Path, invalid
 from kcore.api.kind import Kind
 from kcore.api.meta_v1 import DeleteOptions
@@ -19,6 +19,7 @@ from kcore.registry.verbs import Registry
 from kcore.server.address import Address
 from kcore.server.audit import Audited
 from kcore.server.body import expected_body, media_type, read_body, read_document
+from kcore.server.connecting.connecter import CONNECTED, Connecter
 from kcore.server.errors import error_reply, method_not_allowed, unsupported_patch
 from kcore.server.event_socket import EventSocket
 from kcore.server.metrics import labels_of
@@ -38,9 +39,6 @@ from kcore.server.views import Views
 from kcore.server.websocket import wants_websocket
 
 __all__ = ["Call", "Resources"]
-
-# These hold a connection to a node open; they need a kubelet's own server.
-_STREAMED = frozenset(("attach", "exec", "log", "portforward", "proxy"))
 
 # The verbs whose address ends in a name. (A watch may too, in its legacy form.)
 _OF_ONE = frozenset(("get", "update", "patch", "delete"))
@@ -70,8 +68,9 @@ class Call(NamedTuple):
 class Resources:
     """Answers for every resource of the registry's scheme."""
 
-    def __init__(self, registry: Registry, clock: Clock, chance: Chance) -> None:
+    def __init__(self, registry: Registry, clock: Clock, chance: Chance, connecter: Connecter) -> None:
         self._registry = registry
+        self._connecter = connecter
         self._views = Views(clock)
         self._chance = chance
         self._reads = {"get": self._get, "list": self._list, "watch": self._watch}
@@ -100,6 +99,8 @@ class Resources:
 
     async def _answer(self, kind: Kind, call: Call) -> web.StreamResponse:
         verb = call.verb
+        if call.address.subresource in CONNECTED and kind.definition is None:
+            return await self._connecter.answer(call)
         read = self._reads.get(verb)
         if read is not None:
             try:
@@ -128,10 +129,8 @@ class Resources:
                 raise NotFound.of(kind, address.name)
             if subresource is None or (address.rest and address.subresource != "proxy"):
                 raise NotFound.path()
-            if call.verb not in subresource.verbs:
+            if call.verb not in subresource.verbs and address.subresource != "proxy":
                 raise method_not_allowed()
-            if address.subresource in _STREAMED:
-                raise NotImplementedByServer(f"{kind.plural}/{address.subresource} is not served yet")
         elif call.verb not in kind.verbs or (bool(address.name) != (call.verb in _OF_ONE) and not address.watch):
             raise method_not_allowed()
         return kind

@@ -15,12 +15,14 @@ from kcore.registry.authentication import TokenUnion
 from kcore.registry.verbs import Registry
 from kcore.server.audit import Auditor
 from kcore.server.authentication import ADMIN, Authenticator, authenticators
+from kcore.server.connecting.dialing import unverified
+from kcore.server.connecting.kubelets import KubeletClient
 from kcore.server.connection import Connections
 from kcore.server.door import Door
 from kcore.server.health import Health
 from kcore.server.openid import OpenId
 from kcore.server.response import Heads
-from kcore.server.stream import OpenWatch
+from kcore.server.stream import Lasting
 
 __all__ = ["ApiServer", "PortInUse"]
 
@@ -56,6 +58,7 @@ class ApiServer:
         authenticator: Authenticator | None = None,
         openid: OpenId | None = None,
         auditor: Auditor | None = None,
+        kubelets: KubeletClient | None = None,
     ) -> None:
         self.host = host
         self.port = port
@@ -71,6 +74,7 @@ class ApiServer:
             chance,
             self._address,
             openid or OpenId(None),
+            kubelets or KubeletClient(unverified),
             auditor,
         )
         self._heads = Heads(clock, chance)
@@ -87,8 +91,8 @@ class ApiServer:
         return f"{self.host}:{self.port}"
 
     @property
-    def streams(self) -> Collection[OpenWatch]:
-        """The open watches."""
+    def streams(self) -> Collection[Lasting]:
+        """The open watches, and what else lasts."""
         return self._door.streams
 
     def end_streams(self) -> None:

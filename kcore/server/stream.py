@@ -27,7 +27,16 @@ from kcore.store.store import Event
 if TYPE_CHECKING:
     from kcore.server.connection import Connection
 
-__all__ = ["BOOKMARK_INTERVAL", "EventStream", "Lines", "OpenWatch", "cached_lines", "error_line", "table_lines"]
+__all__ = [
+    "BOOKMARK_INTERVAL",
+    "EventStream",
+    "Lasting",
+    "Lines",
+    "OpenWatch",
+    "cached_lines",
+    "error_line",
+    "table_lines",
+]
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -36,14 +45,19 @@ BOOKMARK_INTERVAL = 60.0
 _EVENTS_PER_CHUNK = 256
 
 
-class OpenWatch(Protocol):
-    """The answer to a watch while it lasts, whatever it is carried by. `labels`: how metrics count it."""
+class Lasting(Protocol):
+    """An answer that goes on until it is ended. `labels`: how metrics count it."""
 
     labels: Labels
-    on_end: Callable[[], None] | None
-    """Called when it is over, however that came."""
 
     def end(self) -> None: ...
+
+
+class OpenWatch(Lasting, Protocol):
+    """The answer to a watch while it lasts, whatever it is carried by."""
+
+    on_end: Callable[[], None] | None
+    """Called when it is over, however that came."""
 
 
 class Lines(Protocol):

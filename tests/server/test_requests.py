@@ -208,12 +208,6 @@ async def test_deprecated_kinds_say_so_with_every_answer() -> None:
         assert answer.headers["Warning"] == '299 - "v1 ComponentStatus is deprecated in v1.19+"'
 
 
-async def test_streams_to_nodes_are_said_to_be_missing() -> None:
-    async with serving() as door:
-        answer = await door.ask("GET", "/api/v1/namespaces/default/pods/x/log")
-        assert (answer.code, answer.json["reason"]) == (501, "NotImplemented")
-
-
 async def test_requests_are_counted() -> None:
     async with serving() as door:
         await door.ask("GET", f"{CONFIGMAPS}/none")

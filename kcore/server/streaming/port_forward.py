@@ -27,9 +27,9 @@ from kcore.server.streaming.websocket import (
     ChannelSocket,
     MessageStream,
     accept_websocket,
-    asked_protocols,
     websocket_protocol,
 )
+from kcore.server.websocket import offered_protocols
 
 __all__ = ["Dial", "forwarded_ports", "serve_port_forward"]
 
@@ -68,7 +68,7 @@ async def serve_port_forward(request: web.BaseRequest, query: Query, pod: str, d
     if upgrade_of(request.headers) is Upgrade.SPDY:
         name = spdy_protocol(request.headers, (PROTOCOL,))
         await _Forwarding(await accept_spdy(request, name), pod, dial).run()
-    elif TUNNEL in asked_protocols(request.headers):
+    elif TUNNEL in offered_protocols(request.headers):
         socket = await accept_websocket(request, websocket_protocol(request, (TUNNEL,)))
         await _Forwarding(SpdyConnection(MessageStream(socket)), pod, dial).run()
     else:

@@ -8,28 +8,22 @@ from contextlib import suppress
 import anyio
 from aiohttp import WSMsgType, web
 from anyio.abc import ByteSendStream, ByteStream
-from multidict import CIMultiDictProxy
 
 from kcore.api.errors import BadRequest, Forbidden
 from kcore.server.streaming.channels import ChannelClosed, ChannelData, ChannelProtocol, decode, encode, negotiate
 from kcore.server.streaming.inbox import Inbox
+from kcore.server.websocket import offered_protocols
 
-__all__ = ["Channel", "ChannelSocket", "MessageStream", "accept_websocket", "asked_protocols", "websocket_protocol"]
+__all__ = ["Channel", "ChannelSocket", "MessageStream", "accept_websocket", "websocket_protocol"]
 
 MESSAGE_MAX = 16 * 1024 * 1024
 LINGER_SECONDS = 60.0
 """How long a client may take to read what is left and to close its side."""
 
 
-def asked_protocols(headers: CIMultiDictProxy[str]) -> Sequence[str]:
-    """The subprotocols that a client offers, the most wanted first."""
-    lines = ",".join(headers.getall("Sec-WebSocket-Protocol", ()))
-    return [name.strip() for name in lines.split(",") if name.strip()]
-
-
 def websocket_protocol(request: web.BaseRequest, offered: Sequence[str]) -> str:
     """The subprotocol to speak. Raises Forbidden where there is none in common, BadRequest for no proper handshake."""
-    asked = asked_protocols(request.headers)
+    asked = offered_protocols(request.headers)
     chosen = negotiate(asked, offered)
     if chosen is None:
         raise Forbidden(f"requested protocol(s) are not supported: [{' '.join(asked)}]; supports [{' '.join(offered)}]")

@@ -46,10 +46,11 @@ class Refused(Exception):
 
 
 @asynccontextmanager
-async def spdy(port: int, path: str, *protocols: str) -> AsyncIterator[SpdyConnection]:
+async def spdy(port: int, path: str, *protocols: str, token: str = "") -> AsyncIterator[SpdyConnection]:
     """A connection upgraded to SPDY, as client-go makes it."""
     lines = [f"POST {path} HTTP/1.1", "Host: kcore", "Connection: Upgrade", "Upgrade: SPDY/3.1", "Content-Length: 0"]
     lines += [f"X-Stream-Protocol-Version: {protocol}" for protocol in protocols]
+    lines += [f"Authorization: Bearer {token}"] if token else []
     async with await anyio.connect_tcp("127.0.0.1", port) as socket:
         await socket.send("\r\n".join((*lines, "", "")).encode())
         head = b""
@@ -95,9 +96,12 @@ class _Messages(ByteStream):
 
 
 @asynccontextmanager
-async def websocket(port: int, path: str, *protocols: str) -> AsyncIterator[aiohttp.ClientWebSocketResponse]:
+async def websocket(
+    port: int, path: str, *protocols: str, token: str = ""
+) -> AsyncIterator[aiohttp.ClientWebSocketResponse]:
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
     async with (
-        aiohttp.ClientSession() as session,
+        aiohttp.ClientSession(headers=headers) as session,
         session.ws_connect(f"http://127.0.0.1:{port}{path}", protocols=protocols) as socket,
     ):
         yield socket

@@ -1,0 +1,67 @@
+"""Which subresource is passed on how; and that it may be upgraded only by who may create."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+
+from kcore.kit.clock import Chance
+from kcore.registry.access import Attributes
+from kcore.registry.verbs import Registry
+from kcore.server.authorization import require
+from kcore.server.connecting import pods
+from kcore.server.connecting.kubelets import KubeletClient
+from kcore.server.connecting.lookup import Lookup
+from kcore.server.connecting.pods import PodAsked
+from kcore.server.connecting.proxies import Proxies, ProxyAsked
+from kcore.server.long_running import LongRunning
+from kcore.server.metrics import labels_of
+from kcore.server.streaming.upgraded import Done
+
+if TYPE_CHECKING:
+    from kcore.server.resources import Call
+
+__all__ = ["CONNECTED", "Connecter"]
+
+CONNECTED = frozenset(("attach", "exec", "log", "portforward", "proxy"))
+"""The subresources that are passed on."""
+
+_OF_PODS: Mapping[str, Callable[[KubeletClient, PodAsked], Awaitable[web.StreamResponse]]] = {
+    "attach": pods.attach,
+    "exec": pods.exec_,
+    "log": pods.log,
+    "portforward": pods.port_forward,
+}
+
+
+class Connecter:
+    def __init__(self, registry: Registry, kubelets: KubeletClient, chance: Chance) -> None:
+        self._registry = registry
+        self._kubelets = kubelets
+        proxies = Proxies(kubelets, chance)
+        self._proxies: Mapping[str, Callable[[ProxyAsked], Awaitable[web.StreamResponse]]] = {
+            "nodes": proxies.node,
+            "pods": proxies.pod,
+            "services": proxies.service,
+        }
+
+    async def answer(self, call: Call) -> web.StreamResponse:
+        """Returns when the connection has served its purpose. Raises ApiError."""
+        with LongRunning(call.request, labels_of("connect", call.address)):
+            return await self._answer(call)
+        return Done()
+
+    async def _answer(self, call: Call) -> web.StreamResponse:
+        address, lookup = call.address, Lookup(self._registry, call.user)
+        if address.subresource == "proxy":
+            proxied = ProxyAsked(call.request, lookup, address.namespace, address.name, address.rest)
+            return await self._proxies[address.resource](proxied)
+        if address.subresource != "log" and call.verb != "create":
+            # A WebSocket begins with a GET, but to read pods must not be enough to run commands in them.
+            resource, subresource = address.resource, address.subresource
+            asked = Attributes(call.user, "create", "", resource, subresource, address.namespace, address.name)
+            require(self._registry.authorizer, asked)
+        asked_pod = PodAsked(call.request, lookup, address.namespace, address.name, call.query)
+        return await _OF_PODS[address.subresource](self._kubelets, asked_pod)

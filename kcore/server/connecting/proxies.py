@@ -1,0 +1,154 @@
+"""proxy of nodes, pods and services: any method, any path, to what listens there."""
+
+from __future__ import annotations
+
+import posixpath
+import ssl
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import NamedTuple
+from urllib.parse import unquote
+
+from aiohttp import web
+from anyio.abc import ByteStream
+
+from kcore.api.errors import ApiError, BadRequest, ServiceUnavailable
+from kcore.kit.clock import Chance
+from kcore.registry.connecting.locations import (
+    PodPort,
+    endpoint_of,
+    global_unicast,
+    node_address,
+    pod_port,
+    split_name,
+)
+from kcore.server.connecting.backend import Headers
+from kcore.server.connecting.dialing import connect, dial_error, secured, unverified
+from kcore.server.connecting.forwarding import Destination, forward
+from kcore.server.connecting.headers import quoted_path
+from kcore.server.connecting.kubelets import DEFAULT_PORT, KubeletClient
+from kcore.server.connecting.links import Rewriter
+from kcore.server.connecting.lookup import Lookup
+from kcore.server.response import TEXT_TYPE, Reply, header
+from kcore.server.streaming.upgrading import asks_upgrade
+
+__all__ = ["Proxies", "ProxyAsked"]
+
+
+class ProxyAsked(NamedTuple):
+    """A request for a proxy subresource; `name` may carry a scheme and a port, `rest` is the path behind it."""
+
+    request: web.BaseRequest
+    lookup: Lookup
+    namespace: str
+    name: str
+    rest: str
+
+
+class Proxies:
+    def __init__(self, kubelets: KubeletClient, chance: Chance) -> None:
+        self._kubelets = kubelets
+        self._chance = chance
+        self._tls: ssl.SSLContext | None = None
+
+    async def node(self, asked: ProxyAsked) -> web.StreamResponse:
+        """Without a port, or with the kubelet's, the kubelet is meant."""
+        named = split_name(asked.name, "node")
+        node = asked.lookup.node(named.name)
+        kubelet_port = node.status.daemon_endpoints.kubelet_endpoint.port or DEFAULT_PORT
+        path, query = _path(asked), asked.request.raw_path.partition("?")[2]
+        if named.port in ("", str(kubelet_port)):
+            if not path and asked.request.method in ("GET", "HEAD"):
+                return _with_slash(asked.request)
+            rewriter = _rewriter(asked.request, path, f"{named.name}:{kubelet_port}")
+            return await self._kubelets.ask(asked.request, node, path, query, rewriter=rewriter)
+        host, port = global_unicast(node_address(node)), _number(named.port)
+        tls = self._unverified() if named.scheme == "https" else None
+        return await _forward(asked.request, path, host, port, partial(connect, host, port, tls))
+
+    async def pod(self, asked: ProxyAsked) -> web.StreamResponse:
+        named = split_name(asked.name, "pod")
+        pod = asked.lookup.pod(asked.namespace, named.name)
+        return await self._pod(asked, pod_port(pod, named))
+
+    async def service(self, asked: ProxyAsked) -> web.StreamResponse:
+        named = split_name(asked.name, "service")
+        service = asked.lookup.service(asked.namespace, named.name)
+        endpoints = asked.lookup.endpoints(asked.namespace, named.name)
+        pod_of = partial(asked.lookup.pod, asked.namespace)
+        return await self._pod(asked, endpoint_of(service, endpoints, named, pod_of, self._chance))
+
+    async def _pod(self, asked: ProxyAsked, at: PodPort) -> web.StreamResponse:
+        """A pod of this process is reached through its runtime, wherever that has put it; any other by its address."""
+        host = next((ip.ip for ip in at.pod.status.pod_ips), "")
+        tls = self._unverified() if at.tls else None
+        door = self._kubelets.door
+        if door is not None and self._kubelets.is_here(at.pod.spec.node_name):
+            dial = partial(_dial, partial(door.kubelets.dial, at.pod, at.port), host, at.port, tls)
+        else:
+            dial = partial(connect, global_unicast(host), at.port, tls)
+        return await _forward(asked.request, _path(asked), host, at.port, dial)
+
+    def _unverified(self) -> ssl.SSLContext:
+        if self._tls is None:
+            self._tls = unverified()
+        return self._tls
+
+
+async def _dial(
+    dial: Callable[[], Awaitable[ByteStream]], host: str, port: int, tls: ssl.SSLContext | None
+) -> ByteStream:
+    try:
+        stream = await dial()
+    except OSError as error:
+        raise dial_error(error, host, port) from error
+    return await secured(stream, tls) if tls is not None else stream
+
+
+async def _forward(
+    request: web.BaseRequest, path: str, host: str, port: int, dial: Callable[[], Awaitable[ByteStream]]
+) -> web.StreamResponse:
+    if not path and request.method in ("GET", "HEAD") and not asks_upgrade(request.headers):
+        return _with_slash(request)
+    query = request.raw_path.partition("?")[2]
+    target = quoted_path(path or "/") + (f"?{query}" if query else "")
+    rewriter = _rewriter(request, path, f"{host}:{port}")
+    forwarded = _forwarded_uri(rewriter.prefix, path)
+    return await forward(request, Destination(dial, target, _not_reached, forwarded, rewriter=rewriter))
+
+
+def _not_reached(why: str) -> ApiError:
+    return ServiceUnavailable(f"error trying to reach service: {why}")
+
+
+def _path(asked: ProxyAsked) -> str:
+    """The path to ask for: cleaned of dots, and with a slash at its end if the client's has one."""
+    path = posixpath.normpath(asked.rest) if asked.rest else ""
+    path = "/" + path.lstrip("/") if path else ""
+    if _request_path(asked.request).endswith("/") and not path.endswith("/"):
+        path += "/"
+    return path
+
+
+def _request_path(request: web.BaseRequest) -> str:
+    return unquote(request.raw_path.partition("?")[0])
+
+
+def _rewriter(request: web.BaseRequest, path: str, source: str) -> Rewriter:
+    return Rewriter(_request_path(request).removesuffix(path), request.headers.get("Host", ""), source)
+
+
+def _forwarded_uri(prefix: str, path: str) -> Headers:
+    return [(b"X-Forwarded-Uri", quoted_path(prefix + path).encode())]
+
+
+def _with_slash(request: web.BaseRequest) -> Reply:
+    """Pages have relative links, which need a path that ends in a slash."""
+    path, mark, query = request.raw_path.partition("?")
+    return Reply(301, b"", TEXT_TYPE, header("Location", f"{path}/{mark}{query}"))
+
+
+def _number(port: str) -> int:
+    if not (port.isascii() and port.isdigit() and 0 < int(port) < 65536):
+        raise BadRequest(f"invalid port {port}")
+    return int(port)
