@@ -41,7 +41,7 @@ from kcore.cel.types import (
 )
 from kcore.cel.values import type_of
 
-__all__ = ["Bindings", "Checker"]
+__all__ = ["Bindings", "Checker", "settled"]
 
 Bindings = dict[str, Type]
 """What parameters stand for."""
@@ -58,6 +58,11 @@ def _substitute(of: Type, bound: Bindings) -> Type:
     if not of.parameters:
         return of
     return Type(of.kind, of.name, tuple(_substitute(each, bound) for each in of.parameters))
+
+
+def settled(of: Type) -> Type:
+    """The type of a whole expression: what nothing has bound by its end is dyn."""
+    return _substitute(of, {})
 
 
 def _fits(wanted: Type, given: Type, bound: Bindings) -> bool:
@@ -158,6 +163,10 @@ class Checker:
 
     def _select(self, node: Select) -> Type:
         name = qualified_name(node)
+        declared = self._lookup(name) if name else None
+        if declared is not None:
+            node.variable = name
+            return declared
         if name and self._lookup(name.partition(".")[0]) is None:
             named = self._find_type(name)
             if named is not None:

@@ -108,6 +108,8 @@ class _Compiler:
     def _select(self, node: Select) -> Code:
         if node.constant is not None:
             return constant(node.constant)
+        if node.variable:
+            return Code(self._scopes[0][node.variable], 1)
         operand, cost = self.code(node.operand)
         key, known = node.key or node.field, bool(node.key)
         if node.test:

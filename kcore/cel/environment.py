@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 
-from kcore.cel.checker import Checker
+from kcore.cel.checker import Checker, settled
 from kcore.cel.compiler import compile_program
 from kcore.cel.cost import CALL_LIMIT
 from kcore.cel.errors import CelError, CompileError, Issue
@@ -67,7 +67,7 @@ class Environment:
         node = parse(text)
         checker = Checker(self._functions, self._variables, self._find_type)
         try:
-            checker.check(node)
+            node.type = settled(checker.check(node))
             issues = checker.issues or list(_literal_issues(node))
         except RecursionError:
             issues = [Issue(0, "expression recursion limit exceeded")]

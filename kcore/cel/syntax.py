@@ -61,6 +61,8 @@ class Select(_Place):
     key: str = ""
     """The key of the field in values, where the checker knows it."""
     constant: Any = None
+    variable: str = ""
+    """The variable that this is, where one is declared by a name with dots in it."""
 
 
 @dataclass(slots=True, eq=False)

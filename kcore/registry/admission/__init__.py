@@ -21,6 +21,7 @@ from kcore.registry.admission.event_rate_limit import EventRateLimit
 from kcore.registry.admission.extended_resource_toleration import ExtendedResourceToleration
 from kcore.registry.admission.limit_pod_hard_anti_affinity_topology import LimitPodHardAntiAffinityTopology
 from kcore.registry.admission.limit_ranger import LimitRanger
+from kcore.registry.admission.mutating_admission_policy import MutatingAdmissionPolicy
 from kcore.registry.admission.mutating_admission_webhook import MutatingAdmissionWebhook
 from kcore.registry.admission.namespace_auto_provision import NamespaceAutoProvision
 from kcore.registry.admission.namespace_exists import NamespaceExists
@@ -39,6 +40,7 @@ from kcore.registry.admission.runtime_class import RuntimeClass
 from kcore.registry.admission.service_account import ServiceAccount
 from kcore.registry.admission.storage_object_in_use_protection import StorageObjectInUseProtection
 from kcore.registry.admission.taint_nodes_by_condition import TaintNodesByCondition
+from kcore.registry.admission.validating_admission_policy import ValidatingAdmissionPolicy
 from kcore.registry.admission.validating_admission_webhook import ValidatingAdmissionWebhook
 from kcore.registry.strategy import Environment, Strategies
 
@@ -85,7 +87,9 @@ PLUGINS: tuple[type[Plugin], ...] = (
     DefaultIngressClass,
     DenyServiceExternalIPs,
     PodTopologyLabels,
+    MutatingAdmissionPolicy,
     MutatingAdmissionWebhook,
+    ValidatingAdmissionPolicy,
     ValidatingAdmissionWebhook,
     ResourceQuota,  # after all who wait for others: what it charges is committed in the same turn
     AlwaysDeny,

@@ -43,6 +43,11 @@ class Forms:
         stored = obj if before.stored_kind() is None else before.to_stored(obj)
         return stored if after.stored_kind() is None else after.from_stored(stored)
 
+    def shown(self, stored: Any, kind: Kind) -> Any:
+        """A stored object as a kind shows it."""
+        strategy = self._strategies(kind)
+        return stored if strategy.stored_kind() is None else strategy.from_stored(stored)
+
     def remade(self, req: Request, kind: Kind, type_: type[Any], tree: dict[str, JSON]) -> Any:
         """The object that a changed document says, complete as if a client had sent it. Raises ApiError."""
         try:

@@ -12,7 +12,7 @@ from kcore.registry.admission.configuration import PluginConfiguration
 from kcore.registry.request import Request
 from kcore.registry.strategy import Environment, Strategies
 
-__all__ = ["NOBODY", "Admission", "Chain", "Operation", "Plugin", "forbidden"]
+__all__ = ["NOBODY", "Admission", "Chain", "Operation", "Plugin", "forbidden", "refused_name"]
 
 
 class Operation(Enum):
@@ -70,9 +70,18 @@ class Admission(Protocol):
 
 
 def forbidden(req: Request, obj: Any, why: str) -> Forbidden:
-    """The refusal of an object, which may have no name yet."""
-    metadata = obj.metadata
-    return Forbidden.of(req.kind, req.name or metadata.name or metadata.generate_name or "Unknown", why)
+    """The refusal of an object."""
+    return Forbidden.of(req.kind, refused_name(req, obj), why)
+
+
+def refused_name(req: Request, obj: Any) -> str:
+    """What an object is called in a refusal: it may have no name yet."""
+    if req.name or obj is None:
+        return req.name
+    metadata = getattr(obj, "metadata", None)
+    if metadata is None:
+        return "Unknown/errorGettingName"
+    return metadata.name or metadata.generate_name or "Unknown"
 
 
 class Chain:

@@ -1,8 +1,12 @@
-"""Rules of admission policies and their bindings (KEP-3488, KEP-3962); expressions are only checked to be there."""
+"""Rules of admission policies and their bindings (KEP-3488, KEP-3962).
+
+Whether expressions can be compiled is asked of `kcore.registry.policies`, loaded with the first policy.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from kcore.api.admissionregistration_v1 import (
     MatchResources,
@@ -23,6 +27,9 @@ from kcore.registry.validation.labels import validate_label_selector
 from kcore.registry.validation.values import check
 from kcore.registry.validation.webhooks import validate_conditions, validate_rule
 
+if TYPE_CHECKING:
+    from kcore.registry.policies.compilation import Expressions
+
 __all__ = [
     "validate_mutating_binding",
     "validate_mutating_policy",
@@ -38,7 +45,15 @@ _ACTIONS = ("Audit", "Deny", "Warn")
 _NOTHING = "validations or auditAnnotations must contain at least one item"
 
 
-def _validate_common(policy: ValidatingAdmissionPolicy | MutatingAdmissionPolicy) -> Iterator[FieldError]:
+def _expressions(policy: ValidatingAdmissionPolicy | MutatingAdmissionPolicy) -> Expressions:
+    from kcore.registry.policies.compilation import Expressions
+
+    return Expressions(params=policy.spec.param_kind is not None, patches=isinstance(policy, MutatingAdmissionPolicy))
+
+
+def _validate_common(
+    policy: ValidatingAdmissionPolicy | MutatingAdmissionPolicy, expressions: Expressions
+) -> Iterator[FieldError]:
     spec = policy.spec
     if spec.failure_policy is None:
         yield required(_SPEC / "failurePolicy")
@@ -52,18 +67,19 @@ def _validate_common(policy: ValidatingAdmissionPolicy | MutatingAdmissionPolicy
         yield from _validate_match(spec.match_constraints, _SPEC / "matchConstraints")
         if not spec.match_constraints.resource_rules:
             yield required(_SPEC / "matchConstraints" / "resourceRules")
-    yield from validate_conditions(spec.match_conditions, _SPEC / "matchConditions")
-    yield from _validate_variables(spec.variables, _SPEC / "variables")
+    yield from validate_conditions(spec.match_conditions, _SPEC / "matchConditions", expressions)
+    yield from _validate_variables(spec.variables, _SPEC / "variables", expressions)
 
 
 def validate_validating_policy(policy: ValidatingAdmissionPolicy) -> Iterator[FieldError]:
-    yield from _validate_common(policy)
+    expressions = _expressions(policy)
+    yield from _validate_common(policy, expressions)
     spec = policy.spec
     if not spec.validations and not spec.audit_annotations:
         yield required(_SPEC / "validations", _NOTHING)
         yield required(_SPEC / "auditAnnotations", _NOTHING)
     for i, validation in enumerate(spec.validations):
-        yield from _validate_validation(validation, _SPEC / "validations" @ i)
+        yield from _validate_validation(validation, _SPEC / "validations" @ i, expressions)
     for i, annotation in enumerate(spec.audit_annotations):
         path = _SPEC / "auditAnnotations" @ i
         if not annotation.key:
@@ -74,13 +90,20 @@ def validate_validating_policy(policy: ValidatingAdmissionPolicy) -> Iterator[Fi
             yield duplicate(path / "key", annotation.key)
         if not annotation.value_expression.strip():
             yield required(path / "valueExpression", "valueExpression is required")
+        else:
+            yield from expressions.value(path / "valueExpression", annotation.value_expression)
 
 
-def _validate_validation(validation: Validation, path: Path) -> Iterator[FieldError]:
+def _validate_validation(validation: Validation, path: Path, expressions: Expressions) -> Iterator[FieldError]:
     if not validation.expression.strip():
         yield required(path / "expression", "expression is not specified")
-    if validation.message_expression and not validation.message_expression.strip():
-        yield invalid(path / "messageExpression", validation.message_expression, "must be non-empty if specified")
+    else:
+        yield from expressions.validation(path / "expression", validation.expression)
+    if validation.message_expression:
+        if validation.message_expression.strip():
+            yield from expressions.message(path / "messageExpression", validation.message_expression)
+        else:
+            yield invalid(path / "messageExpression", validation.message_expression, "must be non-empty if specified")
     if validation.message and not validation.message.strip():
         yield invalid(path / "message", validation.message, "message must be non-empty if specified")
     elif "\n" in validation.message:
@@ -92,33 +115,36 @@ def _validate_validation(validation: Validation, path: Path) -> Iterator[FieldEr
 
 
 def validate_mutating_policy(policy: MutatingAdmissionPolicy) -> Iterator[FieldError]:
-    yield from _validate_common(policy)
+    expressions = _expressions(policy)
+    yield from _validate_common(policy, expressions)
     spec = policy.spec
     if not spec.mutations:
         yield required(_SPEC / "mutations", "mutations must contain at least one item")
     for i, mutation in enumerate(spec.mutations):
-        yield from _validate_mutation(mutation, _SPEC / "mutations" @ i)
+        yield from _validate_mutation(mutation, _SPEC / "mutations" @ i, expressions)
     if not spec.reinvocation_policy:
         yield required(_SPEC / "reinvocationPolicy")
     elif spec.reinvocation_policy not in ("IfNeeded", "Never"):
         yield not_supported(_SPEC / "reinvocationPolicy", spec.reinvocation_policy, ("IfNeeded", "Never"))
 
 
-def _validate_mutation(mutation: Mutation, path: Path) -> Iterator[FieldError]:
+def _validate_mutation(mutation: Mutation, path: Path, expressions: Expressions) -> Iterator[FieldError]:
     forms = {
-        "ApplyConfiguration": ("applyConfiguration", mutation.apply_configuration),
-        "JSONPatch": ("jsonPatch", mutation.json_patch),
+        "ApplyConfiguration": ("applyConfiguration", mutation.apply_configuration, expressions.configuration),
+        "JSONPatch": ("jsonPatch", mutation.json_patch, expressions.json_patch),
     }
     if not mutation.patch_type:
         yield required(path / "patchType")
     elif mutation.patch_type not in forms:
         yield not_supported(path / "patchType", mutation.patch_type, tuple(forms))
-    for patch_type, (field, value) in forms.items():
+    for patch_type, (field, value, compiles) in forms.items():
         if patch_type == mutation.patch_type:
             if value is None:
                 yield required(path / field, f"must be specified when patchType is {patch_type}")
             elif not value.expression.strip():
                 yield required(path / field / "expression", "expression is not specified")
+            else:
+                yield from compiles(path / field / "expression", value.expression)
         elif value is not None:
             yield invalid(path / field, "{" + field + "}", f"must not be specified when patchType is not {patch_type}")
 
@@ -158,7 +184,7 @@ def _validate_match(match: MatchResources, path: Path) -> Iterator[FieldError]:
                 yield from check(path / field @ i / "resourceNames" @ j, name, path_segment_name)
 
 
-def _validate_variables(variables: Sequence[Variable], path: Path) -> Iterator[FieldError]:
+def _validate_variables(variables: Sequence[Variable], path: Path, expressions: Expressions) -> Iterator[FieldError]:
     """Names may be repeated: the later one counts."""
     for i, variable in enumerate(variables):
         if not variable.name:
@@ -167,6 +193,8 @@ def _validate_variables(variables: Sequence[Variable], path: Path) -> Iterator[F
             yield from check(path @ i / "name", variable.name, c_identifier)
         if not variable.expression.strip():
             yield required(path @ i / "expression", "expression is not specified")
+        else:
+            yield from expressions.variable(path @ i / "expression", variable.name, variable.expression)
 
 
 def _validate_binding(policy: str, ref: ParamRef | None, match: MatchResources | None) -> Iterator[FieldError]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from kcore.api.admissionregistration_v1 import (
@@ -20,6 +21,9 @@ from kcore.api.field import FieldError, Path, duplicate, invalid, not_supported,
 from kcore.api.names import dns1035_label, dns1123_subdomain, label_key, port_number
 from kcore.registry.validation.labels import validate_label_selector
 from kcore.registry.validation.values import check
+
+if TYPE_CHECKING:
+    from kcore.registry.policies.compilation import Expressions
 
 __all__ = ["validate_conditions", "validate_rule", "validate_webhooks"]
 
@@ -65,9 +69,17 @@ def _validate_webhook(webhook: ValidatingWebhook | MutatingWebhook, path: Path) 
     yield from validate_label_selector(webhook.namespace_selector, path / "namespaceSelector")
     yield from validate_label_selector(webhook.object_selector, path / "objectSelector")
     yield from _validate_client(webhook.client_config, path / "clientConfig")
-    yield from validate_conditions(webhook.match_conditions, path / "matchConditions")
+    if webhook.match_conditions:
+        yield from validate_conditions(webhook.match_conditions, path / "matchConditions", _expressions())
     if isinstance(webhook, MutatingWebhook):
         yield from _optional(path / "reinvocationPolicy", webhook.reinvocation_policy, ("IfNeeded", "Never"))
+
+
+def _expressions() -> Expressions:
+    # Imported where it is used: with it comes the compiler of expressions, which start-up does not need.
+    from kcore.registry.policies.compilation import Expressions
+
+    return Expressions()
 
 
 def _optional(path: Path, value: str | None, supported: Sequence[str]) -> Iterator[FieldError]:
@@ -188,12 +200,16 @@ def _validate_service(service: ServiceReference, path: Path) -> Iterator[FieldEr
                 yield invalid(path / "path", service.path, f"segment[{i}]: {message}")
 
 
-def validate_conditions(conditions: Sequence[MatchCondition], path: Path) -> Iterator[FieldError]:
+def validate_conditions(
+    conditions: Sequence[MatchCondition], path: Path, expressions: Expressions
+) -> Iterator[FieldError]:
     if len(conditions) > _CONDITIONS_MAX:
         yield too_many(path, len(conditions), _CONDITIONS_MAX)
     for i, condition in enumerate(conditions):
         if not condition.expression.strip():
             yield required(path @ i / "expression")
+        else:
+            yield from expressions.condition(path @ i / "expression", condition.expression)
         if not condition.name:
             yield required(path @ i / "name")
         else:

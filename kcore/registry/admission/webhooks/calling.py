@@ -14,8 +14,8 @@ from kcore.api.meta_v1 import Status
 from kcore.registry.admission.attributes import Attributes
 from kcore.registry.admission.forms import Forms
 from kcore.registry.admission.matching import is_exempt, matches_namespace, matches_object
-from kcore.registry.admission.plugin import Operation, Plugin
-from kcore.registry.admission.webhooks.hooks import Configuration, Hook, Hooks, Invocation
+from kcore.registry.admission.plugin import Operation, Plugin, forbidden
+from kcore.registry.admission.webhooks.hooks import Configuration, Hook, Hooks, Invocation, Webhook
 from kcore.registry.admission.webhooks.review import (
     BadAnswer,
     Undecodable,
@@ -75,11 +75,26 @@ class WebhookPlugin(Plugin):
         return not is_exempt(kind)
 
     def concerns(self, invocation: Invocation, attributes: Attributes) -> bool:
-        """Whether a webhook whose rules match is to be called, by its selectors. Raises ApiError."""
+        """Whether a webhook whose rules match is to be called, by its selectors and conditions. Raises ApiError."""
         hook = invocation.hook
         if not matches_object(hook.objects, attributes):
             return False
-        return matches_namespace(hook.namespaces, attributes, self.env.store)
+        if not matches_namespace(hook.namespaces, attributes, self.env.store):
+            return False
+        return not hook.webhook.match_conditions or self._meets(hook.webhook, attributes, invocation.kind)
+
+    def _meets(self, webhook: Webhook, attributes: Attributes, kind: Kind) -> bool:
+        # Imported where they are used: with them comes the compiler of expressions, which start-up does not need.
+        from kcore.registry.admission.policies.inputs import inputs_for
+        from kcore.registry.policies.conditions import compile_conditions, hold
+        from kcore.registry.policies.evaluation import Failed
+
+        try:
+            return hold(compile_conditions(webhook.match_conditions), inputs_for(attributes, kind, self.env))
+        except Failed as failure:
+            if webhook.failure_policy == "Ignore":
+                return False
+            raise forbidden(attributes.req, attributes.obj or attributes.old, str(failure)) from None
 
     async def ask(self, invocation: Invocation, attributes: Attributes) -> Verdict:
         """The webhook's consent. Raises Rejected, HookFailed, BadRequest."""

@@ -16,7 +16,7 @@ from kcore.api.meta_v1 import Status
 from kcore.registry.admission.attributes import Attributes, Body
 from kcore.registry.patching.json_patch import Operation, parse_operations
 
-__all__ = ["BadAnswer", "Verdict", "question", "review_version", "verdict"]
+__all__ = ["BadAnswer", "Verdict", "question", "request_of", "review_version", "verdict"]
 
 GROUP = "admission.k8s.io"
 VERSIONS = ("v1", "v1beta1")
@@ -30,9 +30,19 @@ def review_version(accepted: tuple[str, ...]) -> str:
 
 def question(attributes: Attributes, kind: Kind, uid: str, version: str) -> bytes:
     """The review of a request, its object shown as `kind`."""
+    request = {
+        "uid": uid,
+        **request_of(attributes, kind),
+        "object": _raw(attributes.object_as(kind)),
+        "oldObject": _raw(attributes.old_object_as(kind)),
+    }
+    return msgspec.json.encode({"kind": "AdmissionReview", "apiVersion": f"{GROUP}/{version}", "request": request})
+
+
+def request_of(attributes: Attributes, kind: Kind) -> dict[str, Any]:
+    """What a request is about, beside its objects."""
     req, subresource = attributes.req, attributes.req.subresource
     request: dict[str, Any] = {
-        "uid": uid,
         "kind": _kind(attributes.body(kind)),
         "resource": _resource(kind),
         "subResource": subresource,
@@ -46,12 +56,10 @@ def question(attributes: Attributes, kind: Kind, uid: str, version: str) -> byte
     request |= {
         "operation": attributes.operation.value,
         "userInfo": _user(attributes),
-        "object": _raw(attributes.object_as(kind)),
-        "oldObject": _raw(attributes.old_object_as(kind)),
         "dryRun": req.dry_run,
         "options": req.options.document(attributes.operation.value, req.dry_run),
     }
-    return msgspec.json.encode({"kind": "AdmissionReview", "apiVersion": f"{GROUP}/{version}", "request": request})
+    return request
 
 
 def _kind(body: Body) -> dict[str, str]:

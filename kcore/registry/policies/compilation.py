@@ -1,0 +1,63 @@
+"""What is wrong with the expressions of a policy or webhook, told by the field that holds them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from kcore.api.field import FieldError, Path, invalid
+from kcore.cel.types import DYN, Type
+from kcore.registry.policies.expressions import (
+    ANYTHING,
+    CONDITION,
+    JSON_PATCH,
+    MESSAGE,
+    PATCHED,
+    VALUE,
+    BadExpression,
+    Names,
+    compile_one,
+)
+
+__all__ = ["Expressions"]
+
+
+class Expressions:
+    """Checks the expressions of one object in their order: each variable may be named by those that come later."""
+
+    def __init__(self, *, params: bool = False, patches: bool = False) -> None:
+        self._names = Names(params, authorizer=True, patches=patches)
+        self._plain = Names(params, authorizer=True)
+
+    def condition(self, path: Path, text: str) -> Iterator[FieldError]:
+        """Match conditions are evaluated before the variables."""
+        return _check(path, text, self._plain, CONDITION)
+
+    def variable(self, path: Path, name: str, text: str) -> Iterator[FieldError]:
+        type_ = DYN
+        try:
+            type_ = compile_one(text, self._names, ANYTHING).result
+        except BadExpression as e:
+            yield invalid(path, text, str(e))
+        self._names = self._names.with_variable(name, type_)
+
+    def validation(self, path: Path, text: str) -> Iterator[FieldError]:
+        return _check(path, text, self._names, CONDITION)
+
+    def message(self, path: Path, text: str) -> Iterator[FieldError]:
+        return _check(path, text, self._names._replace(authorizer=False), MESSAGE)
+
+    def value(self, path: Path, text: str) -> Iterator[FieldError]:
+        return _check(path, text, self._names, VALUE)
+
+    def configuration(self, path: Path, text: str) -> Iterator[FieldError]:
+        return _check(path, text, self._names, PATCHED)
+
+    def json_patch(self, path: Path, text: str) -> Iterator[FieldError]:
+        return _check(path, text, self._names, JSON_PATCH)
+
+
+def _check(path: Path, text: str, names: Names, results: tuple[Type, ...]) -> Iterator[FieldError]:
+    try:
+        compile_one(text, names, results)
+    except BadExpression as e:
+        yield invalid(path, text, str(e))
