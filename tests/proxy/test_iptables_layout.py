@@ -10,7 +10,7 @@ import pytest
 from kcore.api.core_v1 import Service, ServicePort
 from kcore.api.discovery_v1 import Endpoint
 from kcore.proxy.endpoint import Endpoint as ProxyEndpoint
-from kcore.proxy.iptables.chains import chain, endpoint_chain
+from kcore.proxy.iptables.chains import endpoint_chain, port_digest
 from kcore.proxy.iptables.layout import Settings, block_of, filter_base, nat_base
 from kcore.proxy.serviceport import PortName
 from kcore.proxy.topology import EVERYWHERE, Place
@@ -57,10 +57,10 @@ def node_port(kind: str = "NodePort", ingress: tuple[str, ...] = (), **spec: Any
 
 def test_chains_are_named_as_kube_proxy_names_them() -> None:
     mysql = PortName("default", "mysql-service", "", "TCP")
-    assert chain("SVC", mysql) == "KUBE-SVC-67RL4FN6JRUPOJYM"
+    assert port_digest(mysql) == "67RL4FN6JRUPOJYM"
     assert endpoint_chain(mysql, ProxyEndpoint("192.168.125.129", 3306)) == "KUBE-SEP-ID6YWIT3F6WNZ47P"
-    assert chain("SVC", PortName("default", "kubernetes", "https", "TCP")) == "KUBE-SVC-NPX46M4PTMTKRN6Y"
-    assert chain("SVC", PortName("kube-system", "kube-dns", "dns", "UDP")) == "KUBE-SVC-TCOU7JCQXEZGVUNU"
+    assert port_digest(PortName("default", "kubernetes", "https", "TCP")) == "NPX46M4PTMTKRN6Y"
+    assert port_digest(PortName("kube-system", "kube-dns", "dns", "UDP")) == "TCOU7JCQXEZGVUNU"
 
 
 def test_a_cluster_ip_leads_to_its_endpoint() -> None:

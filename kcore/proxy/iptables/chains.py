@@ -18,8 +18,8 @@ __all__ = [
     "POSTROUTING",
     "PROXY_FIREWALL",
     "SERVICES",
-    "chain",
     "endpoint_chain",
+    "port_digest",
 ]
 
 SERVICES = "KUBE-SERVICES"
@@ -36,9 +36,10 @@ OURS = ("KUBE-SVC-", "KUBE-SVL-", "KUBE-EXT-", "KUBE-FW-", "KUBE-SEP-")
 ranges, endpoint."""
 
 
-def chain(prefix: str, name: PortName) -> str:
-    """A chain of a service port, `prefix` being one of SVC, SVL, EXT, FW. iptables allows 28 characters."""
-    return f"KUBE-{prefix}-{_digest(f'{name}{name.protocol.lower()}')}"
+def port_digest(name: PortName) -> str:
+    """What the chains of a service port have in common: KUBE-SVC-X, KUBE-SVL-X, KUBE-EXT-X, KUBE-FW-X. iptables
+    allows 28 characters."""
+    return _digest(f"{name}{name.protocol.lower()}")
 
 
 def endpoint_chain(name: PortName, endpoint: Endpoint) -> str:
@@ -46,4 +47,5 @@ def endpoint_chain(name: PortName, endpoint: Endpoint) -> str:
 
 
 def _digest(text: str) -> str:
-    return base64.b32encode(hashlib.sha256(text.encode()).digest())[:16].decode()
+    """The first 16 characters of the whole hash in base 32: those of its first ten bytes."""
+    return base64.b32encode(hashlib.sha256(text.encode()).digest()[:10]).decode()

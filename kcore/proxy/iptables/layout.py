@@ -22,8 +22,8 @@ from kcore.proxy.iptables.chains import (
     POSTROUTING,
     PROXY_FIREWALL,
     SERVICES,
-    chain,
     endpoint_chain,
+    port_digest,
 )
 from kcore.proxy.rules import Rule
 from kcore.proxy.serviceport import ServicePort
@@ -112,8 +112,10 @@ class _Writer:
         self._name = str(rule.name)
         self._proto = rule.name.protocol.lower()
         self._block = Block()
-        self._svc, self._svl = chain("SVC", rule.name), chain("SVL", rule.name)
-        self._ext, self._fw = chain("EXT", rule.name), chain("FW", rule.name)
+        digest = port_digest(rule.name)
+        self._svc, self._svl = f"KUBE-SVC-{digest}", f"KUBE-SVL-{digest}"
+        self._ext, self._fw = f"KUBE-EXT-{digest}", f"KUBE-FW-{digest}"
+        self._endpoint_chains = {endpoint: endpoint_chain(rule.name, endpoint) for endpoint in rule.endpoints.all}
         self._internal = self._svl if port.internal_local else self._svc
         self._external = self._svl if port.external_local else self._svc
         self._internal_ends = self._ends.local if port.internal_local else self._ends.cluster
@@ -134,7 +136,7 @@ class _Writer:
         self._firewall_chain()
         self._policy_chain(self._svc, self._ends.cluster if self._port.uses_cluster_endpoints else ())
         self._policy_chain(self._svl, self._ends.local if self._port.uses_local_endpoints else ())
-        for endpoint in self._ends.all:
+        for endpoint in self._endpoint_chains:
             self._endpoint_chain(endpoint)
         return self._block
 
@@ -229,7 +231,7 @@ class _Writer:
         if not endpoints:
             return
         rules = self._chain(name)
-        targets = [(endpoint, endpoint_chain(self._port.name, endpoint)) for endpoint in endpoints]
+        targets = [(endpoint, self._endpoint_chains[endpoint]) for endpoint in endpoints]
         if seconds := self._port.affinity_seconds:
             for endpoint, target in targets:
                 recent = f"-m recent --name {target} --rcheck --seconds {seconds} --reap"
@@ -242,7 +244,7 @@ class _Writer:
         return f'-m comment --comment "{self._name} -> {endpoint}" ' if self._settings.comments else ""
 
     def _endpoint_chain(self, endpoint: Endpoint) -> None:
-        name = endpoint_chain(self._port.name, endpoint)
+        name = self._endpoint_chains[endpoint]
         comment = f"-m comment --comment {self._name} " if self._settings.comments else ""
         remember = f"-m recent --name {name} --set " if self._port.affinity_seconds else ""
         self._block.chains[name] = [
