@@ -39,6 +39,7 @@ from kcore.controllers.tainteviction import TaintEvictionController
 from kcore.controllers.tokens.accounts import AccountTokenController
 from kcore.controllers.tokens.bootstrap import BootstrapSigner, BootstrapTokenCleaner
 from kcore.controllers.ttlafterfinished import TTLAfterFinishedController
+from kcore.controllers.validatingadmissionpolicystatus import ValidatingAdmissionPolicyStatusController
 from kcore.controllers.volumes.attachment import AttachDetachController
 from kcore.controllers.volumes.binder import VolumeBinder
 from kcore.controllers.volumes.ephemeral import EphemeralVolumeController
@@ -92,5 +93,6 @@ CONTROLLERS: tuple[Callable[[Context], Controller], ...] = (
     ClaimProtectionController,
     VolumeProtectionController,
     ClassProtectionController,
+    ValidatingAdmissionPolicyStatusController,
 )
 """The garbage collector, which is about all kinds, runs beside."""

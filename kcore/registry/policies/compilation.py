@@ -25,8 +25,8 @@ class Expressions:
     """Checks the expressions of one object in their order: each variable may be named by those that come later."""
 
     def __init__(self, *, params: bool = False, patches: bool = False) -> None:
-        self._names = Names(params, authorizer=True, patches=patches)
-        self._plain = Names(params, authorizer=True)
+        self._names = Names.of(params=params, patches=patches)
+        self._plain = Names.of(params=params)
 
     def condition(self, path: Path, text: str) -> Iterator[FieldError]:
         """Match conditions are evaluated before the variables."""

@@ -14,7 +14,7 @@ __all__ = ["compile_conditions", "hold"]
 
 def compile_conditions(conditions: Sequence[MatchCondition], *, params: bool = False) -> tuple[Program, ...]:
     """Raises BadExpression."""
-    names = Names(params=params, authorizer=True)
+    names = Names.of(params=params)
     return tuple(compile_one(condition.expression, names, CONDITION) for condition in conditions)
 
 

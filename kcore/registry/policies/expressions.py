@@ -57,10 +57,17 @@ class BadExpression(Exception):
 class Names(NamedTuple):
     """What an expression may name beside the object, the request and the namespace."""
 
-    params: bool = False
+    params: Type | None = None
+    """Their type; None: there are none."""
     authorizer: bool = False
     patches: bool = False
     variables: tuple[tuple[str, Type], ...] = ()
+    object: Type = DYN
+
+    @classmethod
+    def of(cls, *, params: bool, authorizer: bool = True, patches: bool = False) -> Names:
+        """Those of an expression that knows no types."""
+        return cls(DYN if params else None, authorizer, patches)
 
     def with_variable(self, name: str, type_: Type) -> Names:
         """Later variables may name earlier ones."""
@@ -80,15 +87,15 @@ def _declared(type_: Type) -> Type:
 
 
 @lru_cache(256)
-def _environment(names: Names, object_type: Type) -> Environment:
+def _environment(names: Names) -> Environment:
     variables: dict[str, Type] = {
-        "object": object_type,
-        "oldObject": object_type,
+        "object": names.object,
+        "oldObject": names.object,
         "namespaceObject": NAMESPACE,
         "request": REQUEST,
     }
-    if names.params:
-        variables["params"] = DYN
+    if names.params is not None:
+        variables["params"] = names.params
     if names.authorizer:
         variables["authorizer"] = AUTHORIZER_TYPE
         variables["authorizer.requestResource"] = RESOURCE_CHECK
@@ -99,10 +106,10 @@ def _environment(names: Names, object_type: Type) -> Environment:
 
 
 @lru_cache(4096)
-def compile_one(text: str, names: Names, results: Sequence[Type] = ANYTHING, object_type: Type = DYN) -> Program:
+def compile_one(text: str, names: Names, results: Sequence[Type] = ANYTHING) -> Program:
     """Raises BadExpression. Cached: what was compiled to be checked is compiled again to be used."""
     try:
-        program = _environment(names, object_type).compile(text)
+        program = _environment(names).compile(text)
     except CompileError as e:
         raise BadExpression(f"compilation failed: {e}") from None
     if results and not any(_exactly(program.result, wanted) for wanted in results):

@@ -37,7 +37,7 @@ class CompiledMutation:
         params = spec.param_kind is not None
         self._conditions = compile_conditions(spec.match_conditions, params=params)
         variables = [(variable.name, variable.expression) for variable in spec.variables]
-        names = Names(params, authorizer=True, patches=True)
+        names = Names.of(params=params, patches=True)
         self._variables, names = compile_variables(variables, names)
         self.steps = tuple(_step(mutation, names) for mutation in spec.mutations)
 

@@ -53,7 +53,7 @@ class CompiledValidation:
         self._ignores_failures = spec.failure_policy == "Ignore"
         self._conditions = compile_conditions(spec.match_conditions, params=params)
         variables = [(variable.name, variable.expression) for variable in spec.variables]
-        self._variables, names = compile_variables(variables, Names(params, authorizer=True))
+        self._variables, names = compile_variables(variables, Names.of(params=params))
         said = names._replace(authorizer=False)
         self._rules = tuple(
             _Rule(compile_one(v.expression, names, CONDITION), _message(v.message_expression, said), v)
