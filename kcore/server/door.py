@@ -21,7 +21,7 @@ from kcore.server.address import Address
 from kcore.server.audit import Audited, Auditor
 from kcore.server.authentication import Asking, Authenticator
 from kcore.server.authorization import require
-from kcore.server.connecting.connecter import Connecter
+from kcore.server.connecting.connecter import CONNECTED, Connecter
 from kcore.server.connecting.kubelets import KubeletClient
 from kcore.server.connection import Connection
 from kcore.server.documents import Documents
@@ -81,7 +81,8 @@ class Door:
             reply = await self._known(arrived)
         except Exception as error:
             reply = _refusal(arrived.request, error)
-        self._metrics.end(kind, labels_of(verb, address), reply.status, loop_time() - started)
+        labels = labels_of("connect" if address.subresource in CONNECTED else verb, address)
+        self._metrics.end(kind, labels, reply.status, loop_time() - started)
         return reply
 
     async def _known(self, arrived: Arrival) -> web.StreamResponse:

@@ -27,16 +27,7 @@ from kcore.store.store import Event
 if TYPE_CHECKING:
     from kcore.server.connection import Connection
 
-__all__ = [
-    "BOOKMARK_INTERVAL",
-    "EventStream",
-    "Lasting",
-    "Lines",
-    "OpenWatch",
-    "cached_lines",
-    "error_line",
-    "table_lines",
-]
+__all__ = ["BOOKMARK_INTERVAL", "EventStream", "Lasting", "Lines", "cached_lines", "error_line", "table_lines"]
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -51,13 +42,6 @@ class Lasting(Protocol):
     labels: Labels
 
     def end(self) -> None: ...
-
-
-class OpenWatch(Lasting, Protocol):
-    """The answer to a watch while it lasts, whatever it is carried by."""
-
-    on_end: Callable[[], None] | None
-    """Called when it is over, however that came."""
 
 
 class Lines(Protocol):

@@ -137,13 +137,24 @@ class Kubectl:
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)
 
+    def command(self, *arguments: str) -> Sequence[str]:
+        return [str(self.binary), "--kubeconfig", str(self.server.kubeconfig), "-n", self.namespace, *arguments]
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {**os.environ, "HOME": str(self.server.kubeconfig.parent / self.binary.name)}
+
     def _run(
         self, arguments: Sequence[str], stdin: str | None = None, timeout: float = 60
     ) -> subprocess.CompletedProcess[str]:
-        command = [str(self.binary), "--kubeconfig", str(self.server.kubeconfig), "-n", self.namespace, *arguments]
-        environment = {**os.environ, "HOME": str(self.server.kubeconfig.parent / self.binary.name)}
         return subprocess.run(
-            command, input=stdin, capture_output=True, text=True, timeout=timeout, env=environment, check=False
+            self.command(*arguments),
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            env=self.environment,
+            check=False,
         )
 
 

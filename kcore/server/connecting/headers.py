@@ -36,7 +36,7 @@ def forwarded_headers(
     headers: CIMultiDictProxy[str], remote: str, *, upgrade: bool = False, body: bool = False
 ) -> Iterator[tuple[bytes, bytes]]:
     """The client's headers as the other server may see them: nothing that proves who the client is, nothing that
-    was for this connection only. `upgrade`: the client's wish to leave HTTP is passed on."""
+    was for this connection only. `upgrade`: the client's wish to leave HTTP is passed on. `body`: there is one."""
     dropped = _HOP_BY_HOP | _CREDENTIALS | _FRAMING | _named_by_connection(headers.getall("Connection", ()))
     for name, value in headers.items():
         lower = name.lower()
@@ -53,7 +53,15 @@ def forwarded_headers(
     else:
         yield b"Connection", b"close"
     if body:
-        yield b"Transfer-Encoding", b"chunked"
+        yield _framing(headers)
+
+
+def _framing(headers: CIMultiDictProxy[str]) -> tuple[bytes, bytes]:
+    """The length of a body where it is known: not every server understands chunks."""
+    length = headers.get("Content-Length", "")
+    if length.isdigit() and "Content-Encoding" not in headers:
+        return b"Content-Length", length.encode()
+    return b"Transfer-Encoding", b"chunked"
 
 
 def answer_headers(headers: Headers) -> Iterator[tuple[bytes, bytes]]:

@@ -78,6 +78,15 @@ async def test_every_method_arrives_with_its_body(method: str) -> None:
     async with backend(mirror) as port, fronting(kubelets(port), *OBJECTS) as door:
         answer = await door.ask(method, f"{PODS}/web/proxy/x", b"hello", Content_Type="text/plain")
     assert (answer.code, answer.json["method"], answer.json["body"]) == (200, method, "hello")
+    assert answer.json["headers"]["Content-Length"] == "5"
+
+
+async def test_body_that_was_packed_arrives_unpacked() -> None:
+    packed = {"Content_Encoding": "gzip", "Content_Type": "text/plain"}
+    async with backend(mirror) as port, fronting(kubelets(port), *OBJECTS) as door:
+        answer = await door.ask("POST", f"{PODS}/web/proxy/x", gzip.compress(b"hello"), **packed)
+    assert answer.json["body"] == "hello"
+    assert "Content-Encoding" not in answer.json["headers"]
 
 
 async def test_head_has_no_body() -> None:
