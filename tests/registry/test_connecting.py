@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,9 +16,9 @@ from kcore.registry.connecting.containers import assigned_node, chosen_container
 from kcore.registry.connecting.locations import (
     Named,
     endpoint_of,
-    global_unicast,
     node_address,
     pod_port,
+    proxyable,
     split_name,
 )
 from kcore.registry.connecting.log_options import PodLogOptions, log_option_errors
@@ -144,12 +145,18 @@ def test_port_must_be_a_number(port: str) -> None:
     ],
 )
 def test_addresses_of_nobody_else_are_not_connected_to(address: str) -> None:
-    assert refusal(lambda: global_unicast(address)) == (400, "address not allowed")
+    assert refusal(lambda: proxyable(address)) == (400, "address not allowed")
 
 
 @pytest.mark.parametrize("address", ["10.0.0.1", "192.168.1.1", "8.8.8.8", "2001:db8::1"])
 def test_other_addresses_are(address: str) -> None:
-    assert global_unicast(address) == address
+    assert proxyable(address) == address
+
+
+def test_part_of_the_loopback_range_may_be_the_pods() -> None:
+    pods = ipaddress.ip_network("127.128.0.0/9")
+    assert proxyable("127.200.0.1", pods) == "127.200.0.1"
+    assert refusal(lambda: proxyable("127.0.0.1", pods)) == (400, "address not allowed")
 
 
 def service(**ports: int) -> Service:

@@ -13,8 +13,9 @@ from kcore.api.core_v1 import EndpointAddress, Endpoints, Node, Pod, Service
 from kcore.api.errors import BadRequest, InternalError, NotFound, ServiceUnavailable
 from kcore.api.field import quote
 from kcore.kit.clock import Chance
+from kcore.registry.validation.addresses import Network
 
-__all__ = ["Named", "PodPort", "endpoint_of", "global_unicast", "node_address", "pod_port", "split_name"]
+__all__ = ["Named", "PodPort", "endpoint_of", "node_address", "pod_port", "proxyable", "split_name"]
 
 _SCHEMES = ("", "http", "https")
 _PREFERRED = ("InternalIP", "InternalDNS", "ExternalIP", "ExternalDNS", "Hostname")
@@ -67,12 +68,15 @@ def _number(port: str) -> int:
     return int(port)
 
 
-def global_unicast(address: str) -> str:
-    """An address that may be connected to: nobody's loopback, link or group. Raises BadRequest for any other."""
+def proxyable(address: str, pods: Network | None = None) -> str:
+    """An address that may be connected to: nobody's loopback, link or group, but for the part of it that pods of this
+    machine have. Raises BadRequest for any other."""
     try:
         ip = ipaddress.ip_address(address)
     except ValueError:
         raise BadRequest("address not allowed") from None
+    if pods is not None and ip in pods:
+        return address
     broadcast = ip == ipaddress.ip_address("255.255.255.255")
     if ip.is_loopback or ip.is_link_local or ip.is_multicast or ip.is_unspecified or broadcast:
         raise BadRequest("address not allowed")

@@ -40,7 +40,7 @@ class Connecter:
     def __init__(self, registry: Registry, kubelets: KubeletClient, chance: Chance) -> None:
         self._registry = registry
         self._kubelets = kubelets
-        proxies = Proxies(kubelets, chance)
+        proxies = Proxies(kubelets, chance, registry.env.pod_loopback)
         self._proxies: Mapping[str, Callable[[ProxyAsked], Awaitable[web.StreamResponse]]] = {
             "nodes": proxies.node,
             "pods": proxies.pod,

@@ -17,11 +17,12 @@ from kcore.kit.clock import Chance
 from kcore.registry.connecting.locations import (
     PodPort,
     endpoint_of,
-    global_unicast,
     node_address,
     pod_port,
+    proxyable,
     split_name,
 )
+from kcore.registry.validation.addresses import Network
 from kcore.server.connecting.backend import Headers
 from kcore.server.connecting.dialing import connect, dial_error, secured, unverified
 from kcore.server.connecting.forwarding import Destination, forward
@@ -46,8 +47,11 @@ class ProxyAsked(NamedTuple):
 
 
 class Proxies:
-    def __init__(self, kubelets: KubeletClient, chance: Chance) -> None:
+    """`pods`: where in the loopback range pods of this machine have their addresses."""
+
+    def __init__(self, kubelets: KubeletClient, chance: Chance, pods: Network | None) -> None:
         self._kubelets = kubelets
+        self._pods = pods
         self._chance = chance
         self._tls: ssl.SSLContext | None = None
 
@@ -62,7 +66,7 @@ class Proxies:
                 return _with_slash(asked.request)
             rewriter = _rewriter(asked.request, path, f"{named.name}:{kubelet_port}")
             return await self._kubelets.ask(asked.request, node, path, query, rewriter=rewriter)
-        host, port = global_unicast(node_address(node)), _number(named.port)
+        host, port = proxyable(node_address(node)), _number(named.port)
         tls = self._unverified() if named.scheme == "https" else None
         return await _forward(asked.request, path, host, port, partial(connect, host, port, tls))
 
@@ -86,7 +90,7 @@ class Proxies:
         if door is not None and self._kubelets.is_here(at.pod.spec.node_name):
             dial = partial(_dial, partial(door.kubelets.dial, at.pod, at.port), host, at.port, tls)
         else:
-            dial = partial(connect, global_unicast(host), at.port, tls)
+            dial = partial(connect, proxyable(host, self._pods), at.port, tls)
         return await _forward(asked.request, _path(asked), host, at.port, dial)
 
     def _unverified(self) -> ssl.SSLContext:
