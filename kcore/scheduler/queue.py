@@ -341,4 +341,5 @@ def _differs(old: Pod, new: Pod) -> bool:
         old.spec != new.spec
         or old.metadata.labels != new.metadata.labels
         or old.metadata.annotations != new.metadata.annotations
+        or old.status.resource_claim_statuses != new.status.resource_claim_statuses
     )

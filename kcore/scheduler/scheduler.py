@@ -17,6 +17,7 @@ from anyio.abc import TaskGroup, TaskStatus
 from kcore.api.core_v1 import Node, PersistentVolume, PersistentVolumeClaim, Pod, PodCondition
 from kcore.api.errors import ApiError, Conflict, NotFound
 from kcore.api.object import Object
+from kcore.api.resource_v1 import DeviceClass, ResourceClaim, ResourceSlice
 from kcore.api.storage_v1 import CSIDriver, CSINode, CSIStorageCapacity, StorageClass, VolumeAttachment
 from kcore.api.timestamp import format_seconds
 from kcore.client.client import Client, PatchType
@@ -54,6 +55,9 @@ WATCHED: Mapping[type[Object], ClusterEvent] = {
     CSIDriver: ClusterEvent.CSI_DRIVER,
     CSIStorageCapacity: ClusterEvent.CSI_CAPACITY,
     VolumeAttachment: ClusterEvent.DETACHED,
+    ResourceClaim: ClusterEvent.RESOURCE_CLAIM,
+    ResourceSlice: ClusterEvent.RESOURCE_SLICE,
+    DeviceClass: ClusterEvent.DEVICE_CLASS,
 }
 """What may let a pod hope beside nodes and pods."""
 

@@ -1,12 +1,8 @@
-"""Claims, volumes and classes as the scheduler sees them: the caches, and over them what it has decided itself.
-
-What is *assumed* stands until the cache shows another version of the object, or until it is taken back.
-"""
+"""Claims, volumes and classes as the scheduler sees them: the caches, and over them what it has decided itself."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Generic, TypeVar
 
 import anyio
 
@@ -14,40 +10,15 @@ from kcore.api.core_v1 import PersistentVolume, PersistentVolumeClaim
 from kcore.api.object import Object
 from kcore.api.storage_classes import class_of
 from kcore.api.storage_v1 import CSIDriver, CSINode, CSIStorageCapacity, StorageClass, VolumeAttachment
-from kcore.client.informer import Informer, Informers, key_of
+from kcore.client.informer import Informers
+from kcore.scheduler.assumptions import Assumptions
 
 __all__ = ["Volumes"]
-
-T = TypeVar("T", bound=Object)
 
 BY_CLASS = "storage class"
 BY_NODE = "attached to"
 NO_PROVISIONER = "kubernetes.io/no-provisioner"
 BIND_COMPLETED = "pv.kubernetes.io/bind-completed"
-
-
-class Assumptions(Generic[T]):
-    """A cache with what is assumed of some of its objects."""
-
-    def __init__(self, informer: Informer[T]) -> None:
-        self._informer = informer
-        self._assumed: dict[str, tuple[str, T]] = {}
-
-    def get(self, key: str) -> T | None:
-        known = self._informer.get(key)
-        if key not in self._assumed:
-            return known
-        version, assumed = self._assumed[key]
-        if known is not None and known.metadata.resource_version == version:
-            return assumed
-        del self._assumed[key]
-        return known
-
-    def assume(self, obj: T) -> None:
-        self._assumed[key_of(obj)] = (obj.metadata.resource_version, obj)
-
-    def restore(self, key: str) -> None:
-        self._assumed.pop(key, None)
 
 
 class Volumes:

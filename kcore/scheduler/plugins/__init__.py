@@ -14,6 +14,7 @@ from kcore.scheduler.cache import SchedulerCache
 from kcore.scheduler.config.args import (
     Args,
     DefaultPreemptionArgs,
+    DynamicResourcesArgs,
     InterPodAffinityArgs,
     NodeAffinityArgs,
     NodeResourcesBalancedAllocationArgs,
@@ -24,6 +25,7 @@ from kcore.scheduler.config.args import (
 from kcore.scheduler.framework import Plugin
 from kcore.scheduler.plugins.default_binder import DefaultBinder
 from kcore.scheduler.plugins.default_preemption import DefaultPreemption
+from kcore.scheduler.plugins.dynamic_resources import DynamicResources
 from kcore.scheduler.plugins.gang_scheduling import GangScheduling
 from kcore.scheduler.plugins.image_locality import ImageLocality
 from kcore.scheduler.plugins.inter_pod_affinity import InterPodAffinity
@@ -110,6 +112,12 @@ DEFAULT_PLUGINS: tuple[Entry, ...] = (
         lambda handle, args: InterPodAffinity(handle.cache.columns, handle.informers, args),
         2,
         InterPodAffinityArgs,
+    ),
+    Entry(
+        "DynamicResources",
+        lambda handle, args: DynamicResources(handle.informers, handle.cache, handle.client),
+        0,
+        DynamicResourcesArgs,
     ),
     Entry("DefaultPreemption", _default_preemption, 0, DefaultPreemptionArgs),
     Entry(
