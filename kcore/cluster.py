@@ -6,7 +6,7 @@ import ipaddress
 import socket
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,6 +25,7 @@ from kcore.controllers.apiserveridentity import ApiServerIdentity
 from kcore.controllers.bootstrappolicy import ensure_bootstrap_policy
 from kcore.controllers.certificates.authority import Authority
 from kcore.controllers.context import ControllerOptions
+from kcore.controllers.extensionauthentication import ExtensionAuthenticationController
 from kcore.controllers.ipaddresses import IPAddressController
 from kcore.controllers.kubernetesservice import KubernetesServiceController
 from kcore.controllers.manager import ControllerManager
@@ -48,6 +49,7 @@ from kcore.registry.strategies import STRATEGIES
 from kcore.registry.verbs import Registry
 from kcore.scheduler.options import SchedulerOptions
 from kcore.scheduler.scheduler import Scheduler
+from kcore.server.aggregation.aggregator import Aggregator, authentication_data
 from kcore.server.audit.options import AuditOptions
 from kcore.server.authentication.assembly import Authentication
 from kcore.server.authentication.options import AuthenticationOptions
@@ -131,6 +133,7 @@ class Cluster:
         self._events = EventBroadcaster(self.client, clock)
         self._auditor = options.audit.auditor(clock, chance)
         self._to_kubelets = KubeletClient(self._pki.kubelet_client_context)
+        self._aggregator = Aggregator(self._store, scheme, clock, chance, self._pki.front_proxy_client)
         self._server = ApiServer(
             self._registry,
             clock,
@@ -147,6 +150,7 @@ class Cluster:
             openid=access.openid(),
             auditor=self._auditor,
             kubelets=self._to_kubelets,
+            aggregator=self._aggregator,
         )
 
     @property
@@ -174,6 +178,7 @@ class Cluster:
                 await tasks.start(self._outbound.run)
                 if self._auditor is not None:
                     await tasks.start(self._auditor.run)
+                await tasks.start(self._aggregator.run)
                 task_status.started()
                 await services_ended.wait()
                 tasks.cancel_scope.cancel()
@@ -226,6 +231,8 @@ class Cluster:
             Runner(kubernetes, informers),
             ApiServerIdentity(apiserver, clock, chance, socket.gethostname()),
             Runner(IPAddressController(client, informers), informers),
+            Runner(ExtensionAuthenticationController(client, informers, self._authentication_data()), informers),
+            Runner(self._aggregator.availability(client, informers), informers),
             ControllerManager(client, informers, clock, chance, events, self._controller_options()),
             Scheduler(
                 client.as_user("system:kube-scheduler", ("system:masters",)),
@@ -261,6 +268,9 @@ class Cluster:
             port=self.options.kubelet_port,
             ssl_context=self._pki.server_context(),
         )
+
+    def _authentication_data(self) -> Mapping[str, str]:
+        return authentication_data(self._pki.authority, self._pki.front_proxy_authority)
 
     def _service_network(self) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
         return ipaddress.ip_network(self.options.service_cidr.partition(",")[0])

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from kcore.client.runner import Controller
+from kcore.controllers.apiservices import APIServiceRegistration
 from kcore.controllers.autoscaling.controller import HorizontalPodAutoscalerController
 from kcore.controllers.certificates.approving import CertificateApprover
 from kcore.controllers.certificates.cleaning import CertificateCleaner
@@ -54,6 +55,7 @@ from kcore.controllers.volumes.protection import (
 __all__ = ["CONTROLLERS"]
 
 CONTROLLERS: tuple[Callable[[Context], Controller], ...] = (
+    APIServiceRegistration,
     CustomResourceDefinitionController,
     NamespaceController,
     ServiceAccountController,

@@ -13,9 +13,9 @@ from kcore.api.discovery_v1 import EndpointSlice
 from kcore.api.field import quote
 from kcore.store.store import Store
 
-__all__ = ["Address", "Unresolved", "ready_addresses", "resolve"]
+__all__ = ["SERVICE_NAME", "Address", "Unresolved", "ready_addresses", "resolve"]
 
-_SERVICE_NAME = "kubernetes.io/service-name"
+SERVICE_NAME = "kubernetes.io/service-name"
 
 
 class Address(NamedTuple):
@@ -41,7 +41,7 @@ def resolve(store: Store, namespace: str, name: str, port: int) -> Sequence[Addr
     if named is None:
         raise Unresolved(f"no service port {port} found for service {quote(name)}")
     slices = (r.obj for r in store.range(f"endpointslices.discovery.k8s.io/{namespace}/").records)
-    addresses = tuple(ready_addresses(named, (s for s in slices if s.metadata.labels.get(_SERVICE_NAME) == name)))
+    addresses = tuple(ready_addresses(named, (s for s in slices if s.metadata.labels.get(SERVICE_NAME) == name)))
     if not addresses:
         raise Unresolved(f"no endpoints available for service {quote(name)}")
     return addresses

@@ -1,4 +1,4 @@
-"""The cluster's certificates: an authority of its own, the server's certificate and the administrator's.
+"""The cluster's certificates: authorities of its own, and what they sign for server, administrator and front proxy.
 
 They are made at the first start and reused afterwards. What a certificate is for stands in plain text above its PEM
 block, which every reader skips: so that a later start can tell, without loading a cryptography library, whether it is
@@ -24,9 +24,10 @@ if TYPE_CHECKING:
     from cryptography import x509
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 
-__all__ = ["Pki", "serving_names", "write_private"]
+__all__ = ["FRONT_PROXY", "Pki", "serving_names", "write_private"]
 
 _AUTHORITY_DAYS = 3650
+FRONT_PROXY = "front-proxy-client"
 _LEAF_DAYS = 365
 _RENEW_DAYS = 30
 _TO_KUBELETS = "apiserver-kubelet-client"
@@ -55,8 +56,12 @@ def write_private(path: Path, data: bytes) -> None:
 
 @dataclass(frozen=True)
 class Pki:
-    """A directory of certificates and keys: `ca`, `apiserver`, `admin` and what the API server shows to kubelets, each
-    as `.crt` and `.key`."""
+    """A directory of certificates and keys: `ca`, `apiserver`, `admin`, what the API server shows to kubelets,
+    `front-proxy-ca` and `front-proxy-client`, each as `.crt` and `.key`.
+
+    The front proxy is the server itself, before other API servers that it aggregates. They believe what it says of its
+    users, so no client certificate may come from the same authority.
+    """
 
     directory: Path
 
@@ -66,8 +71,9 @@ class Pki:
         directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         pki = cls(directory)
         now = datetime.fromtimestamp(clock.now(), UTC)
-        if not pki._good("ca", now, {}):
-            pki._make("ca", now, _AUTHORITY_DAYS, {}, "kcore")
+        for name, common_name in (("ca", "kcore"), ("front-proxy-ca", "kcore-front-proxy")):
+            if not pki._good(name, now, {}):
+                pki._make(name, now, _AUTHORITY_DAYS, {}, common_name, signer="")
         authority = hashlib.sha256(pki.authority).hexdigest()
         serving = {"Authority": authority, "Names": ", ".join(names)}
         if not pki._good("apiserver", now, serving):
@@ -78,12 +84,25 @@ class Pki:
         if not pki._good(_TO_KUBELETS, now, admin):
             name = "kube-apiserver-kubelet-client"
             pki._make(_TO_KUBELETS, now, _LEAF_DAYS, admin, name, organization="system:masters")
+        front_proxy = {"Authority": hashlib.sha256(pki.front_proxy_authority).hexdigest()}
+        if not pki._good("front-proxy-client", now, front_proxy):
+            pki._make("front-proxy-client", now, _LEAF_DAYS, front_proxy, FRONT_PROXY, signer="front-proxy-ca")
         return pki
 
     @cached_property
     def authority(self) -> bytes:
         """The CA certificate as PEM: what clients trust."""
         return self._path("ca.crt").read_bytes()
+
+    @cached_property
+    def front_proxy_authority(self) -> bytes:
+        """The certificate of who signs front proxies, as PEM."""
+        return self._path("front-proxy-ca.crt").read_bytes()
+
+    @property
+    def front_proxy_client(self) -> tuple[Path, Path]:
+        """The files of the certificate, and of its key, that aggregated API servers know this one by."""
+        return self._path("front-proxy-client.crt"), self._path("front-proxy-client.key")
 
     @property
     def authority_key(self) -> bytes:
@@ -145,15 +164,18 @@ class Pki:
         *,
         organization: str = "",
         names: Sequence[str] = (),
+        signer: str = "ca",
     ) -> None:
-        """Make a key and its certificate. The certificate is written last: where it stands, both are whole."""
+        """Make a key and its certificate, signed by another or, as an authority's, by itself.
+
+        The certificate is written last: where it stands, both are whole."""
         from cryptography.hazmat.primitives import serialization
         from cryptography.hazmat.primitives.asymmetric import ec
 
         key = ec.generate_private_key(ec.SECP256R1())
         not_before = now - timedelta(hours=1)  # clocks of clients may be behind
         expires = (now + timedelta(days=days)).replace(microsecond=0)
-        certificate = self._signed(key, (not_before, expires), common_name, organization, names)
+        certificate = self._signed(key, (not_before, expires), common_name, organization, names, signer)
         private = key.private_bytes(
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         )
@@ -168,15 +190,16 @@ class Pki:
         common_name: str,
         organization: str,
         names: Sequence[str],
+        signer: str,
     ) -> x509.Certificate:
-        """A certificate of `key`: for a server where it has names, for a client where it has an organization, and
-        of the authority itself where it has neither."""
+        """A certificate of `key`: for a server where it has names, of an authority where it has no signer, else for a
+        client."""
         from cryptography import x509
         from cryptography.hazmat.primitives import hashes, serialization
         from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
         from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-        is_authority = not (names or organization)
+        is_authority = not signer
         subject = [x509.NameAttribute(NameOID.COMMON_NAME, common_name)]
         if organization:
             subject.insert(0, x509.NameAttribute(NameOID.ORGANIZATION_NAME, organization))
@@ -193,8 +216,8 @@ class Pki:
         )
         if is_authority:
             return builder.issuer_name(x509.Name(subject)).sign(key, hashes.SHA256())
-        authority = x509.load_pem_x509_certificate(self.authority)
-        authority_key = serialization.load_pem_private_key(self._path("ca.key").read_bytes(), None)
+        authority = x509.load_pem_x509_certificate(self._path(f"{signer}.crt").read_bytes())
+        authority_key = serialization.load_pem_private_key(self._path(f"{signer}.key").read_bytes(), None)
         assert isinstance(authority_key, EllipticCurvePrivateKey)
         purpose = ExtendedKeyUsageOID.SERVER_AUTH if names else ExtendedKeyUsageOID.CLIENT_AUTH
         identifier = x509.AuthorityKeyIdentifier.from_issuer_public_key(authority_key.public_key())

@@ -14,17 +14,23 @@ import msgspec
 from kcore.api.kind import GroupVersion, Kind
 from kcore.api.scheme import Scheme
 from kcore.registry.custom.serving import version_priority
+from kcore.registry.group_priorities import priority_of
+from kcore.server.aggregation.aggregator import Aggregator
+from kcore.server.aggregation.backends import Backend
 
 __all__ = ["Discovery"]
 
 
 class Discovery:
-    """The documents of one scheme, as JSON bytes by path. `address` tells where clients reach the server."""
+    """The documents of one scheme, and of the servers behind this one, as JSON bytes by path.
 
-    def __init__(self, scheme: Scheme, address: Callable[[], str]) -> None:
+    `address` tells where clients reach the server."""
+
+    def __init__(self, scheme: Scheme, address: Callable[[], str], aggregator: Aggregator | None = None) -> None:
         self._scheme = scheme
         self._address = address
-        self._generation = -1
+        self._aggregator = aggregator
+        self._generation: object = None
         self._documents: dict[str, bytes] = {}
         self._aggregated: dict[str, tuple[bytes, str]] = {}
 
@@ -38,7 +44,7 @@ class Discovery:
         self._refresh()
         found = self._aggregated.get(path)
         if found is None and path in ("/api", "/apis"):
-            body = msgspec.json.encode(aggregate(self._scheme, core=path == "/api"))
+            body = msgspec.json.encode(aggregate(self._scheme, self._aggregator, core=path == "/api"))
             found = self._aggregated[path] = body, hashlib.sha512(body).hexdigest().upper()
         return found
 
@@ -47,24 +53,28 @@ class Discovery:
         return f"/apis/{group}" in self._documents
 
     def _refresh(self) -> None:
-        if self._generation == self._scheme.generation:
+        generation: object = self._scheme.generation
+        if self._aggregator is not None:
+            generation = generation, self._aggregator.generation
+        if self._generation == generation:
             return
-        self._generation = self._scheme.generation
+        self._generation = generation
         self._aggregated.clear()
-        self._documents = {
-            path: msgspec.json.encode(document) for path, document in documents(self._scheme, self._address()).items()
-        }
+        found = documents(self._scheme, self._address(), self._aggregator)
+        self._documents = {path: msgspec.json.encode(document) for path, document in found.items()}
 
 
-def documents(scheme: Scheme, address: str) -> dict[str, dict[str, Any]]:
-    """Every unaggregated document by its path."""
+def documents(scheme: Scheme, address: str, aggregator: Aggregator | None = None) -> dict[str, dict[str, Any]]:
+    """Every unaggregated document by its path, but for the resources that other servers tell themselves."""
     cidrs = [{"clientCIDR": "0.0.0.0/0", "serverAddress": address}]
     found: dict[str, dict[str, Any]] = {
         "/api": {"kind": "APIVersions", "versions": ["v1"], "serverAddressByClientCIDRs": cidrs}
     }
     groups = []
-    for name, versions in groups_of(scheme):
+    for name, versions in groups_of(scheme, aggregator):
         for version in versions:
+            if _behind(version, aggregator) is not None:
+                continue
             resources = [resource for kind in kinds_of(scheme, version) for resource in api_resources(kind)]
             document: dict[str, Any] = {"kind": "APIResourceList"}
             if name:
@@ -80,15 +90,19 @@ def documents(scheme: Scheme, address: str) -> dict[str, dict[str, Any]]:
     return found
 
 
-def groups_of(scheme: Scheme) -> list[tuple[str, list[GroupVersion]]]:
-    """Groups and their versions, the preferred one first, in the scheme's order."""
+def groups_of(scheme: Scheme, aggregator: Aggregator | None = None) -> list[tuple[str, list[GroupVersion]]]:
+    """Groups and their versions, the preferred ones first."""
+    priorities = {version: priority_of(version) for version in scheme.group_versions()}
+    if aggregator is not None:
+        priorities |= {backend.version: backend.priority for backend in aggregator.backends.all()}
     groups: dict[str, list[GroupVersion]] = {}
-    for version in scheme.group_versions():
+    for version in sorted(priorities, key=lambda v: (-priorities[v].version, version_priority(v.version))):
         groups.setdefault(version.group, []).append(version)
-    for name, versions in groups.items():
-        if name:
-            versions.sort(key=lambda version: version_priority(version.version))
-    return list(groups.items())
+    return sorted(groups.items(), key=lambda group: (-max(priorities[v].group for v in group[1]), group[0]))
+
+
+def _behind(version: GroupVersion, aggregator: Aggregator | None) -> Backend | None:
+    return aggregator.backends.find(version.group, version.version) if aggregator is not None else None
 
 
 def kinds_of(scheme: Scheme, version: GroupVersion) -> Sequence[Kind]:
@@ -120,16 +134,19 @@ def api_resources(kind: Kind) -> list[dict[str, Any]]:
     return rows
 
 
-def aggregate(scheme: Scheme, *, core: bool) -> dict[str, Any]:
+def aggregate(scheme: Scheme, aggregator: Aggregator | None = None, *, core: bool) -> dict[str, Any]:
     """The APIGroupDiscoveryList of the core group or of all others (KEP-3352)."""
     items = []
-    for name, versions in groups_of(scheme):
+    for name, versions in groups_of(scheme, aggregator):
         if (not name) != core:
             continue
         offered = []
         for version in versions:
-            resources = [api_resource_discovery(kind) for kind in kinds_of(scheme, version)]
-            offered.append({"version": version.version, "resources": resources, "freshness": "Current"})
+            fresh, resources = True, [api_resource_discovery(kind) for kind in kinds_of(scheme, version)]
+            if aggregator is not None and (backend := _behind(version, aggregator)) is not None:
+                fresh, resources = backend.available, list(aggregator.documents.resources(version))
+            freshness = "Current" if fresh else "Stale"
+            offered.append({"version": version.version, "resources": resources, "freshness": freshness})
         items.append({"metadata": {"name": name} if name else {}, "versions": offered})
     return {"kind": "APIGroupDiscoveryList", "apiVersion": "apidiscovery.k8s.io/v2", "metadata": {}, "items": items}
 

@@ -8,6 +8,7 @@ from aiohttp import web
 
 from kcore.api.errors import NotFound
 from kcore.api.scheme import Scheme
+from kcore.server.aggregation.aggregator import Aggregator
 from kcore.server.discovery import Discovery
 from kcore.server.errors import method_not_allowed, page_not_found
 from kcore.server.health import Health
@@ -32,12 +33,18 @@ class Documents:
     """Answers by path."""
 
     def __init__(
-        self, scheme: Scheme, address: Callable[[], str], health: Health, metrics: Metrics, openid: OpenId
+        self,
+        scheme: Scheme,
+        address: Callable[[], str],
+        health: Health,
+        metrics: Metrics,
+        openid: OpenId,
+        aggregator: Aggregator | None = None,
     ) -> None:
-        self._discovery = Discovery(scheme, address)
+        self._discovery = Discovery(scheme, address, aggregator)
         self._health = health
         self._metrics = metrics
-        self._openapi = OpenApi(scheme, GIT_VERSION)
+        self._openapi = OpenApi(scheme, GIT_VERSION, aggregator)
         self._openid = openid
         self._address = address
         self._version = version_document()

@@ -18,6 +18,7 @@ from kcore.registry.access import Attributes
 from kcore.registry.request import User
 from kcore.registry.verbs import Registry
 from kcore.server.address import Address
+from kcore.server.aggregation.aggregator import Aggregator
 from kcore.server.audit import Audited, Auditor
 from kcore.server.authentication import Asking, Authenticator
 from kcore.server.authorization import require
@@ -35,6 +36,7 @@ from kcore.server.question import Arrival, arrival
 from kcore.server.resources import Call, Resources
 from kcore.server.response import Reply, header
 from kcore.server.stream import Lasting
+from kcore.server.streaming.upgrading import asks_upgrade
 
 __all__ = ["Door"]
 
@@ -56,6 +58,7 @@ class Door:
         openid: OpenId,
         kubelets: KubeletClient,
         auditor: Auditor | None = None,
+        aggregator: Aggregator | None = None,
     ) -> None:
         self.streams: set[Lasting] = set()
         """The open watches, and what else lasts."""
@@ -63,7 +66,8 @@ class Door:
         self._authenticator = authenticator
         self._auditor = auditor
         self._metrics = Metrics(lambda: [stream.labels for stream in self.streams])
-        self._documents = Documents(registry.scheme, address, health, self._metrics, openid)
+        self._aggregator = aggregator
+        self._documents = Documents(registry.scheme, address, health, self._metrics, openid, aggregator)
         self._resources = Resources(registry, clock, chance, Connecter(registry, kubelets, chance))
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
@@ -111,6 +115,8 @@ class Door:
             audited.decided(self._authorizer.decide(asked))
         require(self._authorizer, asked)
         if arrived.address is None:
+            if self._aggregator is not None and (backend := self._aggregator.behind(arrived.path)) is not None:
+                return await self._aggregator.proxy.answer(arrived.request, backend, asked.user)
             return await self._documents.answer(arrived)
         return await self._resource(arrived, arrived.address, asked.user, audited)
 
@@ -118,6 +124,10 @@ class Door:
         self, arrived: Arrival, address: Address, user: User, audited: Audited | None
     ) -> web.StreamResponse:
         request, verb = arrived.request, arrived.verb
+        if self._aggregator is not None and (backend := self._aggregator.of(address)) is not None:
+            lasts = verb == "watch" or asks_upgrade(request.headers)
+            labels = labels_of(verb, address) if lasts else None
+            return await self._aggregator.proxy.answer(request, backend, user, labels)
         if address.group and (not self._documents.serves_group(address.group) or self._resources.is_nowhere(address)):
             return page_not_found()
         if (not verb or request.method == "HEAD") and address.subresource != "proxy":

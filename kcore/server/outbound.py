@@ -1,4 +1,4 @@
-"""HTTPS from the API server to others: to webhooks, by URL or as a Service of the cluster.
+"""HTTPS from the API server to others, by URL or as a Service of the cluster: to webhooks and aggregated API servers.
 
 One pool of connections, made at the first call, so that a cluster which calls nobody pays nothing for it. Who is called
 must prove by certificate that it is meant. Proxies of the environment and redirects are not followed: both would lead
@@ -12,17 +12,20 @@ import binascii
 import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import aiohttp
 import anyio
 import anyio.to_thread
-from anyio.abc import TaskStatus
+from anyio.abc import ByteStream, TaskStatus
+from multidict import CIMultiDict
 from yarl import URL
 
 from kcore.kit.clock import Chance
-from kcore.registry.service_endpoints import resolve
-from kcore.registry.webhook_client import Target
+from kcore.registry.service_endpoints import Address, resolve
+from kcore.registry.webhook_client import ServiceTarget, Target
+from kcore.server.connecting.dialing import connect
 from kcore.store.store import Store
 
 __all__ = ["BadBundle", "Outbound"]
@@ -36,13 +39,17 @@ class BadBundle(Exception):
 
 
 class Outbound:
-    """Makes requests to targets. A service: its connections end with it."""
+    """Makes requests to targets. A service: its connections end with it.
 
-    def __init__(self, store: Store, chance: Chance) -> None:
+    `certificate`: the files of what it shows of itself, and of the key.
+    """
+
+    def __init__(self, store: Store, chance: Chance, *, certificate: tuple[Path, Path] | None = None) -> None:
         self._store = store
         self._chance = chance
+        self._certificate = certificate
         self._session: aiohttp.ClientSession | None = None
-        self._contexts: dict[str, ssl.SSLContext] = {}
+        self._contexts: dict[tuple[str, bool], ssl.SSLContext] = {}
 
     async def run(self, *, task_status: TaskStatus[None]) -> None:
         try:
@@ -59,13 +66,21 @@ class Outbound:
 
     @asynccontextmanager
     async def request(
-        self, method: str, target: Target, *, query: str = "", body: bytes | None = None, headers: Mapping[str, str]
+        self,
+        method: str,
+        target: Target,
+        *,
+        query: str = "",
+        body: bytes | None = None,
+        headers: Mapping[str, str] | CIMultiDict[str],
+        insecure: bool = False,
     ) -> AsyncIterator[aiohttp.ClientResponse]:
-        """Raises Unresolved, BadBundle, and what aiohttp raises."""
-        context = await self._context(target.ca_bundle)
+        """`insecure`: whoever answers is believed. Raises Unresolved, BadBundle, and what aiohttp raises."""
+        context = await self._context(target.ca_bundle, insecure)
         url, server_name = self._address(target)
         called = URL(url + (f"?{query}" if query else ""), encoded=True)
-        sent = {"User-Agent": USER_AGENT, **headers}
+        sent: CIMultiDict[str] = CIMultiDict(headers)
+        sent.setdefault("User-Agent", USER_AGENT)
         if server_name is not None:
             sent["Host"] = urlsplit(target.url).netloc
         async with self._connections().request(
@@ -78,9 +93,17 @@ class Outbound:
         service = target.service
         if service is None:
             return target.url, None
-        address = self._chance.random.choice(resolve(self._store, *service))
+        address = self._resolve(service)
         host = f"[{address.host}]" if ":" in address.host else address.host
         return f"https://{host}:{address.port}{urlsplit(target.url).path}", service.host
+
+    def _resolve(self, service: ServiceTarget) -> Address:
+        return self._chance.random.choice(resolve(self._store, *service))
+
+    async def connect(self, service: ServiceTarget, ca_bundle: str, *, insecure: bool = False) -> ByteStream:
+        """A connection of one's own. Raises Unresolved, BadBundle, OSError."""
+        context = await self._context(ca_bundle, insecure)
+        return await connect(*self._resolve(service), context, service.host)
 
     def _connections(self) -> aiohttp.ClientSession:
         if self._session is None:
@@ -91,18 +114,19 @@ class Outbound:
             )
         return self._session
 
-    async def _context(self, bundle: str) -> ssl.SSLContext:
+    async def _context(self, bundle: str, insecure: bool) -> ssl.SSLContext:
         """One for each bundle: connections are shared only by those who trust the same."""
-        found = self._contexts.get(bundle)
+        trust = bundle, insecure
+        found = self._contexts.get(trust)
         if found is None:
-            made = await anyio.to_thread.run_sync(_trusting, bundle)
-            found = self._contexts.setdefault(bundle, made)
+            made = await anyio.to_thread.run_sync(_trusting, bundle, insecure, self._certificate)
+            found = self._contexts.setdefault(trust, made)
             if len(self._contexts) > _CONTEXTS_MAX:
                 del self._contexts[next(iter(self._contexts))]
         return found
 
 
-def _trusting(bundle: str) -> ssl.SSLContext:
+def _trusting(bundle: str, insecure: bool, certificate: tuple[Path, Path] | None) -> ssl.SSLContext:
     """TLS that trusts what Go's would: the bundle's certificates, be they authorities or the very server's own."""
     try:
         authorities = base64.b64decode(bundle).decode("ascii") if bundle else None
@@ -114,4 +138,9 @@ def _trusting(bundle: str) -> ssl.SSLContext:
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
     context.verify_flags &= ~ssl.VERIFY_X509_STRICT
     context.set_alpn_protocols(["http/1.1"])
+    if insecure:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    if certificate is not None:
+        context.load_cert_chain(*certificate)
     return context

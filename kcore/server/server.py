@@ -13,6 +13,7 @@ from anyio.abc import TaskStatus
 from kcore.kit.clock import Chance, Clock
 from kcore.registry.authentication import TokenUnion
 from kcore.registry.verbs import Registry
+from kcore.server.aggregation.aggregator import Aggregator
 from kcore.server.audit import Auditor
 from kcore.server.authentication import ADMIN, Authenticator, authenticators
 from kcore.server.connecting.dialing import unverified
@@ -59,6 +60,7 @@ class ApiServer:
         openid: OpenId | None = None,
         auditor: Auditor | None = None,
         kubelets: KubeletClient | None = None,
+        aggregator: Aggregator | None = None,
     ) -> None:
         self.host = host
         self.port = port
@@ -76,6 +78,7 @@ class ApiServer:
             openid or OpenId(None),
             kubelets or KubeletClient(unverified),
             auditor,
+            aggregator,
         )
         self._heads = Heads(clock, chance)
 

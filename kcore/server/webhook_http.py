@@ -16,7 +16,7 @@ from kcore.registry.service_endpoints import Unresolved
 from kcore.registry.webhook_client import CallFailed, Target
 from kcore.server.outbound import BadBundle, Outbound
 
-__all__ = ["HttpWebhooks"]
+__all__ = ["HttpWebhooks", "go_words"]
 
 _ANSWER_MAX = 16 * 1024 * 1024
 _HEADERS = {"Accept": "application/json, */*", "Content-Type": "application/json"}
@@ -32,7 +32,7 @@ class HttpWebhooks:
             with anyio.fail_after(seconds):
                 status, body = await self._post_patiently(target, query, document)
         except (TimeoutError, aiohttp.ClientError, OSError, Unresolved) as error:
-            raise CallFailed(f'Post "{target.url}?{query}": {_words(error)}') from error
+            raise CallFailed(f'Post "{target.url}?{query}": {go_words(error)}') from error
         except (BadBundle, _TooLarge) as error:
             raise CallFailed(str(error)) from error
         if not 200 <= status < 300:
@@ -60,7 +60,7 @@ class _TooLarge(Exception):
     pass
 
 
-def _words(error: Exception) -> str:
+def go_words(error: Exception) -> str:
     """What Go's HTTP client would say."""
     match error:
         case TimeoutError():

@@ -17,7 +17,9 @@ import anyio
 from kcore.api.core_v1 import Namespace
 from kcore.api.meta_v1 import ObjectMeta
 from kcore.api.scheme import Scheme
+from kcore.client.informer import Informers
 from kcore.client.local import LocalClient
+from kcore.client.runner import Runner
 from kcore.controllers.bootstrappolicy import ensure_bootstrap_policy
 from kcore.controllers.systemnamespaces import ensure_namespace
 from kcore.kit.clock import Chance, SystemClock
@@ -29,11 +31,13 @@ from kcore.registry.request import Request, User
 from kcore.registry.service_account_tokens import ServiceAccountTokens
 from kcore.registry.strategies import STRATEGIES
 from kcore.registry.verbs import Registry
+from kcore.server.aggregation.aggregator import Aggregator
 from kcore.server.audit.options import AuditOptions
 from kcore.server.authentication import Authenticator, authenticators
 from kcore.server.authentication.assembly import Authentication
 from kcore.server.authentication.options import AuthenticationOptions
 from kcore.server.authentication.static_tokens import StaticTokens
+from kcore.server.certificates import Pki
 from kcore.server.openid import OpenId
 from kcore.server.server import ApiServer
 from kcore.server.service_account_keys import ServiceAccountKeys
@@ -116,10 +120,11 @@ async def serving(
     pki: Path | None = None,
     policed: bool = False,
     audit: AuditOptions | None = None,
+    front_proxy: Pki | None = None,
     **options: Any,
 ) -> AsyncIterator[Door]:
     """With `keys` service accounts have tokens; with `access` and `pki` clients are known as a cluster with those flags
-    knows them; `policed` has roles decide, those of a new cluster."""
+    knows them; `policed` has roles decide, those of a new cluster; with a `front_proxy` there is aggregation."""
     scheme, clock, chance = Scheme(), SystemClock(), Chance(1)
     store = EmbeddedStore(StoreCodec(scheme, STRATEGIES), MemoryLog(), history=history)
     tokens = ServiceAccountTokens(store, scheme, clock, chance, keys) if keys else None
@@ -142,6 +147,7 @@ async def serving(
             await ensure_namespace(LocalClient(registry), name)
         await ensure_bootstrap_policy(LocalClient(registry))
     auditor = audit.auditor(clock, chance) if audit else None
+    aggregator = Aggregator(store, scheme, clock, chance, front_proxy.front_proxy_client) if front_proxy else None
     server = ApiServer(
         registry,
         clock,
@@ -151,12 +157,19 @@ async def serving(
         authenticator=authenticator,
         auditor=auditor,
         openid=openid,
+        aggregator=aggregator,
         **options,
     )
     async with anyio.create_task_group() as tasks:
         if auditor is not None:
             await tasks.start(auditor.run)
         await tasks.start(server.run)
+        if aggregator is not None:
+            client = LocalClient(registry)
+            informers = Informers(client, chance)
+            runner = Runner(aggregator.availability(client, informers), informers)
+            for service in (aggregator, informers, runner):
+                await tasks.start(service.run)
         # Uncompressed unless asked, and no URL requoting: what a test writes is what goes out.
         session = aiohttp.ClientSession(headers={"Accept-Encoding": "identity"}, skip_auto_headers=["Accept"])
         async with session:

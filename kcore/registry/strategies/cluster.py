@@ -103,6 +103,7 @@ def _default_api_service(service: APIService) -> None:
 
 class APIServiceStrategy(Ruled):
     type = APIService
+    name_rule = staticmethod(path_segment_name)
     rules = Rules(_default_api_service, validate_api_service)
 
     def prepare_for_create(self, req: Request, obj: APIService) -> None:

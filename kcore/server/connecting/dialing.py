@@ -14,21 +14,26 @@ __all__ = ["connect", "dial_error", "secured", "unverified"]
 DIAL_SECONDS = 30.0
 
 
-async def connect(host: str, port: int, tls: ssl.SSLContext | None = None) -> ByteStream:
-    """Raises OSError, in Go's words."""
+async def connect(host: str, port: int, tls: ssl.SSLContext | None = None, hostname: str | None = None) -> ByteStream:
+    """`hostname`: whose certificate is expected. Raises OSError, in Go's words."""
     try:
         with anyio.fail_after(DIAL_SECONDS):
             stream: ByteStream = await anyio.connect_tcp(host, port)
     except OSError as error:
         raise dial_error(error, host, port) from error
-    return await secured(stream, tls) if tls is not None else stream
+    return await secured(stream, tls, hostname) if tls is not None else stream
 
 
-async def secured(stream: ByteStream, tls: ssl.SSLContext) -> ByteStream:
+async def secured(stream: ByteStream, tls: ssl.SSLContext, hostname: str | None = None) -> ByteStream:
     """The same connection with TLS on it. Raises OSError."""
     try:
         with anyio.fail_after(DIAL_SECONDS):
-            return await TLSStream.wrap(stream, server_side=False, ssl_context=tls, standard_compatible=False)
+            return await TLSStream.wrap(
+                stream, server_side=False, hostname=hostname, ssl_context=tls, standard_compatible=False
+            )
+    except ssl.SSLCertVerificationError as error:
+        await stream.aclose()
+        raise ConnectionError(f"tls: failed to verify certificate: x509: {error.verify_message}") from error
     except (OSError, anyio.EndOfStream, anyio.BrokenResourceError) as error:
         await stream.aclose()
         raise ConnectionError("tls: first record does not look like a TLS handshake") from error

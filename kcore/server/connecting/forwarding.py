@@ -28,7 +28,8 @@ _TEXT_MAX = 50_000
 class Destination(NamedTuple):
     """Where a request goes. `target` is the path and query, quoted; `failed` makes the answer where that is not to be
     reached, and `refused`, if given, of an answer that is an error. `host`: what to call the server, where not as the
-    client does; `rewriter`: pages and redirects are led back through the proxy."""
+    client does; `rewriter`: pages and redirects are led back through the proxy; `redirected`: what is answered where
+    the client must not be sent elsewhere."""
 
     dial: Callable[[], Awaitable[ByteStream]]
     target: str
@@ -37,6 +38,7 @@ class Destination(NamedTuple):
     host: str = ""
     rewriter: Rewriter | None = None
     refused: Callable[[int, str], ApiError] | None = None
+    redirected: ApiError | None = None
 
 
 async def forward(request: web.BaseRequest, destination: Destination) -> web.StreamResponse:
@@ -89,6 +91,8 @@ async def _passed_back(
         await backend.response()
         if destination.refused is not None and backend.code >= 400:
             return destination.refused(backend.code, await _text(backend))
+        if destination.redirected is not None and 300 <= backend.code < 400 and value_of(backend.headers, b"location"):
+            return destination.redirected
         response = _answer(destination, backend)
         await response.prepare(request)
     except BackendError as error:

@@ -14,6 +14,7 @@ from kcore.api.documents import Expected
 from kcore.api.kind import GroupVersion, Kind
 from kcore.api.meta_v1 import DeleteOptions, Status
 from kcore.api.scheme import Scheme
+from kcore.server.aggregation.aggregator import Aggregator
 from kcore.server.body import expected_body
 from kcore.server.openapi.custom_schemas import without_v3
 from kcore.server.openapi.operations import Operation, operations
@@ -35,8 +36,9 @@ class Rendered(NamedTuple):
 class OpenApi:
     """Version 2 in JSON and protobuf; version 3 as an index and one document a group and version."""
 
-    def __init__(self, scheme: Scheme, version: str) -> None:
+    def __init__(self, scheme: Scheme, version: str, aggregator: Aggregator | None = None) -> None:
         self._scheme = scheme
+        self._aggregator = aggregator
         self._version = version
         self._generation = -1
         self._rendered: dict[str, asyncio.Future[Rendered]] = {}
@@ -62,6 +64,10 @@ class OpenApi:
             document = await self.v3(path)
             assert document is not None
             paths[path] = {"serverRelativeURL": f"/openapi/v3/{path}?hash={document.etag}"}
+        if self._aggregator is not None:
+            for backend in self._aggregator.backends.all():
+                if link := self._aggregator.documents.openapi(backend.version):
+                    paths[_relative(backend.version)] = {"serverRelativeURL": link}
         return msgspec.json.encode({"paths": paths})
 
     async def _once(self, key: str, render: Callable[[], bytes]) -> Rendered:
