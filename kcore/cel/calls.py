@@ -9,10 +9,10 @@ from kcore.cel.cost import Price, tenth
 from kcore.cel.errors import CelError, CostExceeded, EvaluationError, no_such_overload
 from kcore.cel.frames import END, LIMIT, SPENT, Code, Frame, Run
 from kcore.cel.functions import Overload, accepts
-from kcore.cel.regex import PatternError, compile_pattern
 from kcore.cel.standard import matches
 from kcore.cel.syntax import Call, ListLiteral, Literal, Node
 from kcore.cel.values import UInt
+from kcore.kit.regex import PatternError, compile_pattern
 
 __all__ = [
     "constant_members",
@@ -28,8 +28,9 @@ __all__ = [
 ]
 
 
-def plain_call(function: Callable[..., Any], runs: Sequence[Run]) -> Run:
+def plain_call(function: Callable[..., Any], codes: Sequence[Code]) -> Run:
     """A call whose cost is known."""
+    runs = [code.run for code in codes]
     if len(runs) == 1:
         first = runs[0]
 
@@ -42,6 +43,8 @@ def plain_call(function: Callable[..., Any], runs: Sequence[Run]) -> Run:
         return unary
     if len(runs) == 2:
         first, second = runs
+        if codes[1].literal:
+            return _with_literal(function, first, second([]))
 
         def binary(f: Frame) -> Any:
             try:
@@ -54,6 +57,16 @@ def plain_call(function: Callable[..., Any], runs: Sequence[Run]) -> Run:
     def run(f: Frame) -> Any:
         try:
             return function(*[each(f) for each in runs])
+        except (TypeError, AttributeError):
+            raise no_such_overload() from None
+
+    return run
+
+
+def _with_literal(function: Callable[..., Any], first: Run, value: Any) -> Run:
+    def run(f: Frame) -> Any:
+        try:
+            return function(first(f), value)
         except (TypeError, AttributeError):
             raise no_such_overload() from None
 

@@ -32,10 +32,10 @@ from kcore.cel.loops import (
     collect_map,
     exactly_one,
     make_map,
-    pair_turns_of,
+    pair_of,
+    pairs_of,
     present_elements,
     quantifier,
-    turns_of,
 )
 from kcore.cel.program import Program
 from kcore.cel.syntax import (
@@ -110,7 +110,8 @@ class _Compiler:
             return constant(node.constant)
         if node.variable:
             return Code(self._scopes[0][node.variable], 1)
-        operand, cost = self.code(node.operand)
+        code = self.code(node.operand)
+        operand, cost = code.run, code.cost
         key, known = node.key or node.field, bool(node.key)
         if node.test:
             return Code(presence(operand, key, known), cost)
@@ -147,7 +148,7 @@ class _Compiler:
             )
         run = with_bound_pattern(node, overload)
         if price is None:
-            return Code(plain_call(run, runs), cost + 1)
+            return Code(plain_call(run, codes), cost + 1)
         return Code(priced_call(run, runs, price), cost)
 
     def _dispatched(self, node: Call, runs: Sequence[Run], cost: int) -> Code:
@@ -231,27 +232,31 @@ class _Compiler:
 
     def _comprehension(self, node: Comprehension) -> Code:
         over = self.code(node.range)
-        slots = [self._slot() for _ in node.variables]
-        variables: dict[str, Run] = {name: itemgetter(slot) for name, slot in zip(node.variables, slots, strict=True)}
+        slot = self._slot()
+        variables: dict[str, Run]
+        if len(node.variables) == 1:
+            turns, variables = over.run, {node.variables[0]: itemgetter(slot)}
+        else:
+            turns, variables = pairs_of(over.run), dict(zip(node.variables, pair_of(slot), strict=True))
         predicate = self._within(variables, node.predicate) if node.predicate is not None else None
         transform = self._within(variables, node.transform) if node.transform is not None else None
-        turns = pair_turns_of(over.run, slots) if len(slots) == 2 else turns_of(over.run, slots[0])
         if node.macro in ("all", "exists"):
             assert predicate is not None
-            return Code(quantifier(turns, predicate, node.macro == "exists"), over.cost + 1)
+            return Code(quantifier(turns, slot, predicate, node.macro == "exists"), over.cost + 1)
         if node.macro == "exists_one":
             assert predicate is not None
-            return Code(exactly_one(turns, predicate), over.cost + 2)
+            return Code(exactly_one(turns, slot, predicate), over.cost + 2)
         if node.macro == "filter":
-            transform = Code(itemgetter(slots[0]), 1)
+            transform = Code(itemgetter(slot), 1)
         assert transform is not None
         if node.macro.startswith("transformMap"):
-            key = itemgetter(slots[0]) if node.macro == "transformMap" else None
-            return Code(collect_map(turns, predicate, key, transform), over.cost + 1)
-        return Code(collect_list(turns, predicate, transform), over.cost + 1)
+            key = variables[node.variables[0]] if node.macro == "transformMap" else None
+            return Code(collect_map(turns, slot, predicate, key, transform), over.cost + 1)
+        return Code(collect_list(turns, slot, predicate, transform), over.cost + 1)
 
     def _bind(self, node: Bind) -> Code:
-        value, cost = self.code(node.value)
+        code = self.code(node.value)
+        value, cost = code.run, code.cost
         slot = self._slot()
 
         def lookup(f: Frame) -> Any:

@@ -13,11 +13,11 @@ from kcore.cel.functions import FunctionTable, Overload
 from kcore.cel.libraries import LIBRARIES, LIBRARY_TYPES
 from kcore.cel.parser import parse
 from kcore.cel.program import Program
-from kcore.cel.regex import PatternError, compile_pattern
 from kcore.cel.standard import CONSTANTS, STANDARD
 from kcore.cel.syntax import Call, Literal, Node, children
 from kcore.cel.times import parse_duration, parse_timestamp
 from kcore.cel.types import Type
+from kcore.kit.regex import PatternError, compile_pattern
 
 __all__ = ["Checked", "Environment"]
 

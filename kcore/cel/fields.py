@@ -48,6 +48,8 @@ def field_of_object(operand: Run, key: str) -> Run:
 def presence(operand: Run, key: str, known: bool) -> Run:
     def run(f: Frame) -> bool:
         holder = operand(f)
+        if type(holder) is dict:
+            return key in holder and not (known and holder[key] is None)
         if isinstance(holder, Optional):
             return _select_optional(holder, key, known).present
         if not isinstance(holder, Mapping):

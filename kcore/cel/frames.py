@@ -28,7 +28,8 @@ class Code(NamedTuple):
 
     run: Run
     cost: int
+    literal: bool = False
 
 
 def constant(value: Any) -> Code:
-    return Code(lambda f: value, 0)
+    return Code(lambda f: value, 0, literal=True)

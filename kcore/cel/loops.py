@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, TypeAlias
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 from kcore.cel.cost import LIST_COST
 from kcore.cel.errors import CostExceeded, EvaluationError, no_such_overload
@@ -15,10 +15,10 @@ __all__ = [
     "collect_map",
     "exactly_one",
     "make_map",
-    "pair_turns_of",
+    "pair_of",
+    "pairs_of",
     "present_elements",
     "quantifier",
-    "turns_of",
 ]
 
 
@@ -56,40 +56,33 @@ def make_map(f: Frame, entries: Iterable[tuple[Run, Run, bool]]) -> dict[Any, An
 
 # --- macros ---
 
-Turns: TypeAlias = Callable[[Frame], Iterator[None]]
-"""Goes through a range, with the loop's variables set at each turn."""
 
+def pairs_of(over: Run) -> Run:
+    """A range as two variables see it: of lists index and element, of maps key and value."""
 
-def turns_of(over: Run, slot: int) -> Turns:
-    def turns(f: Frame) -> Iterator[None]:
-        holder = over(f)
-        if not isinstance(holder, list | Mapping):
-            raise no_such_overload()
-        for item in holder:
-            f[slot] = item
-            yield
-
-    return turns
-
-
-def pair_turns_of(over: Run, slots: Sequence[int]) -> Turns:
-    first, second = slots
-
-    def turns(f: Frame) -> Iterator[None]:
+    def run(f: Frame) -> Any:
         holder = over(f)
         if isinstance(holder, list):
-            pairs: Iterable[tuple[Any, Any]] = enumerate(holder)
-        elif isinstance(holder, Mapping):
-            pairs = holder.items()
-        else:
-            raise no_such_overload()
-        for f[first], f[second] in pairs:
-            yield
+            return list(enumerate(holder))
+        if isinstance(holder, Mapping):
+            return list(holder.items())
+        raise no_such_overload()
 
-    return turns
+    return run
 
 
-def quantifier(turns: Turns, predicate: Code, decisive: bool) -> Run:
+def pair_of(slot: int) -> tuple[Run, Run]:
+    """The two variables, where a slot holds the pair."""
+    return lambda f: f[slot][0], lambda f: f[slot][1]
+
+
+def _turns(holder: Any) -> Iterator[Any]:
+    if isinstance(holder, list | dict | Mapping):
+        return iter(holder)
+    raise no_such_overload()
+
+
+def quantifier(over: Run, slot: int, predicate: Code, decisive: bool) -> Run:
     """`exists` where `decisive` is True, `all` where it is False."""
     test = predicate.run
     condition = 3 if decisive else 2
@@ -98,8 +91,8 @@ def quantifier(turns: Turns, predicate: Code, decisive: bool) -> Run:
     def run(f: Frame) -> Any:
         error: EvaluationError | None = None
         limit = f[LIMIT]
-        rest = turns(f)
-        for _ in rest:
+        rest = _turns(over(f))
+        for f[slot] in rest:
             f[SPENT] += turn_cost
             if f[SPENT] > limit:
                 raise CostExceeded
@@ -123,12 +116,13 @@ def quantifier(turns: Turns, predicate: Code, decisive: bool) -> Run:
     return run
 
 
-def exactly_one(turns: Turns, predicate: Code) -> Run:
-    test, cost = predicate
+def exactly_one(over: Run, slot: int, predicate: Code) -> Run:
+    test, cost = predicate.run, predicate.cost
 
     def run(f: Frame) -> bool:
         count = 0
-        for _ in turns(f):
+        turns = _turns(over(f))
+        for f[slot] in turns:
             f[SPENT] += cost
             if f[SPENT] > f[LIMIT]:
                 raise CostExceeded
@@ -146,14 +140,15 @@ def _decided(value: Any) -> bool:
     return value
 
 
-def collect_list(turns: Turns, predicate: Code | None, transform: Code) -> Run:
+def collect_list(over: Run, slot: int, predicate: Code | None, transform: Code) -> Run:
     test = predicate.run if predicate is not None else None
     cost = predicate.cost if predicate is not None else 0
     make, made_cost = transform.run, transform.cost + LIST_COST + 2
 
     def run(f: Frame) -> list[Any]:
         found: list[Any] = []
-        for _ in turns(f):
+        turns = _turns(over(f))
+        for f[slot] in turns:
             f[SPENT] += cost
             if test is None or _decided(test(f)):
                 f[SPENT] += made_cost
@@ -165,7 +160,7 @@ def collect_list(turns: Turns, predicate: Code | None, transform: Code) -> Run:
     return run
 
 
-def collect_map(turns: Turns, predicate: Code | None, key: Run | None, transform: Code) -> Run:
+def collect_map(over: Run, slot: int, predicate: Code | None, key: Run | None, transform: Code) -> Run:
     """Without a key of its own, each turn makes a map whose entries are added."""
     test = predicate.run if predicate is not None else None
     cost = predicate.cost if predicate is not None else 0
@@ -173,7 +168,8 @@ def collect_map(turns: Turns, predicate: Code | None, key: Run | None, transform
 
     def run(f: Frame) -> dict[Any, Any]:
         found: dict[Any, Any] = {}
-        for _ in turns(f):
+        turns = _turns(over(f))
+        for f[slot] in turns:
             f[SPENT] += cost
             if test is None or _decided(test(f)):
                 f[SPENT] += made_cost

@@ -25,7 +25,7 @@ class Program:
         self.result = result
         self.uses = frozenset(names)
         self.limit = limit
-        self._run, self._base = code
+        self._run, self._base = code.run, code.cost
         self._names = tuple(names)
         self._slots = [None] * slots
 

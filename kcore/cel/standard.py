@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -9,7 +10,6 @@ from kcore.cel.arithmetic import OPERATIONS, checked_duration
 from kcore.cel.conversions import to_bool, to_bytes, to_double, to_int, to_string, to_uint
 from kcore.cel.errors import EvaluationError, no_such_key, no_such_overload
 from kcore.cel.functions import Overload, function, method
-from kcore.cel.regex import PatternError, compile_pattern
 from kcore.cel.times import DURATION_PARTS, TIMESTAMP_PARTS, parse_duration, parse_timestamp
 from kcore.cel.types import (
     BOOL,
@@ -30,6 +30,7 @@ from kcore.cel.types import (
     type_of_type,
 )
 from kcore.cel.values import NONE, Optional, Timestamp, UInt, equal, type_of
+from kcore.kit.regex import PatternError, compile_pattern
 
 __all__ = ["CONSTANTS", "STANDARD", "contains", "index", "matches"]
 
@@ -57,18 +58,18 @@ def _arithmetic() -> Iterator[Overload]:
         verb, *names = id_.split("_")
         left, right = types[names[0]], types[names[-1]]
         yield function(symbols[verb], id_, (left, right), results.get(id_, left), run)
-    yield function("_+_", "add_string", (STRING, STRING), STRING, lambda a, b: a + b)
-    yield function("_+_", "add_bytes", (BYTES, BYTES), BYTES, lambda a, b: a + b)
-    yield function("_+_", "add_list", (_LIST, _LIST), _LIST, lambda a, b: a + b)
+    yield function("_+_", "add_string", (STRING, STRING), STRING, operator.add)
+    yield function("_+_", "add_bytes", (BYTES, BYTES), BYTES, operator.add)
+    yield function("_+_", "add_list", (_LIST, _LIST), _LIST, operator.add)
     yield function("-_", "negate_int64", (INT,), INT, lambda a: OPERATIONS["subtract_int64"](0, a))
-    yield function("-_", "negate_double", (DOUBLE,), DOUBLE, lambda a: -a)
+    yield function("-_", "negate_double", (DOUBLE,), DOUBLE, operator.neg)
 
 
 _COMPARISONS: Mapping[str, tuple[str, Callable[[Any, Any], bool]]] = {
-    "_<_": ("less", lambda a, b: a < b),
-    "_<=_": ("less_equals", lambda a, b: a <= b),
-    "_>_": ("greater", lambda a, b: a > b),
-    "_>=_": ("greater_equals", lambda a, b: a >= b),
+    "_<_": ("less", operator.lt),
+    "_<=_": ("less_equals", operator.le),
+    "_>_": ("greater", operator.gt),
+    "_>=_": ("greater_equals", operator.ge),
 }
 
 
@@ -89,7 +90,7 @@ def _logic() -> Iterator[Overload]:
     yield function("_&&_", "logical_and", (BOOL, BOOL), BOOL, lambda a, b: a and b)
     yield function("_||_", "logical_or", (BOOL, BOOL), BOOL, lambda a, b: a or b)
     yield function("_?_:_", "conditional", (BOOL, _A, _A), _A, lambda a, b, c: b if a else c)
-    yield function("!_", "logical_not", (BOOL,), BOOL, lambda a: not a)
+    yield function("!_", "logical_not", (BOOL,), BOOL, operator.not_)
     yield function("_==_", "equals", (_A, _A), BOOL, equal)
     yield function("_!=_", "not_equals", (_A, _A), BOOL, lambda a, b: not equal(a, b))
 
@@ -174,7 +175,7 @@ def matches(text: str, pattern: str) -> bool:
 
 
 def _texts() -> Iterator[Overload]:
-    yield method("contains", "contains_string", (STRING, STRING), BOOL, lambda a, b: b in a)
+    yield method("contains", "contains_string", (STRING, STRING), BOOL, operator.contains)
     yield method("startsWith", "starts_with_string", (STRING, STRING), BOOL, str.startswith)
     yield method("endsWith", "ends_with_string", (STRING, STRING), BOOL, str.endswith)
     yield method("matches", "matches_string", (STRING, STRING), BOOL, matches)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from kcore.api.apiextensions_v1 import JSONSchemaProps
 from kcore.api.formats import FORMATS
-from kcore.cel.regex import compile_pattern
+from kcore.kit.regex import compile_pattern
 from kcore.registry.custom.defaulting import apply_defaults
 from kcore.registry.custom.embedded import special_errors
 from kcore.registry.custom.json_path import JSONPathError, column_path

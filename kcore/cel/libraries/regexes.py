@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from kcore.cel.errors import EvaluationError
 from kcore.cel.functions import Overload, method
-from kcore.cel.regex import PatternError, compile_pattern
 from kcore.cel.types import INT, STRING, list_of
+from kcore.kit.regex import PatternError, compile_pattern
 
 __all__ = ["REGEXES"]
 

@@ -12,6 +12,8 @@ __all__ = ["apply_defaults"]
 
 def apply_defaults(tree: Any, schema: Schema) -> None:
     """Fill in place. A default is filled in its turn, so that defaults below it count as well."""
+    if not schema.has_defaults:
+        return
     if isinstance(tree, dict):
         for name, child in schema.properties.items():
             if child.default is not NO_DEFAULT and _wants_default(tree, name, child):

@@ -21,7 +21,7 @@ class EmbeddedMetadataError(ValueError):
 
 def coerce_embedded(tree: Any, schema: Schema, pruned: list[str], path: str = "") -> None:
     """Bring the metadata of embedded resources into shape, in place. Raises EmbeddedMetadataError."""
-    if not schema.has_special:
+    if not schema.has_embedded:
         return
     for step, child, below in _children(tree, schema):
         at = f"{path}{step}" if path or step.startswith("[") else step[1:]
@@ -44,13 +44,13 @@ def _metadata(tree: Any, pruned: list[str], path: str) -> Any:
 
 def special_errors(tree: Any, schema: Schema, path: str = "") -> Iterator[FieldError]:
     """Broken rules of embedded resources first, then those of sets and maps, as upstream tells them."""
-    if schema.has_special:
-        yield from _embedded_errors(tree, schema, path)
+    yield from _embedded_errors(tree, schema, path)
+    if _has_duplicates(tree, schema):
         yield from _list_errors(tree, schema, path)
 
 
 def _embedded_errors(tree: Any, schema: Schema, path: str) -> Iterator[FieldError]:
-    if not schema.has_special:
+    if not schema.has_embedded:
         return
     for step, child, below in _children(tree, schema):
         at = f"{path}{step}" if path or step.startswith("[") else step[1:]
@@ -61,8 +61,41 @@ def _embedded_errors(tree: Any, schema: Schema, path: str) -> Iterator[FieldErro
         yield from _embedded_errors(child, below, at)
 
 
+def _has_duplicates(tree: Any, schema: Schema) -> bool:
+    """Whether there is anything to be told of sets and maps: the quick question, for the many where there is not."""
+    if not schema.has_unique:
+        return False
+    if isinstance(tree, dict):
+        for key, value in tree.items():
+            if isinstance(value, dict | list):
+                child = schema.properties.get(key, schema.below)
+                if child is not None and _has_duplicates(value, child):
+                    return True
+        return False
+    if schema.list_type in ("set", "map") and len(tree) > 1:
+        identities = [_identity(item, schema) for item in tree]
+        if len(set(identities)) < len(identities):
+            return True
+    items = schema.items
+    return (
+        items is not None and items.has_unique and any(_has_duplicates(x, items) for x in tree if x.__class__ in _TREES)
+    )
+
+
+_TREES = (dict, list)
+
+
+def _identity(item: Any, schema: Schema) -> Any:
+    """What makes an element the same as another."""
+    if schema.list_type == "map":
+        if not isinstance(item, dict):
+            return object()  # told elsewhere
+        item = {key: item[key] for key in schema.list_keys if key in item}
+    return item if isinstance(item, str) else msgspec.json.encode(item, order="deterministic")
+
+
 def _list_errors(tree: Any, schema: Schema, path: str) -> Iterator[FieldError]:
-    if not schema.has_special:
+    if not schema.has_unique:
         return
     if isinstance(tree, list) and schema.list_type in ("set", "map"):
         yield from _duplicates(tree, schema, Path(path))
@@ -71,17 +104,13 @@ def _list_errors(tree: Any, schema: Schema, path: str) -> Iterator[FieldError]:
 
 
 def _duplicates(items: list[Any], schema: Schema, path: Path) -> Iterator[FieldError]:
-    seen: set[bytes] = set()
+    seen: set[Any] = set()
     for i, item in enumerate(items):
-        value = item
-        if schema.list_type == "map":
-            if not isinstance(item, dict):
-                continue
-            value = {key: item[key] for key in schema.list_keys if key in item}
-        key = msgspec.json.encode(value, order="deterministic")
-        if key in seen:
-            yield duplicate(path @ i, value)
-        seen.add(key)
+        identity = _identity(item, schema)
+        if identity in seen:
+            keyed = schema.list_type == "map"
+            yield duplicate(path @ i, {key: item[key] for key in schema.list_keys if key in item} if keyed else item)
+        seen.add(identity)
 
 
 def _children(tree: Any, schema: Schema) -> Iterator[tuple[str, Any, Schema]]:

@@ -8,11 +8,14 @@ from kcore.registry.custom.schema import Schema
 
 __all__ = ["drop_nulls", "prune"]
 
+_TREES = (dict, list)
 _ROOT = frozenset(("apiVersion", "kind", "metadata"))
 
 
 def prune(tree: Any, schema: Schema | None, pruned: list[str], path: str = "", *, root: bool = False) -> None:
     """Drop in place; `pruned` gets the paths. `root`: an object with apiVersion, kind and metadata, which stay."""
+    if schema is not None and _is_specified(tree, schema):
+        return
     if isinstance(tree, dict):
         _prune_object(tree, schema, pruned, path, root)
     elif isinstance(tree, list):
@@ -22,6 +25,19 @@ def prune(tree: Any, schema: Schema | None, pruned: list[str], path: str = "", *
         for i, item in enumerate(tree):
             if isinstance(item, dict | list):
                 prune(item, items, pruned, f"{path}[{i}]", root=items is not None and items.embedded)
+
+
+def _is_specified(tree: Any, schema: Schema) -> bool:
+    """Whether there is nothing to drop for certain: the quick question, for the many objects where there is not."""
+    if isinstance(tree, dict):
+        properties, below = schema.properties, schema.below
+        for key, value in tree.items():
+            child = properties.get(key, below)
+            if child is None or (value.__class__ in _TREES and not _is_specified(value, child)):
+                return False
+        return True
+    items = schema.items
+    return items is not None and all(_is_specified(item, items) for item in tree if item.__class__ in _TREES)
 
 
 def _prune_object(tree: dict[str, Any], schema: Schema | None, pruned: list[str], path: str, root: bool) -> None:

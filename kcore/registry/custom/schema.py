@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from kcore.api.apiextensions_v1 import JSONSchemaProps
-from kcore.cel.regex import Pattern, compile_pattern
+from kcore.kit.regex import Pattern, compile_pattern
 
 __all__ = ["NO_DEFAULT", "Schema", "compile_schema"]
 
@@ -55,8 +55,12 @@ class Schema:
     not_: Schema | None = None
     has_rules: bool = False
     """Whether x-kubernetes-validations stand here or below."""
-    has_special: bool = False
-    """Whether an embedded resource, or a list that is a set or a map, stands here or below."""
+    has_embedded: bool = False
+    """Whether an embedded resource stands here or below."""
+    has_unique: bool = False
+    """Whether a list that is a set or a map stands here or below."""
+    has_defaults: bool = False
+    """Whether anything below has a default."""
 
     @property
     def below(self) -> Schema | None:
@@ -103,6 +107,7 @@ def compile_schema(props: JSONSchemaProps) -> Schema:
     )
     children = [*schema.properties.values(), *(each for each in (schema.items, schema.below) if each is not None)]
     schema.has_rules = bool(props.x_kubernetes_validations) or any(each.has_rules for each in children)
-    special = schema.embedded or schema.list_type in ("set", "map")
-    schema.has_special = special or any(each.has_special for each in children)
+    schema.has_embedded = schema.embedded or any(each.has_embedded for each in children)
+    schema.has_unique = schema.list_type in ("set", "map") or any(each.has_unique for each in children)
+    schema.has_defaults = any(each.default is not NO_DEFAULT or each.has_defaults for each in children)
     return schema

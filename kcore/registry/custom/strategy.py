@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from kcore.api.apiextensions_v1 import CustomResourceDefinitionVersion
+from kcore.api.apiextensions_v1 import CustomResourceDefinitionVersion, JSONSchemaProps
 from kcore.api.errors import BadRequest, InternalError, Invalid, MethodNotAllowed
 from kcore.api.field import FieldError, Path, invalid
 from kcore.api.kind import Kind
@@ -20,18 +20,21 @@ from kcore.registry.custom.defaulting import apply_defaults
 from kcore.registry.custom.embedded import EmbeddedMetadataError, coerce_embedded, special_errors
 from kcore.registry.custom.json_path import lookup, simple_path
 from kcore.registry.custom.pruning import drop_nulls, prune
-from kcore.registry.custom.rules import rule_tree
 from kcore.registry.custom.schema import Schema, compile_schema
 from kcore.registry.custom.validation import ABSENT, validate
 from kcore.registry.request import Request
 from kcore.registry.strategy import Environment, Strategy
 from kcore.store.store import Record
 
+if TYPE_CHECKING:
+    from kcore.registry.custom.rules import RuleTree
+
 __all__ = ["CustomResourceStrategy", "storage_version", "version_of"]
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder().decode
 _ROOT = ("apiVersion", "kind", "metadata")
+_SHAPE_BYTES_MAX = 8192
 _BLOCKING = frozenset(("FieldValueRequired", "FieldValueTooLong", "FieldValueTooMany", "FieldValueTypeInvalid"))
 
 
@@ -49,6 +52,12 @@ def storage_version(kind: Kind) -> CustomResourceDefinitionVersion:
 def _schema_of(version: CustomResourceDefinitionVersion) -> Schema:
     props = version.schema.open_apiv3_schema if version.schema is not None else None
     return compile_schema(props) if props is not None else Schema(preserve=True)
+
+
+def _rules_of(props: JSONSchemaProps) -> RuleTree | None:
+    from kcore.registry.custom.rules import rule_tree  # CEL takes a while, and most definitions have no rules
+
+    return rule_tree(props)
 
 
 def _read_field(names: Sequence[str], obj: CustomResource) -> str:
@@ -73,7 +82,10 @@ class CustomResourceStrategy(Strategy):
         self._stored_version = f"{kind.group}/{self._storage.name}"
         self._converter: WebhookConverter | None = None
         props = self._version.schema.open_apiv3_schema if self._version.schema is not None else None
-        self._rules = rule_tree(props) if props is not None and self._schema.has_rules else None
+        self._rules = _rules_of(props) if props is not None and self._schema.has_rules else None
+        self._asks_for_names = self._rules is not None and bool(self._rules.root.rules)
+        origin = kind.definition.metadata
+        self._prefix = _encode((origin.uid, origin.generation, kind.version))
         self._has_status = kind.subresource("status") is not None
         self._sees_metadata = bool({*self._schema.properties, *self._schema.required} & {*_ROOT})
         conversion = kind.definition.spec.conversion
@@ -155,7 +167,8 @@ class CustomResourceStrategy(Strategy):
         if unknown and req.field_validation != "Ignore":
             self._report(req, obj, [f'unknown field "{path}"' for path in sorted(unknown)], sent)
         apply_defaults(content, self._schema)
-        drop_nulls(content, self._schema)
+        if b"null" in _encode(content):
+            drop_nulls(content, self._schema)
         fill(obj, api_version=self.kind.api_version)
 
     def _report(self, req: Request, obj: CustomResource, findings: Sequence[str], sent: bytes) -> None:
@@ -189,6 +202,13 @@ class CustomResourceStrategy(Strategy):
 
     # --- rules ---
 
+    def shape(self, obj: Any) -> bytes | None:
+        """Objects from one source look alike. Rules may ask for the name."""
+        if self._sees_metadata or self._asks_for_names:
+            return None
+        content = _encode(obj.content)
+        return self._prefix + content if len(content) <= _SHAPE_BYTES_MAX else None
+
     def validate(self, req: Request, obj: Any) -> Sequence[FieldError]:
         return self._errors(req, obj, None)
 
@@ -199,8 +219,9 @@ class CustomResourceStrategy(Strategy):
         tree, before = self._document(obj), self._document(old) if old is not None else ABSENT
         errors = validate(tree, self._schema, old=before)
         errors += self._scale_errors(obj)
-        if self._schema.has_special and (old is None or not any(special_errors(before, self._schema))):
-            errors += special_errors(tree, self._schema)
+        found = [*special_errors(tree, self._schema)]
+        if found and (old is None or not any(special_errors(before, self._schema))):
+            errors += found
         return self._with_rules(req, errors, obj, old)
 
     def _with_rules(

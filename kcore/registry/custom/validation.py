@@ -13,7 +13,7 @@ import msgspec
 
 from kcore.api.field import FieldError, Path, invalid, not_supported, required, too_long, too_many, type_invalid
 from kcore.api.formats import FORMATS
-from kcore.cel.regex import Pattern, PatternError
+from kcore.kit.regex import Pattern, PatternError
 from kcore.registry.custom.schema import Schema
 
 __all__ = ["ABSENT", "validate"]

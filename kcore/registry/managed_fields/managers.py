@@ -58,7 +58,8 @@ class Managers:
         self._schema = self._scope.schema
         self._empty = kind.type()
         self._empty_data = encode_object(self._empty)
-        self._repeats = set(kind.type.__struct_fields__) <= _PARTS and "spec" in kind.type.__struct_fields__
+        fields = {*kind.type.__struct_fields__}
+        self._repeats = kind.type is CustomResource or (fields <= _PARTS and "spec" in fields)
         self._created: dict[bytes, tuple[ManagedFieldsEntry, ...]] = {}
 
     def create(self, name: str, obj: Any, time: str) -> None:
@@ -87,7 +88,8 @@ class Managers:
         if m.finalizers or m.annotations or m.deletion_timestamp or m.deletion_grace_period_seconds is not None:
             return None
         owners = [owner.uid for owner in m.owner_references]
-        shape = _encode((bool(m.generate_name), list(m.labels), owners, obj.spec))
+        body = obj.content if isinstance(obj, CustomResource) else obj.spec
+        shape = _encode((bool(m.generate_name), list(m.labels), owners, body))
         return shape if len(shape) <= _REPEATED_SIZE_MAX else None
 
     def _remember(self, shape: bytes, entries: tuple[ManagedFieldsEntry, ...]) -> None:

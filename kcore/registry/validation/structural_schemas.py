@@ -14,11 +14,10 @@ import msgspec
 
 from kcore.api.apiextensions_v1 import JSONSchemaProps
 from kcore.api.field import FieldError, Path, forbidden, invalid, not_supported, required
-from kcore.cel.regex import PatternError, compile_pattern
+from kcore.kit.regex import PatternError, compile_pattern
 from kcore.registry.custom.pruning import prune
 from kcore.registry.custom.schema import compile_schema
 from kcore.registry.custom.validation import validate
-from kcore.registry.validation.schema_rules import rule_errors, rule_faults
 
 __all__ = ["validate_schema"]
 
@@ -42,8 +41,14 @@ def validate_schema(schema: JSONSchemaProps, path: Path) -> Iterator[FieldError]
         return
     defaults = [*_default_errors(schema, path)]
     yield from defaults
-    if not defaults:
+    if not defaults and _has_rules(schema):
+        from kcore.registry.validation.schema_rules import rule_errors  # CEL takes a while, and many have no rules
+
         yield from rule_errors(schema, path)
+
+
+def _has_rules(s: JSONSchemaProps) -> bool:
+    return bool(s.x_kubernetes_validations) or any(_has_rules(child) for child, _ in _fields(s, Path("")))
 
 
 # --- what may be written ---
@@ -82,7 +87,10 @@ def _faults(s: JSONSchemaProps, path: Path, *, root: bool = False) -> Iterator[F
         except PatternError as e:
             yield invalid(path / "pattern", s.pattern, f"must be a valid regular expression, but isn't: {e}")
     yield from _extension_faults(s, path)
-    yield from rule_faults(s, path)
+    if s.x_kubernetes_validations:
+        from kcore.registry.validation.schema_rules import rule_faults
+
+        yield from rule_faults(s, path)
     for child, at in _below(s, path):
         yield from _faults(child, at)
 
