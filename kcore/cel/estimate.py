@@ -156,7 +156,7 @@ class _Estimator:
                 return self._optional_map(node)
 
     def _select(self, node: Select) -> Range:
-        if node.constant is not None:
+        if node.constant is not None or node.variable:
             return _ONE
         total = self.cost(node.operand)
         if node.test:
