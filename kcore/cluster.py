@@ -226,6 +226,15 @@ class Cluster:
             self._registry.serve_usage(kubelets.usage)
         self._to_kubelets.door = KubeletDoor(kubelets.api)
         kubelet_server = self._kubelet_server(kubelets.api)
+        scheduler = Scheduler(
+            client.as_user("system:kube-scheduler", ("system:masters",)),
+            informers,
+            events,
+            clock,
+            chance,
+            options.scheduler.plan,
+        )
+        self._registry.serve_explanations(scheduler.explainer)
         others: list[Service] = [
             Runner(SystemNamespacesController(client), informers),
             Runner(kubernetes, informers),
@@ -234,14 +243,7 @@ class Cluster:
             Runner(ExtensionAuthenticationController(client, informers, self._authentication_data()), informers),
             Runner(self._aggregator.availability(client, informers), informers),
             ControllerManager(client, informers, clock, chance, events, self._controller_options()),
-            Scheduler(
-                client.as_user("system:kube-scheduler", ("system:masters",)),
-                informers,
-                events,
-                clock,
-                chance,
-                options.scheduler.plan,
-            ),
+            scheduler,
             kubelets,
             *kube_proxy(
                 options.proxy,

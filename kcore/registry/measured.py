@@ -1,17 +1,19 @@
-"""Kinds whose objects are measured when somebody asks: a store of them that nobody writes to."""
+"""Kinds whose objects are made when somebody asks, from what is known at that moment: stores that nobody writes to."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NoReturn, Protocol
 
+from kcore.api.core_v1 import Pod
 from kcore.api.errors import MethodNotAllowed
+from kcore.api.explanation_v1alpha1 import PodExplanation
 from kcore.api.kind import Kind
 from kcore.api.metrics_v1beta1 import NodeMetrics, PodMetrics
 from kcore.api.object import Object, encode_object
 from kcore.store.store import Channel, Op, Page, Record, Store
 
-__all__ = ["MeasuredStore", "Usage"]
+__all__ = ["Explainer", "MeasuredStore", "Usage"]
 
 
 class Usage(Protocol):
@@ -22,13 +24,33 @@ class Usage(Protocol):
     def pods(self) -> Iterable[PodMetrics]: ...
 
 
-class MeasuredStore:
-    """`Store` for the keys of one kind whose objects come from elsewhere, at whatever revision the store is."""
+class Explainer(Protocol):
+    """Who knows why pods go where they go."""
 
-    def __init__(self, store: Store, kind: Kind, usage: Usage) -> None:
+    def explain(self, namespace: str, name: str) -> PodExplanation | None:
+        """Of a pod that exists; None: there is none."""
+
+    def rehearse(self, pod: Pod) -> PodExplanation:
+        """Of a pod that does not exist. Raises BadRequest where nobody here would schedule it."""
+
+
+class MeasuredStore:
+    """`Store` for the keys of one kind whose objects come from elsewhere, at whatever revision the store is.
+
+    `find` makes one object by namespace and name where that costs less than making all.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        kind: Kind,
+        objects: Callable[[], Iterable[Object]],
+        find: Callable[[str, str], Object | None] | None = None,
+    ) -> None:
         self._store = store
         self._kind = kind
-        self._usage = usage
+        self._all = objects
+        self._find = find
 
     @property
     def revision(self) -> int:
@@ -39,7 +61,11 @@ class MeasuredStore:
         return self._store.oldest_revision
 
     def get(self, key: str) -> Record | None:
-        return next((self._record(k, obj) for k, obj in self._objects() if k == key), None)
+        if self._find is None:
+            return next((self._record(k, obj) for k, obj in self._objects() if k == key), None)
+        *_, namespace, name = key.split("/")
+        found = self._find(namespace, name)
+        return self._record(key, found) if found is not None else None
 
     def head(self, key: str) -> Record | None:
         return self.get(key)
@@ -59,8 +85,7 @@ class MeasuredStore:
         raise MethodNotAllowed(f"{self._kind.group_resource} are measured, and can only be read")
 
     def _objects(self) -> Iterable[tuple[str, Object]]:
-        objects: Iterable[Object] = self._usage.pods() if self._kind.type is PodMetrics else self._usage.nodes()
-        return ((self._kind.key(obj.metadata.namespace, obj.metadata.name), obj) for obj in objects)
+        return ((self._kind.key(obj.metadata.namespace, obj.metadata.name), obj) for obj in self._all())
 
     def _record(self, key: str, obj: Object) -> Record:
         return Record(key, 0, obj, encode_object(obj))

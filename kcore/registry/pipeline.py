@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from kcore.api import metrics_v1beta1
+from kcore.api import explanation_v1alpha1, metrics_v1beta1
 from kcore.api.core_v1 import ComponentStatus
 from kcore.api.errors import ApiError, BadRequest, InternalError, Invalid, NotFound
 from kcore.api.field import FieldError, quote
@@ -19,7 +19,7 @@ from kcore.registry.converting import NotConverted, converted
 from kcore.registry.custom.strategy import CustomResourceStrategy
 from kcore.registry.custom.versions import VersionStore
 from kcore.registry.managed_fields import SCALE_KIND, Managers
-from kcore.registry.measured import MeasuredStore, Usage
+from kcore.registry.measured import Explainer, MeasuredStore, Usage
 from kcore.registry.request import Request
 from kcore.registry.strategy import Environment, Settle, Strategy
 from kcore.registry.views import ViewStore
@@ -50,6 +50,7 @@ class Pipeline:
     def __init__(self, env: Environment, strategies: Iterable[type[Strategy]], plugins: Iterable[MakePlugin]) -> None:
         self.env = env
         self.sound = Sound()
+        self.explainer: Explainer | None = None
         self.admission = Chain(plugin(env, self.strategy) for plugin in plugins)
         self._particular = {s.type: s for s in strategies}
         self._strategies: dict[Kind, Strategy] = {}
@@ -98,7 +99,16 @@ class Pipeline:
         for kind in (metrics_v1beta1.NODES, metrics_v1beta1.PODS):
             self.env.scheme.add(kind)
             self.strategy(kind)
-            self._stores[kind] = MeasuredStore(self.env.store, kind, usage)
+            objects = usage.pods if kind is metrics_v1beta1.PODS else usage.nodes
+            self._stores[kind] = MeasuredStore(self.env.store, kind, objects)
+
+    def serve_explanations(self, explainer: Explainer) -> None:
+        """Serve scheduling.kcore.dev, with what `explainer` says."""
+        self.explainer = explainer
+        kind = explanation_v1alpha1.PODS
+        self.env.scheme.add(kind)
+        self.strategy(kind)
+        self._stores[kind] = MeasuredStore(self.env.store, kind, tuple, explainer.explain)
 
     def managers(self, req: Request) -> Managers:
         """Who tracks the owners of what the request writes."""

@@ -9,6 +9,7 @@ from typing import Any
 from kcore.api.authentication_v1 import TokenReview
 from kcore.api.core_v1 import Binding, Pod
 from kcore.api.errors import ApiError, NotImplementedByServer
+from kcore.api.explanation_v1alpha1 import PodExplanation
 from kcore.api.kind import Kind
 from kcore.api.meta_v1 import DeleteOptions
 from kcore.api.scheme import Scheme
@@ -19,8 +20,9 @@ from kcore.registry.authentication import TokenUnion
 from kcore.registry.creating import create
 from kcore.registry.custom.serving import Definitions
 from kcore.registry.deleting import delete, delete_collection
+from kcore.registry.explanations import rehearse
 from kcore.registry.listing import list_records
-from kcore.registry.measured import Usage
+from kcore.registry.measured import Explainer, Usage
 from kcore.registry.patches import patch
 from kcore.registry.pipeline import Pipeline, absent
 from kcore.registry.request import Answer, ListOptions, ListPage, PatchType, Request
@@ -92,6 +94,10 @@ class Registry:
         """Serve metrics.k8s.io, with what `usage` says of nodes and pods."""
         self._pipe.serve_usage(usage)
 
+    def serve_explanations(self, explainer: Explainer) -> None:
+        """Serve scheduling.kcore.dev, with what `explainer` says of pods."""
+        self._pipe.serve_explanations(explainer)
+
     def strategy(self, kind: Kind) -> Strategy:
         """The one strategy of a kind."""
         return self._pipe.strategy(kind)
@@ -116,6 +122,8 @@ class Registry:
         """Store a new object; or, with `req.subresource`, do what its body (Binding, Eviction, ...) asks for."""
         if is_question(req):
             return await self._answer(req, obj)
+        if req.kind.type is PodExplanation:
+            return await rehearse(self._pipe, req, obj)
         if not req.subresource:
             return await create(self._pipe, req, obj)
         action = CREATIONS.get((req.kind.group_resource, req.subresource))

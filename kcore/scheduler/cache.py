@@ -7,7 +7,8 @@ counts it already. An assumption ends by `forget` (the bind failed), by the pod'
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import NamedTuple
 
 from kcore.api.core_v1 import Node, Pod
@@ -111,6 +112,22 @@ class SchedulerCache:
             return ""
         self._take_off(uid)
         return info.name
+
+    @contextmanager
+    def without(self, uid: str) -> Iterator[None]:
+        """Look at the cluster as if a pod had no node."""
+        info = self._node_of.get(uid)
+        if info is None:
+            yield
+            return
+        pod, was_ghost = info.pods[uid], uid in info.ghosts
+        self._take_off(uid)
+        try:
+            yield
+        finally:
+            self._put(pod, info.name)
+            if was_ghost:
+                self._nodes[info.name].ghosts.add(uid)
 
     def lowest_priority(self) -> int:
         """The least important pod's priority: nobody of that priority or lower can preempt."""

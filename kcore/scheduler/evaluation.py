@@ -9,6 +9,7 @@ others (`SpanningPlugin`) are told what changed, and asked about all rows again.
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
+from typing import NamedTuple
 
 from kcore.scheduler.columns import NodeColumns
 from kcore.scheduler.diagnosis import Diagnosis, Finding
@@ -24,7 +25,7 @@ from kcore.scheduler.pod_info import PodInfo
 from kcore.scheduler.profile import Judge, Profile, Scorer
 from kcore.scheduler.vector import Vector
 
-__all__ = ["Evaluation", "Evaluator"]
+__all__ = ["Breakdown", "Evaluation", "Evaluator"]
 
 MOST_EVALUATIONS = 256
 FEW_ROWS = 16
@@ -42,6 +43,15 @@ class _Scores:
         self.normalizer = scorer.normalizer
         self.raw = raw
         self.if_zero: int | None = None
+
+
+class Breakdown(NamedTuple):
+    """What one plugin adds to the totals: its own scores, the same scaled, and how often that counts."""
+
+    plugin: str
+    raw: Vector
+    scaled: Vector
+    weight: int
 
 
 class Evaluation:
@@ -261,15 +271,23 @@ class Evaluation:
             scores[row] = plugin.score(self.state, self.pod, columns.node(row))
         return scores
 
+    def breakdown(self) -> list[Breakdown]:
+        """How the totals come about."""
+        return [Breakdown(s.plugin.name, s.raw, self._scaled(s), s.weight) for s in self._scores]
+
+    def _scaled(self, scores: _Scores) -> Vector:
+        if scores.normalizer is None:
+            return scores.raw
+        return scores.normalizer.normalize(scores.raw, self.feasible, self._columns)
+
     def _rescale(self) -> None:
         """Sum the scores up, each scaled and weighted."""
         columns, feasible = self._columns, self.feasible
         backend = columns.backend
         totals = backend.ints(columns.size)
         for scores in self._scores:
-            scaled = scores.raw
+            scaled = self._scaled(scores)
             if scores.normalizer is not None:
-                scaled = scores.normalizer.normalize(scores.raw, feasible, columns)
                 flat = not backend.any(feasible & (scores.raw > 0))
                 scores.if_zero = int(scaled[backend.rows(feasible)[0]]) if flat and backend.any(feasible) else None
             totals = totals + scaled * scores.weight

@@ -69,6 +69,11 @@ class QueuedPod:
         self.urgent = True
         """Whether its back-off may be cut short: not after an error, which trying again soon would repeat."""
 
+    @property
+    def state(self) -> str:
+        """Where it is, in words."""
+        return "gated" if self.gated_by else self.place.value
+
 
 class QueueStatistics(NamedTuple):
     active: int

@@ -28,6 +28,7 @@ from kcore.kit.clock import Chance, Clock
 from kcore.scheduler.cache import SchedulerCache
 from kcore.scheduler.config.plan import DEFAULT_PLAN, Plan, make_profile
 from kcore.scheduler.cycle import Placed, Refused, SchedulingCycle
+from kcore.scheduler.explanation import SchedulingExplainer
 from kcore.scheduler.extender import Extender, ExtenderError, open_extenders
 from kcore.scheduler.framework import ClusterEvent, Status
 from kcore.scheduler.plugins import Handle
@@ -102,6 +103,7 @@ class Scheduler:
             lambda pod: self._profiles[pod.spec.scheduler_name].may_enqueue(pod), first.sort_key, hints, plan.backoff
         )
         self._cycle = SchedulingCycle(self.cache, chance)
+        self.explainer = SchedulingExplainer(self.cache, self.queue, self._profiles, self._pods)
         self._attempts: dict[str, Attempt] = {}
         self._work: WorkQueue[str] = WorkQueue()
         self._wake = anyio.Event()
