@@ -1,37 +1,17 @@
-"""The log format of the CRI, and what readers ask of it: since when, how much, with times or without.
-
-A line of a log file is `2026-11-28T09:00:00.123456789Z stdout F text`; `P` instead of `F` marks a piece of a line that
-goes on in the next one. Time and stream have a fixed width in what kcore writes, so that a chunk of many lines is
-filtered by one regular expression.
-"""
+"""What readers ask of a log of the CRI: since when, how much, with times or without."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
 
-from kcore.api.timestamp import format_micro
+from kcore.node.log_format import log_prefix
 from kcore.node.runtime import LogOptions
 
-__all__ = ["LogFilter", "log_line", "log_lines", "log_prefix", "tail_of"]
+__all__ = ["LogFilter", "tail_of"]
 
 _LINE = rb"(?m)^(\S+ )(%s) (?:F ([^\n]*\n)|P ([^\n]*)\n)"
 _STREAMS = {"All": b"stdout|stderr", "Stdout": b"stdout", "Stderr": b"stderr"}
-
-
-def log_prefix(now: float, stream: str) -> bytes:
-    """What stands before each line that was written at `now`, without the tag."""
-    return f"{format_micro(now)[:-1]}000Z {stream} ".encode()
-
-
-def log_line(now: float, text: str, stream: str = "stdout") -> bytes:
-    return log_prefix(now, stream) + b"F " + text.encode() + b"\n"
-
-
-def log_lines(now: float, stream: str, data: bytes) -> bytes:
-    """Whole lines of output as a log file has them."""
-    prefix = log_prefix(now, stream) + b"F "
-    return prefix + data[:-1].replace(b"\n", b"\n" + prefix) + b"\n"
 
 
 def tail_of(lines: Iterable[bytes], count: int | None) -> list[bytes]:

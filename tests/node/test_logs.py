@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from kcore.node.logs import LogFilter, log_line, log_lines, tail_of
+from kcore.node.log_format import log_line, log_lines
+from kcore.node.logs import LogFilter, tail_of
 from kcore.node.runtime import LogOptions
 
 NOW = 1_700_000_000.0

@@ -20,7 +20,7 @@ from anyio.abc import ByteReceiveStream, ByteSendStream
 
 from kcore.api.core_v1 import Pod
 from kcore.node.fake.script import text_of
-from kcore.node.logs import log_line
+from kcore.node.log_format import log_line
 from kcore.node.runtime import ContainerRecord
 
 __all__ = ["Answer", "ScriptedExecution", "answer_of", "written"]

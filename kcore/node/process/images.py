@@ -1,0 +1,77 @@
+"""What stands in for images where there are none: a file that says which program an image means.
+
+    images:
+      - image: "python:*"              # a shell pattern; `docker.io/library/` may be left out
+        command: [python3]
+        args: [-m, http.server]        # both as ENTRYPOINT and CMD of an image
+        env: {PYTHONUNBUFFERED: "1"}
+        workingDir: /srv
+
+The first pattern that matches counts. An image that none matches is there as well, with nothing in it: a container that
+brings its own command can use it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import yaml
+
+from kcore.node.cri import ImageInfo
+
+__all__ = ["ImagesFile", "ImagesFileError"]
+
+
+class ImagesFileError(Exception):
+    """The file does not say what it should; the message is one sentence."""
+
+
+class Entry(NamedTuple):
+    pattern: str
+    command: Sequence[str]
+    args: Sequence[str]
+    env: Mapping[str, str]
+    working_dir: str
+
+
+class ImagesFile:
+    """The images that a file describes; without a file, none is described."""
+
+    def __init__(self, path: Path | None = None) -> None:
+        self._entries = _read(path) if path is not None else []
+
+    def find(self, image: str) -> ImageInfo:
+        name = image.removeprefix("docker.io/").removeprefix("library/")
+        digest = f"sha256:{hashlib.sha256(image.encode()).hexdigest()}"
+        for entry in self._entries:
+            if fnmatchcase(image, entry.pattern) or fnmatchcase(name, entry.pattern):
+                return ImageInfo(digest, 0, entry.command, entry.args, entry.env, entry.working_dir, was_present=True)
+        return ImageInfo(digest, was_present=True)
+
+
+def _read(path: Path) -> list[Entry]:
+    try:
+        document = yaml.safe_load(path.read_text())
+    except (OSError, yaml.YAMLError) as error:
+        raise ImagesFileError(f"cannot read {path}: {error}") from error
+    images = document.get("images") if isinstance(document, Mapping) else None
+    if not isinstance(images, list):
+        raise ImagesFileError(f'{path} has no list "images"')
+    return [_entry(path, number, image) for number, image in enumerate(images)]
+
+
+def _entry(path: Path, number: int, tree: Any) -> Entry:
+    where = f"{path}: images[{number}]"
+    if not isinstance(tree, Mapping) or not isinstance(tree.get("image"), str):
+        raise ImagesFileError(f'{where} has no "image"')
+    if unknown := set(tree) - {"image", "command", "args", "env", "workingDir"}:
+        raise ImagesFileError(f"{where} has an unknown field {min(unknown)!r}")
+    command, args, env = tree.get("command") or (), tree.get("args") or (), tree.get("env") or {}
+    if isinstance(command, str) or isinstance(args, str) or not isinstance(env, Mapping):
+        raise ImagesFileError(f"{where}: command and args are lists, env is a mapping")
+    texts = {str(name): str(value) for name, value in env.items()}
+    return Entry(tree["image"], [*map(str, command)], [*map(str, args)], texts, str(tree.get("workingDir") or ""))
