@@ -15,11 +15,11 @@ from kcore.client.informer import Informers
 from kcore.kit.clock import Chance, Clock
 from kcore.node.addresses import AddressRange, NodeRanges
 from kcore.node.api import KubeletApi
-from kcore.node.fake.runtime import FakeRuntime
 from kcore.node.nodes import NodeKeeper
 from kcore.node.pods import PodKeeper
 from kcore.node.registration import NodeShape
 from kcore.node.runtime import Runtime
+from kcore.node.runtimes import ProcessOptions, new_runtime
 from kcore.node.usage import UsageMeter
 
 __all__ = ["KubeletEngine", "KubeletOptions"]
@@ -37,6 +37,8 @@ class KubeletOptions:
     host_cidr: str = "172.18.0.0/16"
     start_seconds: float = 0.05
     """How long a fake container takes to start."""
+    process: ProcessOptions | None = None
+    """With them, nodes may have the runtime `process` as well."""
 
 
 class KubeletEngine:
@@ -53,7 +55,20 @@ class KubeletEngine:
         runtimes: Mapping[str, Runtime] | None = None,
     ) -> None:
         self._options = options = options or KubeletOptions()
-        self._runtimes = runtimes or {"fake": FakeRuntime(clock, chance, options.start_seconds)}
+        names = ("fake",) if options.process is None else ("fake", "process")
+        self._runtimes = runtimes or {
+            name: new_runtime(
+                name,
+                client,
+                informers,
+                events,
+                clock,
+                chance,
+                start_seconds=options.start_seconds,
+                process=options.process,
+            )
+            for name in names
+        }
         ranges = NodeRanges(options.cluster_cidr)
         if options.nodes > ranges.capacity:
             raise ValueError(

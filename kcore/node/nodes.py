@@ -96,6 +96,10 @@ class NodeKeeper:
     def __getitem__(self, name: str) -> ServedNode:
         return self._served[name]
 
+    def runtimes(self) -> Collection[Runtime]:
+        """All that nodes may have."""
+        return self._runtimes.values()
+
     def get(self, name: str) -> ServedNode | None:
         """The node called `name`, if it is one of ours."""
         return self._served.get(name)

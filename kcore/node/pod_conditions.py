@@ -33,7 +33,7 @@ def pod_conditions(
     """All conditions of the pod: those of others as they are, then the node's own."""
     containers_ready = _containers_ready(pod, phase, init, main)
     findings = (
-        Finding("PodReadyToStartContainers", state.sandbox is not None),
+        Finding("PodReadyToStartContainers", state.sandbox is not None and state.sandbox.ready),
         _initialized(pod, phase, init, main),
         _ready(pod, containers_ready),
         containers_ready,

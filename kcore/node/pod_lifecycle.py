@@ -112,6 +112,8 @@ def plan(pod: Pod, state: RuntimeState, now: float) -> Plan:
     until = deadline(pod)
     if state.sandbox is None:
         return Plan((RunSandbox(),), until)
+    if not state.sandbox.ready:
+        return Plan((), until)
     effects, wake_at = _advance(pod, state, now)
     return Plan(tuple(effects), min(wake_at, until) if wake_at and until else wake_at or until)
 

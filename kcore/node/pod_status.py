@@ -63,7 +63,7 @@ def pod_status(pod: Pod, state: RuntimeState, now: float, host_ip: str) -> PodSt
 def _pod_ip(pod: Pod, state: RuntimeState, host_ip: str) -> str:
     if pod.spec.host_network:
         return host_ip
-    return state.sandbox.ip if state.sandbox is not None else pod.status.pod_ip
+    return state.sandbox.ip if state.sandbox is not None and state.sandbox.ready else pod.status.pod_ip
 
 
 def _container_status(pod: Pod, container: AnyContainer, state: RuntimeState, now: float) -> ContainerStatus:

@@ -32,6 +32,7 @@ from kcore.node.pod_lifecycle import (
     StopSandbox,
     plan,
 )
+from kcore.node.pod_phase import TERMINAL
 from kcore.node.pod_status import pod_status
 from kcore.node.runtime import NOTHING, RuntimeState
 
@@ -82,8 +83,16 @@ class PodKeeper:
     def start(self, tasks: TaskGroup) -> None:
         """Begin to follow pods."""
         self._informer.add_handler(self._changed)
+        self._forget_strangers()
         for _ in range(WORKERS):
             tasks.start_soon(self._work)
+
+    def _forget_strangers(self) -> None:
+        """End what an earlier process left of pods that are gone by now."""
+        known = {pod.metadata.uid for pod in self._informer.values()}
+        for runtime in self._nodes.runtimes():
+            for uid in set(runtime.uids()) - known:
+                runtime.forget(uid)
 
     def find(self, namespace: str, name: str) -> LocalPod | None:
         """What runs here under that name: its uid is what the runtime knows it by."""
@@ -193,11 +202,13 @@ class PodKeeper:
         """See a pod for the first time: a new one, or one that an earlier process has started."""
         uid, status = pod.metadata.uid, pod.status
         local = self._pods[uid] = LocalPod(key, uid, node)
-        if (status.pod_ip or status.container_statuses) and status.phase not in ("Succeeded", "Failed"):
+        begun = (status.pod_ip or status.container_statuses) and status.phase not in TERMINAL
+        if begun or uid in node.runtime.uids():
             node.runtime.recover(pod)
             local.reported = node.runtime.state(uid)
-            if status.pod_ip and not pod.spec.host_network and node.addresses is not None:
-                node.addresses.occupy(status.pod_ip)
+            sandbox = local.reported.sandbox
+            if sandbox is not None and not pod.spec.host_network and node.addresses is not None:
+                node.addresses.occupy(sandbox.ip)
         return local
 
     def _settle(self, pod: Pod, local: LocalPod) -> Plan:

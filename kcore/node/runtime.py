@@ -40,11 +40,12 @@ AnyContainer = Container | EphemeralContainer
 
 
 class Sandbox(NamedTuple):
-    """What a pod's containers share: a network namespace and its address."""
+    """What a pod's containers share: a network namespace and its address. It can be used once it is `ready`."""
 
     id: str
     ip: str
     created_at: float
+    ready: bool = True
 
 
 class Image(NamedTuple):

@@ -1,0 +1,77 @@
+"""The objects that pods name, out of the caches that the whole process shares."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Iterable, Mapping
+from typing import Protocol
+
+from kcore.api.core_v1 import ConfigMap, Node, PersistentVolume, PersistentVolumeClaim, Pod, Secret, Service
+from kcore.api.object import Object
+from kcore.client.informer import Informers
+from kcore.node.registration import internal_ip
+
+__all__ = ["Lookup", "References", "decoded"]
+
+
+def decoded(data: str) -> bytes:
+    """A value of a Secret."""
+    return base64.b64decode(data)
+
+
+class Lookup(Protocol):
+    """The objects of a namespace that fill environments and files."""
+
+    def config_map(self, namespace: str, name: str) -> ConfigMap | None: ...
+
+    def secret(self, namespace: str, name: str) -> Secret | None: ...
+
+
+class References:
+    """A `Lookup` and more: what a kubelet needs to know beside its pods."""
+
+    def __init__(self, informers: Informers) -> None:
+        self._config_maps = informers.of(ConfigMap)
+        self._secrets = informers.of(Secret)
+        self._services = informers.of(Service)
+        self._claims = informers.of(PersistentVolumeClaim)
+        self._volumes = informers.of(PersistentVolume)
+        self._nodes = informers.of(Node)
+
+    async def wait_synced(self) -> None:
+        for informer in (self._config_maps, self._secrets, self._services, self._claims, self._volumes, self._nodes):
+            await informer.wait_synced()
+
+    def follow(self, on_change: Callable[[str], None]) -> None:
+        """Call `on_change` with the namespace in which something changed that a pod may wait for or show."""
+
+        def changed(old: Object | None, new: Object | None) -> None:
+            one = new or old
+            assert one is not None
+            on_change(one.metadata.namespace)
+
+        for informer in (self._config_maps, self._secrets, self._claims):
+            informer.add_handler(changed)
+
+    def config_map(self, namespace: str, name: str) -> ConfigMap | None:
+        return self._config_maps.get_object(namespace, name)
+
+    def secret(self, namespace: str, name: str) -> Secret | None:
+        return self._secrets.get_object(namespace, name)
+
+    def claim(self, namespace: str, name: str) -> PersistentVolumeClaim | None:
+        return self._claims.get_object(namespace, name)
+
+    def volume(self, name: str) -> PersistentVolume | None:
+        return self._volumes.get(name)
+
+    def services(self) -> Iterable[Service]:
+        return list(self._services.values())
+
+    def allocatable(self, pod: Pod) -> Mapping[str, str]:
+        node = self._nodes.get(pod.spec.node_name)
+        return node.status.allocatable if node is not None else {}
+
+    def host_ip(self, pod: Pod) -> str:
+        node = self._nodes.get(pod.spec.node_name)
+        return internal_ip(node) if node is not None else ""

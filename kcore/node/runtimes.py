@@ -1,0 +1,64 @@
+"""The runtimes that a kubelet can be told to use, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from kcore.client.client import Client
+from kcore.client.events import EventBroadcaster
+from kcore.client.informer import Informers
+from kcore.kit.clock import Chance, Clock
+from kcore.node.fake.runtime import FakeRuntime
+from kcore.node.runtime import Runtime
+
+__all__ = ["ProcessOptions", "new_runtime"]
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessOptions:
+    """How containers are run as processes of this machine."""
+
+    folder: Path
+    images_file: Path | None = None
+    linger_seconds: float = 300.0
+    """How long they run on after a kubelet that ended in disorder, for the next one to find."""
+    stop_at_end: bool = True
+    variables: Mapping[str, str] = field(default_factory=dict)
+    """What every container finds in its environment."""
+
+
+def new_runtime(
+    name: str,
+    client: Client,
+    informers: Informers,
+    events: EventBroadcaster,
+    clock: Clock,
+    chance: Chance,
+    *,
+    start_seconds: float,
+    process: ProcessOptions | None,
+) -> Runtime:
+    """The runtime called `name`: `fake` or `process`."""
+    if name == "fake":
+        return FakeRuntime(clock, chance, start_seconds)
+    if name != "process" or process is None:
+        raise ValueError(f"there is no runtime {name!r} here")
+    # Few clusters run processes, and all that this needs takes its time to import.
+    from kcore.node.kuberuntime.runtime import KubeRuntime
+    from kcore.node.process.images import ImagesFile
+    from kcore.node.process.runtime import ProcessRuntime
+    from kcore.node.references import References
+    from kcore.node.volumes.manager import VolumeManager
+
+    service = ProcessRuntime(
+        process.folder,
+        chance,
+        ImagesFile(process.images_file),
+        linger_seconds=process.linger_seconds,
+        stop_at_end=process.stop_at_end,
+    )
+    references = References(informers)
+    volumes = VolumeManager(client, references, clock, process.folder)
+    return KubeRuntime(service, volumes, references, events, clock, process.folder, process.variables)
