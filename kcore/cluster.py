@@ -39,7 +39,8 @@ from kcore.kit.clock import Chance, Clock, SystemClock
 from kcore.kit.process import run_until_signalled
 from kcore.kit.service import Service
 from kcore.node.api import KubeletApi
-from kcore.node.engine import KubeletEngine, KubeletOptions
+from kcore.node.engine import KubeletEngine, KubeletOptions, api_server_variables
+from kcore.node.options import NodeOptions
 from kcore.proxy.kubeproxy import kube_proxy
 from kcore.proxy.options import ProxyOptions
 from kcore.registry.admission.options import AdmissionOptions
@@ -68,6 +69,9 @@ from kcore.store.store import StoreUnavailable
 
 __all__ = ["Cluster", "Options", "serve"]
 
+LINGER_SECONDS = 300.0
+"""How long pods of a cluster that was killed run on, for its next life to find."""
+
 
 @dataclass(frozen=True, slots=True)
 class Options:
@@ -93,6 +97,7 @@ class Options:
     proxy: ProxyOptions = field(default_factory=ProxyOptions)
     dns: DnsOptions = field(default_factory=DnsOptions)
     scheduler: SchedulerOptions = field(default_factory=SchedulerOptions)
+    kubelet: NodeOptions = field(default_factory=NodeOptions)
 
 
 class Cluster:
@@ -109,6 +114,7 @@ class Cluster:
         self._outbound = Outbound(self._store, chance)
         directory = self._directory()
         self._volume_directory = directory / "volumes"
+        self._directory_of_pods = directory / "kubelet"
         self._pki = Pki.ensure(directory / "pki", clock, serving_names(options.bind_address, options.service_cidr))
         self._access = access = Authentication(
             options.authentication, self._pki.directory, self._store, scheme, clock, chance
@@ -220,7 +226,7 @@ class Cluster:
             events,
             clock,
             chance,
-            KubeletOptions(nodes=options.nodes, cluster_cidr=options.cluster_cidr),
+            self._kubelet_options(),
         )
         if options.nodes:  # nodes that others bring are for others to measure
             self._registry.serve_usage(kubelets.usage)
@@ -250,7 +256,7 @@ class Cluster:
                 informers,
                 clock,
                 service_cidr=options.service_cidr,
-                cluster_cidr=options.cluster_cidr,
+                cluster_cidr=self._pod_cidr(),
             ),
             *cluster_dns(options.dns, informers, options.service_cidr),
         ]
@@ -274,6 +280,25 @@ class Cluster:
     def _authentication_data(self) -> Mapping[str, str]:
         return authentication_data(self._pki.authority, self._pki.front_proxy_authority)
 
+    def _kubelet_options(self) -> KubeletOptions:
+        options, node = self.options, self.options.kubelet
+        common = KubeletOptions(nodes=options.nodes, node=node, cluster_cidr=self._pod_cidr())
+        if node.runtime != "process":
+            return common
+        # Where no proxy serves the API server's Service, pods are told its own address.
+        direct = not self._service_network().is_loopback
+        host = options.bind_address if self._reachable() else "127.0.0.1"
+        return common.for_processes(
+            self._directory_of_pods,
+            linger_seconds=LINGER_SECONDS if options.data_dir is not None else 0.0,
+            variables=api_server_variables(host, self._server.port) if direct else {},
+        )
+
+    def _pod_cidr(self) -> str:
+        """Where pods get their addresses from: those that are processes of this machine, from its loopback."""
+        options = self.options
+        return options.pod_loopback_cidr if options.kubelet.runtime == "process" else options.cluster_cidr
+
     def _service_network(self) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
         return ipaddress.ip_network(self.options.service_cidr.partition(",")[0])
 
@@ -289,7 +314,7 @@ class Cluster:
 
     def _controller_options(self) -> ControllerOptions:
         return ControllerOptions(
-            cluster_cidr=self.options.cluster_cidr,
+            cluster_cidr=self._pod_cidr(),
             root_ca=self._pki.authority,
             authority=Authority(self._pki.authority, self._pki.authority_key),
             token_signer=self._access.keys,

@@ -12,6 +12,7 @@ import click
 from kcore.commands.flags.admission import admission_options
 from kcore.commands.flags.audit import audit_options
 from kcore.commands.flags.authentication import authentication_options
+from kcore.commands.flags.kubelet import kubelet_options
 from kcore.commands.flags.proxy import dns_options, proxy_options
 from kcore.commands.flags.scheduler import scheduler_options
 from kcore.commands.options import Names, Network, PortRange, default_kubeconfig, fail, logging_options, state_dir
@@ -31,7 +32,7 @@ LARGE_CLUSTER = "10.128.0.0/9"
     help=f"Where the cluster is kept.  [default: {state_dir()}]",
 )
 @click.option("--ephemeral", is_flag=True, help="Keep everything in memory; nothing is left when it ends.")
-@click.option("--nodes", type=click.IntRange(0, 15000), default=3, show_default=True, help="Fake nodes to register.")
+@click.option("--nodes", type=click.IntRange(0, 15000), default=3, show_default=True, help="Nodes to register.")
 @click.option("--bind-address", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option(
     "--secure-port",
@@ -83,6 +84,7 @@ LARGE_CLUSTER = "10.128.0.0/9"
     help="Loopback addresses that pods of this machine may have, and endpoints name.",
 )
 @scheduler_options
+@kubelet_options
 @proxy_options
 @dns_options
 @authentication_options

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import anyio
 from anyio.abc import TaskStatus
@@ -16,13 +17,17 @@ from kcore.kit.clock import Chance, Clock
 from kcore.node.addresses import AddressRange, NodeRanges
 from kcore.node.api import KubeletApi
 from kcore.node.nodes import NodeKeeper
+from kcore.node.options import NodeOptions
 from kcore.node.pods import PodKeeper
 from kcore.node.registration import NodeShape
 from kcore.node.runtime import Runtime
 from kcore.node.runtimes import ProcessOptions, new_runtime
 from kcore.node.usage import UsageMeter
 
-__all__ = ["KubeletEngine", "KubeletOptions"]
+__all__ = ["KubeletEngine", "KubeletOptions", "api_server_variables"]
+
+LOOPBACK_HOSTS = "127.127.0.0/16"
+"""Where nodes get their addresses whose pods are processes of this machine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,14 +36,31 @@ class KubeletOptions:
 
     nodes: int = 3
     name_prefix: str = "node-"
-    runtime: str = "fake"
     shape: NodeShape = field(default_factory=NodeShape)
     cluster_cidr: str = "10.244.0.0/16"
     host_cidr: str = "172.18.0.0/16"
+    node: NodeOptions = field(default_factory=NodeOptions)
     start_seconds: float = 0.05
     """How long a fake container takes to start."""
     process: ProcessOptions | None = None
     """With them, nodes may have the runtime `process` as well."""
+
+    def for_processes(
+        self, folder: Path, *, linger_seconds: float, stop_at_end: bool = True, variables: Mapping[str, str]
+    ) -> KubeletOptions:
+        """The same for nodes whose pods are processes of this machine."""
+        process = ProcessOptions(folder, self.node.images_file, linger_seconds, stop_at_end, variables)
+        return replace(self, process=process, host_cidr=LOOPBACK_HOSTS)
+
+
+def api_server_variables(host: str, port: int) -> Mapping[str, str]:
+    """Where programs in pods look for the API server."""
+    number = str(port)
+    return {
+        "KUBERNETES_SERVICE_HOST": host,
+        "KUBERNETES_SERVICE_PORT": number,
+        "KUBERNETES_SERVICE_PORT_HTTPS": number,
+    }
 
 
 class KubeletEngine:
@@ -96,6 +118,6 @@ class KubeletEngine:
             self.nodes.start(tasks, self.pods.node_served, self.pods.node_dropped)
             self.pods.start(tasks)
             names = [f"{options.name_prefix}{number}" for number in range(options.nodes)]
-            await self.nodes.register(names, options.runtime)
+            await self.nodes.register(names, options.node.runtime)
             await tasks.start(self.usage.run)
             task_status.started()

@@ -174,6 +174,7 @@ class PodKeeper:
         if local.seen is not pod and local.reported is not NOTHING:
             node.runtime.update_pod(pod)
         local.seen = pod
+        local.answered = None  # until what follows has been written
         result = self._settle(pod, local)
         state = node.runtime.state(local.uid)
         status = pod_status(pod, state, self._clock.now(), node.host_ip)

@@ -28,12 +28,12 @@ class Surroundings(NamedTuple):
     allocatable: Mapping[str, str]
     services: Iterable[Service]
     own: Mapping[str, str]
-    """What kcore itself says, such as POD_IP; everything else may override it."""
+    """What kcore itself says, such as POD_IP; what the pod says may override it."""
 
 
 def environment(pod: Pod, container: AnyContainer, around: Surroundings, lookup: Lookup) -> Mapping[str, str]:
     """All variables. Raises ConfigError and DownwardError."""
-    result = {**around.own, **service_variables(pod, around.services)}
+    result = {**service_variables(pod, around.services), **around.own}
     for source in container.env_from:
         result |= _all_of(pod, source, lookup)
     # Only what stands before a variable may be used in it.

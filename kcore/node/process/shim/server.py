@@ -30,6 +30,7 @@ from kcore.node.process.shim.spec import Command, Container
 __all__ = ["Shim", "main"]
 
 Message = dict[str, Any]
+FIRST_CONTACT_SECONDS = 10.0
 
 
 class Connection:
@@ -76,7 +77,7 @@ class Shim:
         self._listener.bind(self._path)
         self._listener.listen()
         self._linger = linger_seconds
-        self._alone_since = time.monotonic()
+        self._alone_since = time.monotonic() + FIRST_CONTACT_SECONDS
         self._connections: set[Connection] = set()
         self._attempts: dict[str, Attempt] = {}
         self._sessions: dict[int, tuple[str, Session]] = {}
