@@ -25,7 +25,7 @@ from kcore.api.core_v1 import (
 from kcore.api.timestamp import format_seconds
 from kcore.node.containers import back_off, duration, is_sidecar, starts_again
 from kcore.node.pod_conditions import pod_conditions
-from kcore.node.pod_phase import TERMINAL, pod_phase
+from kcore.node.pod_phase import TERMINAL, PodPhase, pod_phase
 from kcore.node.runtime import NOTHING, AnyContainer, ContainerRecord, Image, RuntimeState
 
 __all__ = ["pod_status"]
@@ -40,7 +40,7 @@ def pod_status(pod: Pod, state: RuntimeState, now: float, host_ip: str) -> PodSt
     main = tuple([_container_status(pod, c, state, now) for c in spec.containers])
     init = tuple([_init_status(pod, c, state, now) for c in spec.init_containers])
     ephemeral = tuple([_container_status(pod, c, state, now) for c in spec.ephemeral_containers])
-    phase, reason, message = pod_phase(pod, state, now)
+    phase, reason, message = _reported_phase(pod, state, now)
     pod_ip = _pod_ip(pod, state, host_ip)
     return replace(
         old,
@@ -58,6 +58,14 @@ def pod_status(pod: Pod, state: RuntimeState, now: float, host_ip: str) -> PodSt
         pod_ips=(PodIP(ip=pod_ip),) if pod_ip else (),
         start_time=old.start_time or format_seconds(now),
     )
+
+
+def _reported_phase(pod: Pod, state: RuntimeState, now: float) -> PodPhase:
+    """A pod has ended once nothing of it runs: until then, what holds its resources, it is as it was."""
+    found = pod_phase(pod, state, now)
+    if found.phase in TERMINAL and any(not record.finished_at for record in state.containers.values()):
+        return PodPhase(pod.status.phase or "Pending", pod.status.reason, pod.status.message)
+    return found
 
 
 def _pod_ip(pod: Pod, state: RuntimeState, host_ip: str) -> str:

@@ -162,8 +162,10 @@ def test_next_effects(wanted: Pod, found: RuntimeState, effects: Sequence[Effect
 def test_a_passed_deadline_fails_the_pod_and_stops_it() -> None:
     begun = pod(deadline=10, status=step(pod(), NOTHING, NOW - 11, HOST_IP).status)
     result = step(begun, state(record()), NOW, HOST_IP)
-    assert (result.status.phase, result.status.reason) == ("Failed", "DeadlineExceeded")
+    assert result.status.phase == "Pending"
     assert result.effects == (StopContainer("app", NOW + 30),)
+    stopped = step(begun, state(record(exit_code=0)), NOW, HOST_IP).status
+    assert (stopped.phase, stopped.reason) == ("Failed", "DeadlineExceeded")
 
 
 def test_a_coming_deadline_is_slept_until() -> None:

@@ -14,7 +14,7 @@ from kcore.node.runtime import AnyContainer
 __all__ = ["ConfigError", "Surroundings", "environment", "expand", "service_variables"]
 
 _REFERENCE = re.compile(r"\$(?:\$|\(([^()]*)\))")
-_NAME = re.compile(r"[-._a-zA-Z][-._a-zA-Z0-9]*")
+_NAME = re.compile(r"[ -<>-~]+")  # printable, and no `=`
 
 
 class ConfigError(Exception):

@@ -48,7 +48,8 @@ class ProcessRuntime:
     """Containers as processes. `folder` is for its socket and what containers write outside their volumes.
 
     The shim lives on for `linger_seconds` after this ends, for the next kubelet to find what runs; with `stop_at_end`
-    an orderly end of this ends all containers too.
+    an orderly end of this ends all containers too. Without `isolate` they share the machine's files and processes even
+    where they need not.
     """
 
     version = "kcore-process://1.0.0"
@@ -61,6 +62,7 @@ class ProcessRuntime:
         *,
         linger_seconds: float = 300.0,
         stop_at_end: bool = True,
+        isolate: bool = True,
     ) -> None:
         self._folder = folder
         self._chance = chance
@@ -68,7 +70,7 @@ class ProcessRuntime:
         self._linger = linger_seconds
         self._stop_at_end = stop_at_end
         self._shim: ShimClient | None = None
-        self._isolated = True
+        self._isolated = isolate
         self._on_exit: OnExit = lambda info: None
         self._running: dict[str, _Process] = {}
         self._sessions: dict[str, tuple[anyio.Event, list[int]]] = {}
@@ -78,7 +80,7 @@ class ProcessRuntime:
 
     async def run(self, on_exit: OnExit, *, task_status: TaskStatus[None]) -> None:
         self._on_exit = on_exit
-        self._shim = shim = await run_sync(connect_or_start, self._folder, self._linger)
+        self._shim = shim = await run_sync(connect_or_start, self._folder, self._linger, self._isolated)
         shim.listen(self._happened)
         try:
             hello = await shim.ask("hello")

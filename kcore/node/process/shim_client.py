@@ -111,7 +111,7 @@ class ShimClient:
                 waiting.set_exception(CriError("the shim is gone"))
 
 
-def connect_or_start(folder: Path, linger_seconds: float) -> ShimClient:
+def connect_or_start(folder: Path, linger_seconds: float, isolate: bool = True) -> ShimClient:
     """The shim that works in `folder`: the one of an earlier kubelet if it is still there, else a new one. Blocks."""
     folder.mkdir(parents=True, exist_ok=True)
     try:
@@ -123,7 +123,7 @@ def connect_or_start(folder: Path, linger_seconds: float) -> ShimClient:
     reader, writer = os.pipe()
     os.posix_spawn(
         sys.executable,
-        [sys.executable, "-I", "-S", "-c", program, str(folder), str(linger_seconds)],
+        [sys.executable, "-I", "-S", "-c", program, str(folder), str(linger_seconds), *([] if isolate else ["shared"])],
         {"PATH": os.defpath},
         file_actions=[
             (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
