@@ -26,6 +26,7 @@ from kcore.controllers.bootstrappolicy import ensure_bootstrap_policy
 from kcore.controllers.certificates.authority import Authority
 from kcore.controllers.context import ControllerOptions
 from kcore.controllers.extensionauthentication import ExtensionAuthenticationController
+from kcore.controllers.flowcontrol import FlowSchemaController, ensure_flow_control
 from kcore.controllers.ipaddresses import IPAddressController
 from kcore.controllers.kubernetesservice import KubernetesServiceController
 from kcore.controllers.manager import ControllerManager
@@ -59,6 +60,7 @@ from kcore.server.connecting.kubelets import KubeletClient
 from kcore.server.kubeconfig import KubeconfigError, write_kubeconfig
 from kcore.server.kubelet.door import KubeletDoor
 from kcore.server.kubelet.server import KubeletServer
+from kcore.server.limits.options import LimitOptions
 from kcore.server.outbound import Outbound
 from kcore.server.server import ApiServer, PortInUse
 from kcore.server.webhook_http import HttpWebhooks
@@ -93,6 +95,7 @@ class Options:
     pod_loopback_cidr: str = "127.128.0.0/9"
     authentication: AuthenticationOptions = field(default_factory=AuthenticationOptions)
     audit: AuditOptions = field(default_factory=AuditOptions)
+    limits: LimitOptions = field(default_factory=LimitOptions)
     admission: AdmissionOptions = field(default_factory=AdmissionOptions)
     proxy: ProxyOptions = field(default_factory=ProxyOptions)
     dns: DnsOptions = field(default_factory=DnsOptions)
@@ -157,6 +160,8 @@ class Cluster:
             auditor=self._auditor,
             kubelets=self._to_kubelets,
             aggregator=self._aggregator,
+            limits=options.limits.limits(self._store, scheme),
+            request_timeout=options.limits.request_timeout,
         )
 
     @property
@@ -200,6 +205,7 @@ class Cluster:
                 await ensure(self.client, priority_class)
             await ensure_bootstrap_policy(self.client)
             await ensure_service_cidr(self.client, self.options.service_cidr)
+            await ensure_flow_control(self.client)
             if first_start:
                 if self.options.default_storage_class and self.options.nodes:
                     await ensure_default_class(self.client, self.options.default_storage_class)
@@ -243,6 +249,7 @@ class Cluster:
         self._registry.serve_explanations(scheduler.explainer)
         others: list[Service] = [
             Runner(SystemNamespacesController(client), informers),
+            Runner(FlowSchemaController(client, informers, clock), informers),
             Runner(kubernetes, informers),
             ApiServerIdentity(apiserver, clock, chance, socket.gethostname()),
             Runner(IPAddressController(client, informers), informers),

@@ -13,6 +13,7 @@ from kcore.commands.flags.admission import admission_options
 from kcore.commands.flags.audit import audit_options
 from kcore.commands.flags.authentication import authentication_options
 from kcore.commands.flags.kubelet import kubelet_options
+from kcore.commands.flags.limits import limit_options
 from kcore.commands.flags.proxy import dns_options, proxy_options
 from kcore.commands.flags.scheduler import scheduler_options
 from kcore.commands.options import Names, Network, PortRange, default_kubeconfig, fail, logging_options, state_dir
@@ -89,6 +90,7 @@ LARGE_CLUSTER = "10.128.0.0/9"
 @dns_options
 @authentication_options
 @audit_options
+@limit_options
 @admission_options
 @click.option(
     "--default-storage-class",

@@ -23,7 +23,7 @@ from kcore.registry.measured import Explainer, MeasuredStore, Usage
 from kcore.registry.request import Request
 from kcore.registry.strategy import Environment, Settle, Strategy
 from kcore.registry.views import ViewStore
-from kcore.store.store import Op, Record, Store, StoreUnavailable
+from kcore.store.store import Op, Record, RecordTooLarge, Store, StoreUnavailable
 
 __all__ = ["Pipeline", "absent", "durable", "refuse", "rehearsed", "settled"]
 
@@ -126,6 +126,8 @@ class Pipeline:
         """Store one change, and with it what else it costs; durable when this returns. Raises RevisionMismatch."""
         try:
             return (await self.store(kind).commit(op, *charges))[0]
+        except RecordTooLarge:
+            raise InternalError("etcdserver: request is too large", reason="") from None  # clients know these words
         except StoreUnavailable as e:
             raise InternalError.because(str(e)) from e
 

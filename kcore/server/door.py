@@ -12,7 +12,7 @@ from typing import cast
 
 from aiohttp import web
 
-from kcore.api.errors import Unauthorized
+from kcore.api.errors import ApiError, Unauthorized
 from kcore.kit.clock import Chance, Clock
 from kcore.registry.access import Attributes
 from kcore.registry.request import User
@@ -25,17 +25,19 @@ from kcore.server.authorization import require
 from kcore.server.connecting.connecter import CONNECTED, Connecter
 from kcore.server.connecting.kubelets import KubeletClient
 from kcore.server.connection import Connection
+from kcore.server.deadline import Deadlines, deadline
 from kcore.server.documents import Documents
-from kcore.server.errors import error_reply, method_not_allowed, page_not_found
+from kcore.server.errors import error_reply, method_not_allowed, page_not_found, too_many_requests
 from kcore.server.health import Health
 from kcore.server.impersonation import asks_impersonation, impersonated
+from kcore.server.limits import Limits, TooBusy
 from kcore.server.metrics import Metrics, labels_of
 from kcore.server.negotiation import error_media_type
 from kcore.server.openid import OpenId
 from kcore.server.question import Arrival, arrival
 from kcore.server.resources import Call, Resources
 from kcore.server.response import Reply, header
-from kcore.server.stream import Lasting
+from kcore.server.stream import EventStream, Lasting
 from kcore.server.streaming.upgrading import asks_upgrade
 
 __all__ = ["Door"]
@@ -59,12 +61,16 @@ class Door:
         kubelets: KubeletClient,
         auditor: Auditor | None = None,
         aggregator: Aggregator | None = None,
+        limits: Limits | None = None,
+        request_timeout: float = 60,
     ) -> None:
         self.streams: set[Lasting] = set()
         """The open watches, and what else lasts."""
         self._authorizer = registry.authorizer
         self._authenticator = authenticator
         self._auditor = auditor
+        self._limits = limits
+        self._deadlines = Deadlines(request_timeout)
         self._metrics = Metrics(lambda: [stream.labels for stream in self.streams])
         self._aggregator = aggregator
         self._documents = Documents(registry.scheme, address, health, self._metrics, openid, aggregator)
@@ -111,6 +117,29 @@ class Door:
             asked = asked._replace(user=impersonated(self._authorizer, asked.user, arrived.request.headers))
             if audited is not None:
                 audited.impersonated(asked.user)
+        if self._limits is None:
+            return await self._granted(arrived, asked, audited)
+        seat = self._limits.try_sit(asked) or await self._limits.wait(asked)
+        if self._lasts_elsewhere(arrived):
+            seat.leave()
+            return await self._granted(arrived, asked, audited)
+        try:
+            reply = await self._granted(arrived, asked, audited)
+        except ApiError as error:
+            reply = _refusal(arrived.request, error)
+        finally:
+            seat.leave()
+        if isinstance(reply, (Reply, EventStream)):
+            reply.extra += seat.headers
+        return reply
+
+    def _lasts_elsewhere(self, arrived: Arrival) -> bool:
+        """Whether it is a watch on another server: its answer is only done when the watch is over."""
+        if arrived.verb != "watch" or arrived.address is None or self._aggregator is None:
+            return False
+        return self._aggregator.of(arrived.address) is not None
+
+    async def _granted(self, arrived: Arrival, asked: Attributes, audited: Audited | None) -> web.StreamResponse:
         if audited is not None:
             audited.decided(self._authorizer.decide(asked))
         require(self._authorizer, asked)
@@ -118,7 +147,11 @@ class Door:
             if self._aggregator is not None and (backend := self._aggregator.behind(arrived.path)) is not None:
                 return await self._aggregator.proxy.answer(arrived.request, backend, asked.user)
             return await self._documents.answer(arrived)
-        return await self._resource(arrived, arrived.address, asked.user, audited)
+        seconds = self._deadlines.seconds(arrived)
+        if seconds is None:
+            return await self._resource(arrived, arrived.address, asked.user, audited)
+        with deadline(seconds):
+            return await self._resource(arrived, arrived.address, asked.user, audited)
 
     async def _resource(
         self, arrived: Arrival, address: Address, user: User, audited: Audited | None
@@ -136,6 +169,8 @@ class Door:
 
 
 def _refusal(request: web.BaseRequest, error: Exception) -> Reply:
+    if isinstance(error, TooBusy):
+        return too_many_requests(error.headers)
     return error_reply(error, media_type=error_media_type(request.headers.get("Accept", "")))
 
 

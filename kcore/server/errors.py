@@ -14,6 +14,7 @@ __all__ = [
     "method_not_allowed",
     "page_not_found",
     "status_of",
+    "too_many_requests",
     "unacceptable",
     "unsupported_patch",
 ]
@@ -26,6 +27,12 @@ _NO_SNIFF = header("X-Content-Type-Options", "nosniff")
 def page_not_found() -> Reply:
     """A path outside every API group, in the words of Go's http server."""
     return Reply(404, b"404 page not found\n", TEXT_TYPE, _NO_SNIFF)
+
+
+def too_many_requests(headers: bytes) -> Reply:
+    """In the plain words of upstream's filters."""
+    body = b"Too many requests, please try again later.\n"
+    return Reply(429, body, TEXT_TYPE, header("Retry-After", "1") + _NO_SNIFF + headers)
 
 
 def status_of(error: BaseException) -> Status:

@@ -21,6 +21,7 @@ from kcore.server.connecting.kubelets import KubeletClient
 from kcore.server.connection import Connections
 from kcore.server.door import Door
 from kcore.server.health import Health
+from kcore.server.limits import Limits
 from kcore.server.openid import OpenId
 from kcore.server.response import Heads
 from kcore.server.stream import Lasting
@@ -61,6 +62,8 @@ class ApiServer:
         auditor: Auditor | None = None,
         kubelets: KubeletClient | None = None,
         aggregator: Aggregator | None = None,
+        limits: Limits | None = None,
+        request_timeout: float = 60,
     ) -> None:
         self.host = host
         self.port = port
@@ -79,6 +82,8 @@ class ApiServer:
             kubelets or KubeletClient(unverified),
             auditor,
             aggregator,
+            limits,
+            request_timeout,
         )
         self._heads = Heads(clock, chance)
 

@@ -60,7 +60,7 @@ class EventStream(web.StreamResponse):
         self._watch = watch
         self._lines = lines
         self._timeout = timeout
-        self._headers_given = headers
+        self.extra = headers
         self._events: Sequence[Event] = ()
         self._position = 0
         self._closing = False
@@ -129,7 +129,7 @@ class EventStream(web.StreamResponse):
         if self._closing:
             transfer += b"Connection: close\r\n"
         audit = heads.audit_id(self._connection.audit_id or request.headers.get("Audit-Id"))
-        return b"".join((heads.opening(200, JSON_TYPE), audit, self._headers_given, transfer, b"\r\n"))
+        return b"".join((heads.opening(200, JSON_TYPE), audit, self.extra, transfer, b"\r\n"))
 
     def _pump(self) -> None:
         """Write what there is, as long as the client keeps up."""

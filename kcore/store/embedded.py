@@ -26,6 +26,7 @@ from kcore.store.store import (
     Op,
     Page,
     Record,
+    RecordTooLarge,
     RevisionMismatch,
     StoreUnavailable,
 )
@@ -41,6 +42,9 @@ EVERY_BUCKET = ""
 
 # The age of history is measured in so many steps of its window.
 AGE_STEPS = 10
+
+RECORD_BYTES_MAX = 1536 * 1024
+"""The largest object, encoded: as much as etcd takes in one request."""
 
 
 class EmbeddedStore:
@@ -141,6 +145,8 @@ class EmbeddedStore:
 
     def _event(self, op: Op, current: Record | None, revision: int) -> Event:
         obj, data = self._codec.stamp(op.key, op.obj, revision)
+        if len(data) > RECORD_BYTES_MAX and not isinstance(op, Delete):
+            raise RecordTooLarge(op.key)
         record = Record(op.key, revision, obj, data)
         return Event(_type(current, isinstance(op, Delete)), record, current)
 

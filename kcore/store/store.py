@@ -20,6 +20,7 @@ __all__ = [
     "Page",
     "Put",
     "Record",
+    "RecordTooLarge",
     "RevisionMismatch",
     "Store",
     "StoreError",
@@ -108,6 +109,10 @@ class StoreError(Exception):
     """The base of what a store raises."""
 
 
+class RecordTooLarge(StoreError):
+    """An object is larger, encoded, than the store takes; nothing of its commit was done."""
+
+
 class RevisionMismatch(StoreError):
     """An op's `expected` did not hold; nothing of its commit was done. `current` is what stands (None: nothing)."""
 
@@ -190,7 +195,7 @@ class Store(Protocol):
         """Do all ops at one revision or none; returns when they are durable.
 
         For a Delete the record returned is the tombstone's (final state at the new revision). Check and append
-        happen without awaiting. Raises RevisionMismatch, StoreUnavailable.
+        happen without awaiting. Raises RevisionMismatch, RecordTooLarge, StoreUnavailable.
         """
 
     def watch(self, prefix: str, *, since: int, index: tuple[str, str] | None = None) -> Channel:

@@ -38,6 +38,7 @@ from kcore.server.authentication.assembly import Authentication
 from kcore.server.authentication.options import AuthenticationOptions
 from kcore.server.authentication.static_tokens import StaticTokens
 from kcore.server.certificates import Pki
+from kcore.server.limits.options import LimitOptions
 from kcore.server.openid import OpenId
 from kcore.server.server import ApiServer
 from kcore.server.service_account_keys import ServiceAccountKeys
@@ -121,6 +122,7 @@ async def serving(
     policed: bool = False,
     audit: AuditOptions | None = None,
     front_proxy: Pki | None = None,
+    limits: LimitOptions | None = None,
     **options: Any,
 ) -> AsyncIterator[Door]:
     """With `keys` service accounts have tokens; with `access` and `pki` clients are known as a cluster with those flags
@@ -156,6 +158,8 @@ async def serving(
         ssl_context=ssl_context,
         authenticator=authenticator,
         auditor=auditor,
+        limits=limits.limits(store, scheme) if limits else None,
+        request_timeout=limits.request_timeout if limits else 60,
         openid=openid,
         aggregator=aggregator,
         **options,

@@ -20,6 +20,7 @@ from kcore.server.audit.event import Audited, Origin
 from kcore.server.audit.policy import Level, Policy
 from kcore.server.audit.sink import Buffered
 from kcore.server.event_socket import EventSocket
+from kcore.server.limits import TooBusy
 from kcore.server.question import Arrival
 from kcore.server.response import JSON_TYPE, YAML_TYPE, Reply
 from kcore.server.stream import EventStream
@@ -60,6 +61,9 @@ class Auditor:
             reply = await answer(arrived, asked, audited)
         except ApiError as error:
             audited.complete(error.status.code, error.status, msgspec.json.encode(error.status))
+            raise
+        except TooBusy:
+            audited.complete(429)
             raise
         except Exception:
             audited.panicked()

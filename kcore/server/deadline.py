@@ -1,0 +1,58 @@
+"""For how long a request may take: `--request-timeout`, or less where its `timeout` parameter says so.
+
+Reads do not wait for anything, so they have no deadline unless they ask for one; watches end by themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import anyio
+
+from kcore.api.errors import BadRequest, Timeout
+from kcore.api.meta_v1 import StatusDetails
+from kcore.server.question import Arrival
+
+__all__ = ["Deadlines", "deadline"]
+
+_READING = frozenset(("get", "list"))
+_LONG = frozenset(("attach", "exec", "log", "portforward", "proxy"))
+
+
+class Deadlines:
+    """`most`: what no request may ask to exceed, in seconds."""
+
+    def __init__(self, most: float) -> None:
+        self._most = most
+
+    def seconds(self, arrived: Arrival) -> float | None:
+        """None: it may take as long as it takes. Raises BadRequest for a `timeout` that is no duration."""
+        if arrived.verb == "watch" or (arrived.address is not None and arrived.address.subresource in _LONG):
+            return None
+        if "timeout" not in arrived.query:
+            return None if arrived.verb in _READING else self._most
+        asked = _parsed(arrived.query.get("timeout"))
+        return min(asked, self._most) if asked > 0 else self._most
+
+
+def _parsed(text: str) -> float:
+    from kcore.cel.errors import EvaluationError
+    from kcore.cel.times import parse_duration
+
+    if not text:
+        return 0
+    try:
+        return parse_duration(text).nanos / 1e9
+    except EvaluationError:
+        raise BadRequest(f'invalid timeout specified in the request URL: time: invalid duration "{text}"') from None
+
+
+@contextmanager
+def deadline(seconds: float) -> Iterator[None]:
+    """Raises Timeout when they have passed; what was committed by then stays so."""
+    with anyio.move_on_after(seconds) as scope:
+        yield
+    if scope.cancelled_caught:
+        why = "Timeout: request did not complete within requested timeout - context deadline exceeded"
+        raise Timeout(why, StatusDetails())
