@@ -8,7 +8,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import anyio
@@ -24,12 +24,12 @@ from kcore.client.runner import Runner
 from kcore.controllers.apiserveridentity import ApiServerIdentity
 from kcore.controllers.bootstrappolicy import ensure_bootstrap_policy
 from kcore.controllers.certificates.authority import Authority
-from kcore.controllers.context import ControllerOptions
 from kcore.controllers.extensionauthentication import ExtensionAuthenticationController
 from kcore.controllers.flowcontrol import FlowSchemaController, ensure_flow_control
 from kcore.controllers.ipaddresses import IPAddressController
 from kcore.controllers.kubernetesservice import KubernetesServiceController
 from kcore.controllers.manager import ControllerManager
+from kcore.controllers.options import ControllerOptions
 from kcore.controllers.servicecidr import ensure_service_cidr
 from kcore.controllers.systemnamespaces import SYSTEM_NAMESPACES, SystemNamespacesController, ensure_namespace
 from kcore.controllers.systempriorityclasses import SYSTEM_PRIORITY_CLASSES
@@ -73,6 +73,8 @@ __all__ = ["Cluster", "Options", "serve"]
 
 LINGER_SECONDS = 300.0
 """How long pods of a cluster that was killed run on, for its next life to find."""
+LOAD_BALANCER_CIDR = "172.19.0.0/24"
+"""What comes with nodes of our own, unless something else was asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +99,7 @@ class Options:
     audit: AuditOptions = field(default_factory=AuditOptions)
     limits: LimitOptions = field(default_factory=LimitOptions)
     admission: AdmissionOptions = field(default_factory=AdmissionOptions)
+    controllers: ControllerOptions = field(default_factory=ControllerOptions)
     proxy: ProxyOptions = field(default_factory=ProxyOptions)
     dns: DnsOptions = field(default_factory=DnsOptions)
     scheduler: SchedulerOptions = field(default_factory=SchedulerOptions)
@@ -320,7 +323,11 @@ class Cluster:
         return str(ipaddress.ip_network(self.options.pod_loopback_cidr)[1])
 
     def _controller_options(self) -> ControllerOptions:
-        return ControllerOptions(
+        own = self.options.controllers
+        balanced = LOAD_BALANCER_CIDR if self.options.nodes else None
+        return replace(
+            own,
+            load_balancer_cidr=own.load_balancer_cidr or balanced,
             cluster_cidr=self._pod_cidr(),
             root_ca=self._pki.authority,
             authority=Authority(self._pki.authority, self._pki.authority_key),

@@ -16,6 +16,7 @@ from anyio.abc import TaskGroup, TaskStatus
 from kcore.api.errors import ApiError
 from kcore.client import kubeconfig
 from kcore.client.client import Client
+from kcore.client.definitions import DefinedKinds
 from kcore.client.events import EventBroadcaster
 from kcore.client.http import HttpClient
 from kcore.client.informer import Informers
@@ -117,7 +118,8 @@ async def _work(
     informers = Informers(client, chance)
     events = EventBroadcaster(client, clock)
     surroundings = Surroundings(client, informers, events, clock, chance)
-    services: list[Service] = [informers, events, *component.services(surroundings)]
+    kinds = DefinedKinds(client.scheme, informers)
+    services: list[Service] = [informers, events, kinds, *component.services(surroundings)]
     async with anyio.create_task_group() as tasks:
         for service in services:
             await tasks.start(service.run)

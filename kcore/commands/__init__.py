@@ -4,6 +4,7 @@ It may import everything, but each command imports what it runs only when it run
 quick. What a cluster or a component is made of does not belong here: see `cluster.py` and `standalone.py`.
 """
 
+from kcore.commands.controller_manager import controller_manager
 from kcore.commands.explain import explain
 from kcore.commands.kubeconfig import kubeconfig
 from kcore.commands.proxy import proxy
@@ -18,4 +19,5 @@ COMMANDS = (
     explain,
     scheduler,
     proxy,
+    controller_manager,
 )

@@ -12,6 +12,7 @@ import click
 from kcore.commands.flags.admission import admission_options
 from kcore.commands.flags.audit import audit_options
 from kcore.commands.flags.authentication import authentication_options
+from kcore.commands.flags.controllers import controller_options
 from kcore.commands.flags.kubelet import kubelet_options
 from kcore.commands.flags.limits import limit_options
 from kcore.commands.flags.proxy import dns_options, proxy_options
@@ -86,6 +87,7 @@ LARGE_CLUSTER = "10.128.0.0/9"
 )
 @scheduler_options
 @kubelet_options
+@controller_options
 @proxy_options
 @dns_options
 @authentication_options

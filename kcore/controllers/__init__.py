@@ -6,7 +6,7 @@ client only, and do not know of each other.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import Protocol
 
 from kcore.client.runner import Controller
 from kcore.controllers.apiservices import APIServiceRegistration
@@ -14,6 +14,7 @@ from kcore.controllers.autoscaling.controller import HorizontalPodAutoscalerCont
 from kcore.controllers.certificates.approving import CertificateApprover
 from kcore.controllers.certificates.cleaning import CertificateCleaner
 from kcore.controllers.certificates.signing import CertificateSigner
+from kcore.controllers.cloud.services import ServiceController
 from kcore.controllers.clusterroleaggregation import ClusterRoleAggregationController
 from kcore.controllers.context import Context
 from kcore.controllers.cronjob import CronJobController
@@ -31,6 +32,7 @@ from kcore.controllers.nodelifecycle import NodeLifecycleController
 from kcore.controllers.podgc import PodGarbageCollector
 from kcore.controllers.replicaset import ReplicaSetController
 from kcore.controllers.replicationcontroller import ReplicationControllerController
+from kcore.controllers.resourceclaims import PodClaimController, ResourceClaimController
 from kcore.controllers.resourcequota import ResourceQuotaController
 from kcore.controllers.rootca import RootCAPublisher
 from kcore.controllers.serviceaccount import ServiceAccountController
@@ -54,7 +56,17 @@ from kcore.controllers.volumes.protection import (
 
 __all__ = ["CONTROLLERS"]
 
-CONTROLLERS: tuple[Callable[[Context], Controller], ...] = (
+
+class Make(Protocol):
+    """How a controller is made: its class."""
+
+    @property
+    def name(self) -> str: ...
+
+    def __call__(self, context: Context) -> Controller: ...
+
+
+CONTROLLERS: tuple[Make, ...] = (
     APIServiceRegistration,
     CustomResourceDefinitionController,
     NamespaceController,
@@ -78,6 +90,7 @@ CONTROLLERS: tuple[Callable[[Context], Controller], ...] = (
     EndpointsController,
     EndpointSliceController,
     EndpointSliceMirroringController,
+    ServiceController,
     DisruptionController,
     HorizontalPodAutoscalerController,
     ResourceQuotaController,
@@ -90,6 +103,8 @@ CONTROLLERS: tuple[Callable[[Context], Controller], ...] = (
     AttachDetachController,
     VolumeExpander,
     EphemeralVolumeController,
+    PodClaimController,
+    ResourceClaimController,
     HostPathProvisioner,
     HostPathResizer,
     ClaimProtectionController,

@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from kcore.api.core_v1 import Node, Pod, Service
-from kcore.api.discovery_v1 import Endpoint, EndpointConditions, EndpointPort, EndpointSlice
+from kcore.api.discovery_v1 import (
+    Endpoint,
+    EndpointConditions,
+    EndpointHints,
+    EndpointPort,
+    EndpointSlice,
+    ForNode,
+    ForZone,
+)
 from kcore.api.meta_v1 import ObjectMeta
 from kcore.api.object import Object
 from kcore.client.runner import Controller, MapFunction
@@ -71,13 +79,15 @@ class EndpointSliceController(Controller):
         serving, terminating = is_ready(pod), pod.metadata.deletion_timestamp is not None
         ready = service.spec.publish_not_ready_addresses or (serving and not terminating)
         node = self._nodes.get(pod.spec.node_name)
+        zone = node.metadata.labels.get(ZONE) if node is not None else None
         return Endpoint(
             addresses=addresses,
             conditions=EndpointConditions(ready=ready, serving=serving, terminating=terminating),
             hostname=hostname_in(pod, service) or None,
             node_name=pod.spec.node_name or None,
-            zone=node.metadata.labels.get(ZONE) if node is not None else None,
+            zone=zone,
             target_ref=reference(pod),
+            hints=_hints(service, pod, zone) if ready else None,
         )
 
     def _metadata(self, service: Service, changed_at: str) -> ObjectMeta:
@@ -92,6 +102,15 @@ class EndpointSliceController(Controller):
             annotations={LAST_CHANGE: changed_at} if changed_at else {},
             owner_references=(controller_reference(service, self._kind),),
         )
+
+
+def _hints(service: Service, pod: Pod, zone: str | None) -> EndpointHints | None:
+    """From where traffic should come to an endpoint (KEP-4444, KEP-3015): its own zone, and first of all its node."""
+    wish = service.spec.traffic_distribution
+    if wish not in ("PreferClose", "PreferSameZone", "PreferSameNode") or not zone:
+        return None
+    nodes = (ForNode(name=pod.spec.node_name),) if wish == "PreferSameNode" else ()
+    return EndpointHints(for_zones=(ForZone(name=zone),), for_nodes=nodes)
 
 
 def _addresses(pod: Pod, family: str) -> tuple[str, ...]:

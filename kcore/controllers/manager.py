@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import anyio
 from anyio.abc import TaskStatus
 
@@ -10,11 +12,25 @@ from kcore.client.events import EventBroadcaster
 from kcore.client.informer import Informers
 from kcore.client.runner import Runner
 from kcore.controllers import CONTROLLERS
-from kcore.controllers.context import Context, ControllerOptions
+from kcore.controllers.context import Context
 from kcore.controllers.garbagecollector import GarbageCollector
+from kcore.controllers.options import ControllerOptions
 from kcore.kit.clock import Chance, Clock
 
-__all__ = ["ControllerManager"]
+__all__ = ["ControllerManager", "chosen"]
+
+
+def chosen(wanted: Sequence[str]) -> frozenset[str]:
+    """The names of the controllers that are wanted, in upstream's language: `*` for all, `NAME` for one, `-NAME` for
+    all but one; the ending `-controller` may be left out. Raises ValueError for a name that is none."""
+    known = [*(make.name for make in CONTROLLERS), GarbageCollector.name]
+    full = {name.removesuffix("-controller"): name for name in known} | {name: name for name in known}
+    names = {word.removeprefix("-") for word in wanted} - {"*"}
+    if strangers := sorted(names - full.keys()):
+        raise ValueError(f"no controller is called {', '.join(strangers)}; there are {', '.join(sorted(known))}")
+    off = {full[word[1:]] for word in wanted if word.startswith("-")}
+    on = set(known) if "*" in wanted else {full[word] for word in wanted if not word.startswith("-")}
+    return frozenset(on - off)
 
 
 class ControllerManager:
@@ -31,13 +47,15 @@ class ControllerManager:
     ) -> None:
         client = client.as_user("system:kube-controller-manager", ("system:masters", "system:authenticated"))
         context = Context(client, informers, clock, chance, events, options)
-        self._runners = [Runner(make(context), informers) for make in CONTROLLERS]
-        self._garbage_collector = GarbageCollector(context)
+        names = chosen(options.controllers)
+        self._runners = [Runner(make(context), informers) for make in CONTROLLERS if make.name in names]
+        self._garbage_collector = GarbageCollector(context) if GarbageCollector.name in names else None
 
     async def run(self, *, task_status: TaskStatus[None]) -> None:
         """Run until cancelled. Started once every controller has seen its part of the cluster."""
         async with anyio.create_task_group() as tasks:
             for runner in self._runners:
                 await tasks.start(runner.run)
-            await tasks.start(self._garbage_collector.run)
+            if self._garbage_collector is not None:
+                await tasks.start(self._garbage_collector.run)
             task_status.started()

@@ -1,4 +1,4 @@
-"""Gives every node the addresses of its pods: a /24 (of IPv6 a /64) out of the cluster's range."""
+"""Gives every node the addresses of its pods: a part of the cluster's range, or one of each family's."""
 
 from __future__ import annotations
 
@@ -19,10 +19,8 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 class Pool:
     """The equal parts of one range: taken in order, those given back last of all."""
 
-    def __init__(self, cidr: str) -> None:
-        network = ipaddress.ip_network(cidr)
-        length = max(network.prefixlen, 24 if network.version == 4 else 64)
-        self._fresh: Iterator[Network] = network.subnets(new_prefix=length)
+    def __init__(self, network: Network, mask_size: int) -> None:
+        self._fresh: Iterator[Network] = network.subnets(new_prefix=mask_size)
         self._taken: set[str] = set()
         self._returned: dict[str, None] = {}
 
@@ -58,7 +56,8 @@ class NodeIPAMController(Controller):
         self._client = context.client
         self._recorder = context.events.recorder("cidrAllocator")
         self._nodes = context.informers.of(Node)
-        self._pools = [Pool(cidr) for cidr in context.options.cluster_cidr.split(",") if cidr]
+        networks = [ipaddress.ip_network(cidr) for cidr in context.options.cluster_cidr.split(",") if cidr]
+        self._pools = [Pool(network, context.options.mask_size(network.version)) for network in networks]
 
     def maps(self) -> Mapping[type[Object], MapFunction]:
         return {Node: self._changed}

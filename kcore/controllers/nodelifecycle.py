@@ -2,7 +2,7 @@
 
 A node shows that it lives by renewing its lease, or by writing its status. One that has done neither for a while
 becomes `Ready: Unknown`, its pods become unready, and it is tainted so that nothing new comes and what is there
-leaves in time (`tainteviction.py`).
+leaves in time (`tainteviction.py`), as fast as its zone allows (`nodezones.py`).
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from kcore.api.object import Object
 from kcore.api.timestamp import format_seconds
 from kcore.client.runner import Controller, MapFunction, Result
 from kcore.controllers.context import Context
+from kcore.controllers.nodezones import Zones, zone_of
 from kcore.controllers.pods import condition, is_ready
 
 __all__ = ["BY_NODE", "NodeLifecycleController"]
 
-GRACE_PERIOD = 50.0
 LEASES = "kube-node-lease"
 BY_NODE = "node"
 PREFIX = "node.kubernetes.io/"
@@ -57,7 +57,9 @@ class NodeLifecycleController(Controller):
         self._nodes = context.informers.of(Node)
         self._pods = context.informers.of(Pod)
         self._pods.add_index(BY_NODE, lambda pod: (pod.spec.node_name,) if pod.spec.node_name else ())
+        self._grace_period = context.options.node_monitor_grace_period
         self._last_seen: dict[str, float] = {}
+        self._zones = Zones(context.options)
 
     def maps(self) -> Mapping[type[Object], MapFunction]:
         return {Node: self._node_changed, Lease: self._lease_changed}
@@ -66,8 +68,10 @@ class NodeLifecycleController(Controller):
         if new is None:
             assert old is not None
             self._last_seen.pop(old.metadata.name, None)
+            yield from self._zones.forget(old.metadata.name)
             return
         name = new.metadata.name
+        yield from self._zones.note(name, zone_of(new), _ready(new) == "True")
         if old is None or _heartbeats(old) != _heartbeats(new):
             self._last_seen[name] = self._clock.now()
         if old is None or _state(old) != _state(new) or old.spec != new.spec:
@@ -85,13 +89,18 @@ class NodeLifecycleController(Controller):
         node = self._nodes.get(key)
         if node is None:
             return None
-        left = self._last_seen.get(key, self._clock.now()) + GRACE_PERIOD - self._clock.now()
+        now = self._clock.now()
+        left = self._last_seen.get(key, now) + self._grace_period - now
         if left <= 0 and any(c.status != "Unknown" for c in node.status.conditions if c.type in HEARTBEATS):
             node = await self._give_up(node)
-        node = await self._taint(node)
+            for name in self._zones.note(key, zone_of(node), ready=False):  # before the cache does
+                self.queue.add(name)
+        wait = self._zones.wait(key, now) if _ready(node) != "True" else 0.0
+        node = await self._taint(node, evict=wait == 0)
         if _ready(node) != "True":
             await self._mark_pods(node)
-        return Result(left) if left > 0 else None
+        due = [seconds for seconds in (left, wait) if seconds is not None and seconds > 0]
+        return Result(min(due)) if due else None
 
     async def _give_up(self, node: Node) -> Node:
         """All that the node said of itself is unknown now."""
@@ -107,9 +116,9 @@ class NodeLifecycleController(Controller):
             self._recorder.event(node, "Normal", "NodeNotReady", message)
         return updated
 
-    async def _taint(self, node: Node) -> Node:
+    async def _taint(self, node: Node, *, evict: bool) -> Node:
         now = format_seconds(self._clock.now())
-        taints = _taints(node, now)
+        taints = _taints(node, now, evict=evict or (_is_evicting(node) and not self._zones.all_disrupted))
         if taints == node.spec.taints:
             return node
         return await self._client.update(replace(node, spec=replace(node.spec, taints=taints)))
@@ -170,13 +179,20 @@ def _unknown(type_: str, old: NodeCondition | None, created: str | None, now: st
     )
 
 
-def _taints(node: Node, now: str) -> tuple[Taint, ...]:
-    """The node's taints: those of others, and those that its conditions call for now."""
+def _is_evicting(node: Node) -> bool:
+    """Whether its pods were told to leave already."""
+    return any(taint.effect == "NoExecute" and taint.key in NO_EXECUTE_KEYS for taint in node.spec.taints)
+
+
+def _taints(node: Node, now: str, *, evict: bool) -> tuple[Taint, ...]:
+    """The node's taints: those of others, and those that its conditions call for now. `evict`: also those before which
+    pods leave."""
     keys = [TAINTS[c.type, c.status] for c in node.status.conditions if (c.type, c.status) in TAINTS]
     if node.spec.unschedulable:
         keys.append(UNSCHEDULABLE)
     wanted = [Taint(key=key, effect="NoSchedule") for key in keys]
-    wanted += [Taint(key=key, effect="NoExecute") for key in keys if key in NO_EXECUTE_KEYS]
+    if evict:
+        wanted += [Taint(key=key, effect="NoExecute") for key in keys if key in NO_EXECUTE_KEYS]
     standing = {(t.key, t.effect): t for t in node.spec.taints}
     kept = [t for t in node.spec.taints if not _is_ours(t) or any(_same(t, w) for w in wanted)]
     new = [replace(t, time_added=now) for t in wanted if (t.key, t.effect) not in standing]

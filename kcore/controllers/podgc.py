@@ -26,7 +26,6 @@ __all__ = ["PodGarbageCollector"]
 
 QUARANTINE = 40.0
 """How long a node may be missing before its pods are given up."""
-MOST_FINISHED = 12_500
 FINISHED = "finished pods"
 """A key beside those of pods, and the index behind it: no pod's key has a space."""
 
@@ -41,11 +40,11 @@ class PodGarbageCollector(Controller):
     name = "pod-garbage-collector"
     root = Pod
 
-    def __init__(self, context: Context, most_finished: int = MOST_FINISHED) -> None:
+    def __init__(self, context: Context) -> None:
         super().__init__()
         self._client = context.client
         self._clock = context.clock
-        self._most_finished = most_finished
+        self._most_finished = context.options.terminated_pod_gc_threshold
         self._nodes = context.informers.of(Node)
         self._pods = context.informers.of(Pod)
         self._pods.add_index(BY_NODE, lambda pod: (pod.spec.node_name,) if pod.spec.node_name else ())

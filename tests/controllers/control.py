@@ -12,8 +12,8 @@ from kcore.api.apps_v1 import Deployment, DeploymentSpec, DeploymentStrategy, Re
 from kcore.api.core_v1 import Container, Pod, PodCondition, PodIP, PodSpec, PodTemplateSpec
 from kcore.api.meta_v1 import DeleteOptions, LabelSelector, ObjectMeta
 from kcore.api.timestamp import format_seconds
-from kcore.controllers.context import ControllerOptions
 from kcore.controllers.manager import ControllerManager
+from kcore.controllers.options import ControllerOptions
 from tests.sim.world import World, world
 
 __all__ = ["controlled", "deployment", "make_ready", "manager", "pods_of", "replica_sets", "run_pods", "template"]

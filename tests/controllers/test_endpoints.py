@@ -16,11 +16,12 @@ from kcore.api.core_v1 import (
     ServiceSpec,
 )
 from kcore.api.core_v1 import EndpointPort as CoreEndpointPort
-from kcore.api.discovery_v1 import Endpoint, EndpointPort, EndpointSlice
+from kcore.api.discovery_v1 import Endpoint, EndpointHints, EndpointPort, EndpointSlice, ForNode, ForZone
 from kcore.api.errors import NotFound
 from kcore.api.meta_v1 import ObjectMeta
 from kcore.controllers.slices import plan
 from tests.controllers.control import controlled, make_ready, template
+from tests.controllers.test_nodes import make_node
 from tests.sim.world import World
 
 
@@ -189,3 +190,27 @@ async def test_endpoints_written_by_hand_are_mirrored_for_services_without_selec
         await w.client.delete(Endpoints, "svc", "ns")
         await w.settle()
         assert await slices(w) == []
+
+
+@pytest.mark.parametrize(
+    ("wish", "hinted"),
+    [
+        (None, None),
+        ("PreferClose", EndpointHints(for_zones=(ForZone(name="a"),))),
+        ("PreferSameZone", EndpointHints(for_zones=(ForZone(name="a"),))),
+        ("PreferSameNode", EndpointHints(for_zones=(ForZone(name="a"),), for_nodes=(ForNode(name="n1"),))),
+    ],
+)
+async def test_traffic_distribution_becomes_hints(wish: str | None, hinted: EndpointHints | None) -> None:
+    async with controlled() as w:
+        await make_node(w, "n1", "a")
+        one = template()
+        spec = replace(one.spec, node_name="n1")
+        pod = await w.client.create(Pod(metadata=replace(one.metadata, name="p", namespace="ns"), spec=spec))
+        await make_ready(w, pod)
+        port = ServicePort(name="http", port=80)
+        made = ServiceSpec(selector={"app": "web"}, ports=(port,), traffic_distribution=wish)
+        await w.client.create(Service(metadata=ObjectMeta(name="web", namespace="ns"), spec=made))
+        await w.settle()
+        (slice_,) = (await w.client.list(EndpointSlice, "ns")).items
+        assert [endpoint.hints for endpoint in slice_.endpoints or ()] == [hinted]

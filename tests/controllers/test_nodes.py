@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import ipaddress
+
+import pytest
 from msgspec.structs import replace
 
 from kcore.api.coordination_v1 import Lease, LeaseSpec
@@ -8,17 +11,37 @@ from kcore.api.errors import NotFound
 from kcore.api.meta_v1 import ObjectMeta
 from kcore.api.timestamp import format_micro, format_seconds
 from kcore.controllers.nodeipam import Pool
+from kcore.controllers.options import ControllerOptions
 from kcore.controllers.pods import is_ready
 from kcore.controllers.tainteviction import seconds_tolerated
 from tests.controllers.control import controlled, make_ready, template
 from tests.sim.world import World
 
 
-async def make_node(w: World, name: str = "n1") -> Node:
+async def make_node(w: World, name: str = "n1", zone: str = "") -> Node:
     now = format_seconds(w.clock.now())
     ready = NodeCondition(type="Ready", status="True", last_heartbeat_time=now, last_transition_time=now)
-    node = await w.client.create(Node(metadata=ObjectMeta(name=name)))
+    labels = {"topology.kubernetes.io/zone": zone} if zone else {}
+    node = await w.client.create(Node(metadata=ObjectMeta(name=name, labels=labels)))
     return await w.client.update(replace(node, status=NodeStatus(conditions=(ready,))), subresource="status")
+
+
+async def keep_alive(w: World, *names: str) -> None:
+    """Nodes that report as those do that are well."""
+    for name in names:
+        await make_node(w, name)
+
+    async def report() -> None:
+        while True:
+            await w.settle(10)
+            for name in names:
+                found = await w.client.get(Node, name)
+                beat = format_seconds(w.clock.now())
+                conditions = tuple(replace(c, last_heartbeat_time=beat) for c in found.status.conditions)
+                status = replace(found.status, conditions=conditions)
+                await w.client.update(replace(found, status=status), subresource="status")
+
+    w.tasks.start_soon(report)
 
 
 async def make_pod(w: World, name: str, *tolerations: Toleration) -> Pod:
@@ -44,6 +67,7 @@ async def test_silent_node_becomes_unknown_and_its_pods_unready() -> None:
     async with controlled() as w:
         await w.create_namespace("default")
         n = await make_node(w)
+        await keep_alive(w, "n2")
         await make_pod(w, "p", Toleration(operator="Exists"))
         await w.settle(45)
         assert ready(await node(w))[0] == "True"
@@ -97,6 +121,48 @@ async def test_conditions_and_cordon_become_taints_beside_those_of_others() -> N
         assert ("unschedulable", "NoSchedule") not in taints(await node(w))
 
 
+async def evicting(w: World) -> set[str]:
+    """The nodes whose pods are told to leave."""
+    nodes = (await w.client.list(Node)).items
+    return {n.metadata.name for n in nodes if ("unreachable", "NoExecute") in taints(n)}
+
+
+async def test_silent_nodes_of_a_zone_are_emptied_one_after_the_other() -> None:
+    async with controlled() as w:
+        await w.create_namespace("default")
+        await keep_alive(w, *(f"well{i}" for i in range(6)))
+        for name in ("n1", "n2", "n3"):
+            await make_node(w, name)
+        await w.settle(51)
+        assert len(await evicting(w)) == 1
+        await w.settle(12)
+        assert len(await evicting(w)) == 2
+        await w.settle(12)
+        assert await evicting(w) == {"n1", "n2", "n3"}
+
+
+async def test_small_zone_of_which_most_is_silent_keeps_its_pods() -> None:
+    async with controlled() as w:
+        await w.create_namespace("default")
+        await keep_alive(w, "well")
+        for name in ("n1", "n2", "n3", "n4"):
+            await make_node(w, name)
+        await w.settle(300)
+        # The first ones were silent while the zone still looked well.
+        assert len(await evicting(w)) <= 1
+        assert ("unreachable", "NoSchedule") in taints(await node(w))
+
+
+async def test_when_every_node_is_silent_the_fault_is_ours() -> None:
+    async with controlled() as w:
+        await w.create_namespace("default")
+        for name, zone in (("n1", "a"), ("n2", "b")):
+            await make_node(w, name, zone)
+        await w.settle(300)
+        assert await evicting(w) == set()
+        assert ("unreachable", "NoSchedule") in taints(await node(w))
+
+
 async def test_pods_leave_a_tainted_node_when_they_tolerate_it_no_longer() -> None:
     async with controlled() as w:
         n = await make_node(w)
@@ -135,8 +201,20 @@ async def test_every_node_gets_its_own_pod_range() -> None:
         assert ranges == ["10.244.1.0/24", "10.244.0.0/24", "10.244.2.0/24"]
 
 
+async def test_mask_size_and_second_family_are_as_told() -> None:
+    async with controlled(cluster_cidr="10.244.0.0/16,fd00::/48", node_cidr_mask_size=26) as w:
+        await make_node(w)
+        await w.settle()
+        assert (await node(w)).spec.pod_cidrs == ("10.244.0.0/26", "fd00::/64")
+
+
+def test_mask_that_does_not_fit_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"nodes can not have a /24 out of the cluster CIDR 10\.0\.0\.0/25"):
+        ControllerOptions(cluster_cidr="10.0.0.0/25")
+
+
 def test_range_given_back_is_used_when_no_fresh_one_is_left() -> None:
-    pool = Pool("10.0.0.0/22")
+    pool = Pool(ipaddress.ip_network("10.0.0.0/22"), 24)
     given = [pool.take() for _ in range(4)]
     assert given == ["10.0.0.0/24", "10.0.1.0/24", "10.0.2.0/24", "10.0.3.0/24"]
     assert pool.take() is None

@@ -7,6 +7,7 @@ from kcore.api.errors import NotFound
 from kcore.api.meta_v1 import DeleteOptions, ObjectMeta
 from kcore.client.runner import Runner
 from kcore.controllers.context import Context
+from kcore.controllers.options import ControllerOptions
 from kcore.controllers.podgc import PodGarbageCollector
 from tests.controllers.control import controlled, make_ready, pods_of, template
 from tests.controllers.jobs import end
@@ -28,8 +29,9 @@ async def make_pod(w: World, name: str = "p", node: str = "n1", *finalizers: str
 async def collecting(w: World, most_finished: int = 3) -> None:
     """Only the collector at work, so that nobody else deletes a pod."""
     await w.create_namespace()
-    context = Context(w.client, w.informers, w.clock, w.chance, w.events)
-    runner = Runner(PodGarbageCollector(context, most_finished), w.informers)
+    options = ControllerOptions(terminated_pod_gc_threshold=most_finished)
+    context = Context(w.client, w.informers, w.clock, w.chance, w.events, options)
+    runner = Runner(PodGarbageCollector(context), w.informers)
     await w.tasks.start(w.informers.run)
     await w.tasks.start(runner.run)
 
