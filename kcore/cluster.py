@@ -18,6 +18,7 @@ from anyio.abc import TaskGroup, TaskStatus
 from kcore.api.scheme import Scheme
 from kcore.client.ensure import ensure
 from kcore.client.events import EventBroadcaster
+from kcore.client.figures import ControllerMetrics, statistics
 from kcore.client.informer import Informers
 from kcore.client.local import LocalClient
 from kcore.client.runner import Runner
@@ -250,6 +251,10 @@ class Cluster:
             options.scheduler.plan,
         )
         self._registry.serve_explanations(scheduler.explainer)
+        manager = ControllerManager(client, informers, clock, chance, events, self._controller_options())
+        self._server.tell(
+            "/debug/controllers", lambda: statistics(manager.figures), lambda: ControllerMetrics(manager.figures)
+        )
         others: list[Service] = [
             Runner(SystemNamespacesController(client), informers),
             Runner(FlowSchemaController(client, informers, clock), informers),
@@ -258,7 +263,7 @@ class Cluster:
             Runner(IPAddressController(client, informers), informers),
             Runner(ExtensionAuthenticationController(client, informers, self._authentication_data()), informers),
             Runner(self._aggregator.availability(client, informers), informers),
-            ControllerManager(client, informers, clock, chance, events, self._controller_options()),
+            manager,
             scheduler,
             kubelets,
             *kube_proxy(

@@ -17,6 +17,7 @@ from anyio.abc import TaskStatus
 from kcore.api.errors import AlreadyExists, ApiError, Conflict
 from kcore.api.meta_v1 import ObjectMeta, OwnerReference
 from kcore.api.object import Object
+from kcore.client.figures import Figures
 from kcore.client.informer import Informers, key_of
 from kcore.client.workqueue import WorkQueue
 
@@ -73,6 +74,7 @@ class Runner:
         self._controller = controller
         self._informers = informers
         self._root_name = controller.root.__name__
+        self.figures = Figures(controller.name, controller.queue)
         informers.of(controller.root)
         for kind in (*controller.owns, *controller.maps(), *controller.reads()):
             informers.of(kind)
@@ -123,11 +125,12 @@ class Runner:
         return on_change
 
     async def _work(self) -> None:
-        await work(self._controller.name, self._controller.queue, self._controller.reconcile)
+        await work(self.figures, self._controller.queue, self._controller.reconcile)
 
 
-async def work(name: str, queue: WorkQueue[str], reconcile: Callable[[str], Awaitable[Result | None]]) -> None:
+async def work(figures: Figures, queue: WorkQueue[str], reconcile: Callable[[str], Awaitable[Result | None]]) -> None:
     """Take keys from `queue` until cancelled. One worker of a controller; several may share a queue."""
+    name = figures.name
     while True:
         key = await queue.get()
         try:
@@ -135,16 +138,21 @@ async def work(name: str, queue: WorkQueue[str], reconcile: Callable[[str], Awai
         except (Conflict, AlreadyExists) as error:
             # Somebody was faster, and the caches will soon show it: everyday life of a controller.
             log.debug("reconcile again", controller=name, key=key, why=error.message)
+            figures.requeued += 1
             queue.add_rate_limited(key)
-        except ApiError as error:
-            log.warning("reconcile failed", controller=name, key=key, why=error.message)
-            queue.add_rate_limited(key)
-        except Exception:
-            log.exception("reconcile failed", controller=name, key=key)
+        except Exception as error:
+            if isinstance(error, ApiError):
+                log.warning("reconcile failed", controller=name, key=key, why=error.message)
+            else:
+                log.exception("reconcile failed", controller=name, key=key)
+            figures.failed(key, error)
             queue.add_rate_limited(key)
         else:
             queue.forget(key)
-            if result is not None:
+            if result is None:
+                figures.succeeded += 1
+            else:
+                figures.later += 1
                 queue.add_after(key, result.after)
         finally:
             queue.done(key)

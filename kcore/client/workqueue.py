@@ -11,22 +11,29 @@ import asyncio
 from collections import deque
 from typing import Generic, NamedTuple, TypeVar
 
+from kcore.kit.histogram import Histogram, exponential
+
 __all__ = ["QueueStatistics", "WorkQueue"]
 
 K = TypeVar("K")
 
 FIRST_DELAY = 0.005
 LONGEST_DELAY = 1000.0
+BUCKETS = exponential(1e-8, 10, 12)
+"""Upstream's, for both durations."""
 
 
 class QueueStatistics(NamedTuple):
-    """`waiting` are ready, `working` with a worker, `delayed` not due yet; the others count since the start."""
+    """`waiting` are ready, `working` with a worker, `delayed` not due yet; `adds` and `retries` count since the start.
+    `unfinished_seconds` is for how long the workers have been at it all together, `longest_seconds` the longest."""
 
     waiting: int
     working: int
     delayed: int
     adds: int
     retries: int
+    unfinished_seconds: float
+    longest_seconds: float
 
 
 class WorkQueue(Generic[K]):
@@ -35,14 +42,19 @@ class WorkQueue(Generic[K]):
     def __init__(self, first_delay: float = FIRST_DELAY, longest_delay: float = LONGEST_DELAY) -> None:
         self._first_delay = first_delay
         self._longest_delay = longest_delay
-        self._ready: deque[K] = deque()
+        self._ready: deque[tuple[K, float]] = deque()
         self._dirty: set[K] = set()
-        self._working: set[K] = set()
+        self._working: dict[K, float] = {}
+        """When a worker took each."""
         self._delayed: dict[K, asyncio.TimerHandle] = {}
         self._failures: dict[K, int] = {}
         self._idle: deque[asyncio.Future[None]] = deque()
         self._adds = 0
         self._retries = 0
+        self.waited = Histogram(BUCKETS)
+        """For how many seconds keys were ready before a worker took them."""
+        self.worked = Histogram(BUCKETS)
+        """How many seconds the workers took."""
 
     def add(self, key: K) -> None:
         """Have `key` worked on soon."""
@@ -92,26 +104,38 @@ class WorkQueue(Generic[K]):
             except asyncio.CancelledError:
                 self._pass_on(waiter)
                 raise
-        key = self._ready.popleft()
+        key, since = self._ready.popleft()
+        now = asyncio.get_running_loop().time()
+        self.waited.observe(now - since)
         self._dirty.discard(key)
-        self._working.add(key)
+        self._working[key] = now
         return key
 
     def done(self, key: K) -> None:
         """The worker has finished with `key`."""
-        self._working.remove(key)
+        self.worked.observe(asyncio.get_running_loop().time() - self._working.pop(key))
         if key in self._dirty:
             self._enqueue(key)
 
     def statistics(self) -> QueueStatistics:
-        return QueueStatistics(len(self._ready), len(self._working), len(self._delayed), self._adds, self._retries)
+        now = asyncio.get_running_loop().time()
+        under_way = [now - since for since in self._working.values()]
+        return QueueStatistics(
+            waiting=len(self._ready),
+            working=len(under_way),
+            delayed=len(self._delayed),
+            adds=self._adds,
+            retries=self._retries,
+            unfinished_seconds=sum(under_way),
+            longest_seconds=max(under_way, default=0.0),
+        )
 
     def _due(self, key: K) -> None:
         del self._delayed[key]
         self.add(key)
 
     def _enqueue(self, key: K) -> None:
-        self._ready.append(key)
+        self._ready.append((key, asyncio.get_running_loop().time()))
         self._wake_one()
 
     def _wake_one(self) -> None:

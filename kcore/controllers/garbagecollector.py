@@ -22,6 +22,7 @@ from kcore.api.kind import Kind, parse_api_version
 from kcore.api.meta_v1 import DeleteOptions, OwnerReference, Preconditions
 from kcore.api.object import Object
 from kcore.client.client import PatchType
+from kcore.client.figures import Figures
 from kcore.client.informer import Informer
 from kcore.client.runner import work
 from kcore.client.workqueue import WorkQueue
@@ -50,6 +51,7 @@ class GarbageCollector:
         self._client = context.client
         self._graph = OwnerGraph()
         self._queue: WorkQueue[str] = WorkQueue()
+        self.figures = Figures(self.name, self._queue)
         self._shared = context.informers
         self._informers: dict[str, tuple[Kind, Informer[Any]]] = {
             kind.group_resource: (kind, context.informers.of(kind)) for kind in self._collectable()
@@ -87,7 +89,7 @@ class GarbageCollector:
         self._client.scheme.subscribe(self._served)
         async with anyio.create_task_group() as workers:
             for _ in range(WORKERS):
-                workers.start_soon(work, self.name, self._queue, self._look_at)
+                workers.start_soon(work, self.figures, self._queue, self._look_at)
             task_status.started()
 
     def _changed(self, kind: Kind, old: Object | None, new: Object | None) -> None:

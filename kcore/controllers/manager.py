@@ -9,6 +9,7 @@ from anyio.abc import TaskStatus
 
 from kcore.client.client import Client
 from kcore.client.events import EventBroadcaster
+from kcore.client.figures import Figures
 from kcore.client.informer import Informers
 from kcore.client.runner import Runner
 from kcore.controllers import CONTROLLERS
@@ -50,6 +51,12 @@ class ControllerManager:
         names = chosen(options.controllers)
         self._runners = [Runner(make(context), informers) for make in CONTROLLERS if make.name in names]
         self._garbage_collector = GarbageCollector(context) if GarbageCollector.name in names else None
+
+    @property
+    def figures(self) -> Sequence[Figures]:
+        """How each controller is doing."""
+        own = [self._garbage_collector.figures] if self._garbage_collector is not None else []
+        return [*(runner.figures for runner in self._runners), *own]
 
     async def run(self, *, task_status: TaskStatus[None]) -> None:
         """Run until cancelled. Started once every controller has seen its part of the cluster."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import msgspec
 from aiohttp import web
 
 from kcore.api.errors import NotFound
@@ -48,6 +49,8 @@ class Documents:
         self._openid = openid
         self._address = address
         self._version = version_document()
+        self.others: dict[str, Callable[[], object]] = {}
+        """Further paths, with what gives their JSON."""
 
     def serves_group(self, group: str) -> bool:
         return self._discovery.serves_group(group)
@@ -68,6 +71,8 @@ class Documents:
             return Reply(200, self._version)
         if path == "/metrics":
             return Reply(200, await self._metrics.render(), METRICS_TYPE)
+        if path in self.others:
+            return Reply(200, msgspec.json.format(msgspec.json.encode(self.others[path]()), indent=2) + b"\n")
         return page_not_found()
 
     def _discover(self, request: web.BaseRequest, path: str, query: Query) -> Reply:

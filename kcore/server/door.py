@@ -71,9 +71,9 @@ class Door:
         self._auditor = auditor
         self._limits = limits
         self._deadlines = Deadlines(request_timeout)
-        self._metrics = Metrics(lambda: [stream.labels for stream in self.streams])
+        self.metrics = Metrics(lambda: [stream.labels for stream in self.streams])
         self._aggregator = aggregator
-        self._documents = Documents(registry.scheme, address, health, self._metrics, openid, aggregator)
+        self.documents = Documents(registry.scheme, address, health, self.metrics, openid, aggregator)
         self._resources = Resources(registry, clock, chance, Connecter(registry, kubelets, chance))
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
@@ -86,13 +86,13 @@ class Door:
     async def _measured(self, arrived: Arrival, address: Address) -> web.StreamResponse:
         """The answer of a resource, counted."""
         verb, loop_time = arrived.verb, asyncio.get_running_loop().time
-        started, kind = loop_time(), self._metrics.begin(verb)
+        started, kind = loop_time(), self.metrics.begin(verb)
         try:
             reply = await self._known(arrived)
         except Exception as error:
             reply = _refusal(arrived.request, error)
         labels = labels_of("connect" if address.subresource in CONNECTED else verb, address)
-        self._metrics.end(kind, labels, reply.status, loop_time() - started)
+        self.metrics.end(kind, labels, reply.status, loop_time() - started)
         return reply
 
     async def _known(self, arrived: Arrival) -> web.StreamResponse:
@@ -146,7 +146,7 @@ class Door:
         if arrived.address is None:
             if self._aggregator is not None and (backend := self._aggregator.behind(arrived.path)) is not None:
                 return await self._aggregator.proxy.answer(arrived.request, backend, asked.user)
-            return await self._documents.answer(arrived)
+            return await self.documents.answer(arrived)
         seconds = self._deadlines.seconds(arrived)
         if seconds is None:
             return await self._resource(arrived, arrived.address, asked.user, audited)
@@ -161,7 +161,7 @@ class Door:
             lasts = verb == "watch" or asks_upgrade(request.headers)
             labels = labels_of(verb, address) if lasts else None
             return await self._aggregator.proxy.answer(request, backend, user, labels)
-        if address.group and (not self._documents.serves_group(address.group) or self._resources.is_nowhere(address)):
+        if address.group and (not self.documents.serves_group(address.group) or self._resources.is_nowhere(address)):
             return page_not_found()
         if (not verb or request.method == "HEAD") and address.subresource != "proxy":
             raise method_not_allowed()

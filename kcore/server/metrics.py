@@ -9,14 +9,14 @@ import asyncio
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from kcore.server.address import Address
 
 if TYPE_CHECKING:
     from prometheus_client.core import Metric
 
-__all__ = ["METRICS_TYPE", "Labels", "Metrics", "labels_of"]
+__all__ = ["METRICS_TYPE", "Collector", "Labels", "Metrics", "labels_of"]
 
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -44,6 +44,12 @@ def labels_of(verb: str, address: Address) -> Labels:
     return Labels(name, address.group, address.version, address.resource, address.subresource, scope)
 
 
+class Collector(Protocol):
+    """The figures of one moment."""
+
+    def collect(self) -> Iterable[Metric]: ...
+
+
 class Metrics:
     """Counts of one server. `watches` tells what each open watch is labelled by."""
 
@@ -52,6 +58,8 @@ class Metrics:
         self._durations: dict[tuple[Labels, int], list[float]] = {}
         """For each kind of request and its code: a count a bucket, the count beyond them, and the sum."""
         self._inflight = {"mutating": 0, "readOnly": 0}
+        self.others: list[Callable[[], Collector]] = []
+        """What other parts of the process have to tell; called on the loop, and collected from in a thread."""
 
     def begin(self, verb: str) -> str:
         """Count a request as under way; `end` takes what this returns."""
@@ -70,7 +78,8 @@ class Metrics:
     async def render(self) -> bytes:
         durations = {key: tuple(counts) for key, counts in self._durations.items()}
         watches = Counter(self._watches())
-        return await asyncio.to_thread(_render, durations, dict(self._inflight), watches)
+        collectors = [_Collector(durations, dict(self._inflight), watches), *(other() for other in self.others)]
+        return await asyncio.to_thread(_render, collectors)
 
 
 class _Collector:
@@ -122,14 +131,11 @@ def _cumulative(counts: Iterable[float]) -> Iterator[tuple[str, float]]:
         yield bound, total
 
 
-def _render(
-    durations: Mapping[tuple[Labels, int], tuple[float, ...]],
-    inflight: Mapping[str, int],
-    watches: Mapping[Labels, int],
-) -> bytes:
+def _render(collectors: Iterable[Collector]) -> bytes:
     from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
 
-    registry = CollectorRegistry()
-    registry.register(_Collector(durations, inflight, watches))
+    registry = CollectorRegistry(auto_describe=False)
+    for collector in collectors:
+        registry.register(collector)
     ProcessCollector(registry=registry)
     return generate_latest(registry)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 import anyio
 import structlog
@@ -22,6 +22,7 @@ from kcore.server.connection import Connections
 from kcore.server.door import Door
 from kcore.server.health import Health
 from kcore.server.limits import Limits
+from kcore.server.metrics import Collector
 from kcore.server.openid import OpenId
 from kcore.server.response import Heads
 from kcore.server.stream import Lasting
@@ -93,6 +94,12 @@ class ApiServer:
         scheme = "https" if self._ssl_context else "http"
         host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)
         return f"{scheme}://[{host}]:{self.port}" if ":" in host else f"{scheme}://{host}:{self.port}"
+
+    def tell(self, path: str, document: Callable[[], object], figures: Callable[[], Collector]) -> None:
+        """Have `path` answer with the JSON of a document, and `/metrics` with further figures: of other parts of the
+        process."""
+        self._door.documents.others[path] = document
+        self._door.metrics.others.append(figures)
 
     def _address(self) -> str:
         """Where it listens; the port is known once it does."""

@@ -82,4 +82,4 @@ async def test_statistics_tell_what_waits_and_what_was_done() -> None:
     queue.add("b")
     queue.add_rate_limited("c")
     await queue.get()
-    assert queue.statistics() == (1, 1, 1, 2, 1)
+    assert queue.statistics()[:5] == (1, 1, 1, 2, 1)

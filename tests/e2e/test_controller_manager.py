@@ -104,3 +104,14 @@ def test_unknown_controller_is_refused(tmp_path: Path) -> None:
     ended = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
     assert ended.returncode == 2
     assert "no controller is called jobs" in ended.stderr
+
+
+def test_controllers_tell_how_they_are_doing(kubectl: Kubectl) -> None:
+    kubectl("create", "deployment", "web", "--image=app:1")
+    kubectl("rollout", "status", "deployment/web", "--timeout=40s")
+    told = json.loads(kubectl("get", "--raw", "/debug/controllers"))["deployment-controller"]
+    assert told["reconciles"]["success"] > 0
+    assert set(told["queue"]) == {"waiting", "working", "delayed"}
+    metrics = kubectl("get", "--raw", "/metrics")
+    assert 'workqueue_adds_total{name="replicaset"}' in metrics
+    assert 'controller_runtime_reconcile_total{controller="deployment-controller",result="success"}' in metrics
