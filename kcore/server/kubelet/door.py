@@ -118,7 +118,7 @@ class KubeletDoor:
         options = command_options(asked.query)
         pod, container = self._container(asked)
         start = partial(self.kubelets.attach, pod, container, stdin=options.stdin)
-        return await serve_command(asked.request, options, start)
+        return await serve_command(asked.request, options, start, tells_code=False)
 
     async def _run(self, asked: Asked) -> Reply:
         """A command without streams; its output is the answer."""

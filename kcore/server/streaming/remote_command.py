@@ -20,7 +20,7 @@ from kcore.api.errors import BadRequest
 from kcore.api.meta_v1 import Status
 from kcore.server.query import Query
 from kcore.server.streaming.channels import CHANNEL_PROTOCOLS
-from kcore.server.streaming.outcomes import encode_outcome, exit_status, failure_status
+from kcore.server.streaming.outcomes import SUCCESS, encode_outcome, exit_status, failure_status
 from kcore.server.streaming.relaying import GONE, copy
 from kcore.server.streaming.spdy import SpdyConnection, SpdyStream
 from kcore.server.streaming.upgraded import Done
@@ -123,15 +123,22 @@ Accept = Callable[[web.BaseRequest], Awaitable[_Client]]
 
 
 async def serve_command(
-    request: web.BaseRequest, options: CommandOptions, start: Callable[[], Awaitable[Execution]]
+    request: web.BaseRequest,
+    options: CommandOptions,
+    start: Callable[[], Awaitable[Execution]],
+    *,
+    tells_code: bool = True,
 ) -> web.StreamResponse:
-    """Upgrade the connection and join it to the command that `start` begins. Raises ApiError before that."""
+    """Upgrade the connection and join it to the command that `start` begins. Raises ApiError before that.
+
+    Who only joined a container is not told its exit code: that all went well, and it has ended.
+    """
     accept = _negotiated(request, options)
     execution = await start()
     try:
         client = await accept(request)
         try:
-            await _attend(client, execution)
+            await _attend(client, execution, tells_code)
         finally:
             await client.abort()
     except GONE:
@@ -149,7 +156,7 @@ def _negotiated(request: web.BaseRequest, options: CommandOptions) -> Accept:
     return partial(_SpdyClient.accept, options, spdy_protocol(request.headers, SPDY_PROTOCOLS))
 
 
-async def _attend(client: _Client, execution: Execution) -> None:
+async def _attend(client: _Client, execution: Execution, tells_code: bool) -> None:
     """Until the command has ended or the client has gone."""
     async with anyio.create_task_group() as tasks:
 
@@ -159,11 +166,11 @@ async def _attend(client: _Client, execution: Execution) -> None:
 
         tasks.start_soon(listen)
         with suppress(*GONE, TimeoutError):
-            await _converse(client, execution)
+            await _converse(client, execution, tells_code)
         tasks.cancel_scope.cancel()
 
 
-async def _converse(client: _Client, execution: Execution) -> None:
+async def _converse(client: _Client, execution: Execution, tells_code: bool) -> None:
     streams = await client.streams()
     async with anyio.create_task_group() as inputs:
         if streams.stdin is not None and execution.stdin is not None:
@@ -174,14 +181,15 @@ async def _converse(client: _Client, execution: Execution) -> None:
             outputs.start_soon(copy, execution.stdout, streams.stdout)
             if execution.stderr is not None:
                 outputs.start_soon(copy, execution.stderr, streams.stderr)
-        status = await _outcome(execution)
+        status = await _outcome(execution, tells_code)
         inputs.cancel_scope.cancel()
     await client.finish(status)
 
 
-async def _outcome(execution: Execution) -> Status:
+async def _outcome(execution: Execution, tells_code: bool) -> Status:
     try:
-        return exit_status(await execution.wait())
+        code = await execution.wait()
+        return exit_status(code) if tells_code else SUCCESS
     except Exception as error:
         return failure_status(error)
 

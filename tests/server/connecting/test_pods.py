@@ -164,13 +164,15 @@ async def test_command_runs_over_websocket() -> None:
 
 async def test_attached_container_is_listened_to() -> None:
     scripted = kubelets()
-    scripted.command = Command(b"hello")
+    scripted.command = Command(b"hello", code=1)
     path = f"{PODS}/web/attach?stdout=1"
     async with (
         fronting(*everything(scripted)) as door,
         websocket(port_of(door), path, "v4.channel.k8s.io", token=TOKEN) as socket,
     ):
-        assert (await messages(socket))[1] == b"hello"
+        heard = await messages(socket)
+    assert heard[1] == b"hello"
+    assert json.loads(heard[3])["status"] == "Success", "its exit code is not the client's"
 
 
 async def test_what_a_kubelet_refuses_is_passed_on_as_text() -> None:
