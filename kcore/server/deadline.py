@@ -12,12 +12,12 @@ import anyio
 
 from kcore.api.errors import BadRequest, Timeout
 from kcore.api.meta_v1 import StatusDetails
+from kcore.server.connecting.connecter import CONNECTED
 from kcore.server.question import Arrival
 
 __all__ = ["Deadlines", "deadline"]
 
 _READING = frozenset(("get", "list"))
-_LONG = frozenset(("attach", "exec", "log", "portforward", "proxy"))
 
 
 class Deadlines:
@@ -28,7 +28,7 @@ class Deadlines:
 
     def seconds(self, arrived: Arrival) -> float | None:
         """None: it may take as long as it takes. Raises BadRequest for a `timeout` that is no duration."""
-        if arrived.verb == "watch" or (arrived.address is not None and arrived.address.subresource in _LONG):
+        if arrived.verb == "watch" or (arrived.address is not None and arrived.address.subresource in CONNECTED):
             return None
         if "timeout" not in arrived.query:
             return None if arrived.verb in _READING else self._most
