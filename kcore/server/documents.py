@@ -15,7 +15,7 @@ from kcore.server.errors import method_not_allowed, page_not_found
 from kcore.server.health import Health
 from kcore.server.metrics import METRICS_TYPE, Metrics
 from kcore.server.negotiation import negotiate_discovery, pretty
-from kcore.server.openapi import OpenApi
+from kcore.server.openapi import OpenApi, v3_url
 from kcore.server.openid import OpenId
 from kcore.server.query import Query
 from kcore.server.question import Arrival
@@ -64,7 +64,7 @@ class Documents:
         if root in ("api", "apis"):
             return self._discover(request, path, query)
         if root == "openapi":
-            return await self._describe(request, path)
+            return await self._describe(request, path, query)
         if root in (".well-known", "openid"):
             return await self._openid.answer(path, self._address())
         if path == "/version":
@@ -90,7 +90,7 @@ class Documents:
             return Reply(200, encode(document, representation), representation.media_type, _VARY)
         return _tagged(request, *aggregated, _AGGREGATED_TYPE)
 
-    async def _describe(self, request: web.BaseRequest, path: str) -> Reply:
+    async def _describe(self, request: web.BaseRequest, path: str, query: Query) -> Reply:
         """OpenAPI. The third version's documents are asked for with their hash, so they may be cached for ever."""
         if path == "/openapi/v2":
             protobuf = "protobuf" in request.headers.get("Accept", "")
@@ -98,10 +98,17 @@ class Documents:
             return _tagged(request, document.body, document.etag, _OPENAPI_V2_PROTOBUF if protobuf else JSON_TYPE)
         if path == "/openapi/v3":
             return Reply(200, await self._openapi.v3_index(), TEXT_TYPE, _VARY)
-        found = await self._openapi.v3(path.removeprefix("/openapi/v3/"))
+        name = path.removeprefix("/openapi/v3/")
+        found = await self._openapi.v3(name)
         if found is None:
             return Reply(404, b"", "")
-        return _tagged(request, found.body, found.etag, JSON_TYPE)
+        wanted = query.get("hash")
+        if wanted and wanted != found.etag:
+            return Reply(301, b"", "", header("Location", v3_url(name, found)))
+        reply = _tagged(request, found.body, found.etag, JSON_TYPE)
+        if wanted:
+            reply.cache_control = "public, immutable"
+        return reply
 
 
 def _tagged(request: web.BaseRequest, body: bytes, etag: str, content_type: str) -> Reply:

@@ -6,14 +6,14 @@ import msgspec
 
 from kcore.registry.authentication import ISSUER
 from kcore.server.errors import page_not_found
-from kcore.server.response import JSON_TYPE, Reply, header
+from kcore.server.response import Reply
 from kcore.server.service_account_keys import ServiceAccountKeys
 
 __all__ = ["OpenId"]
 
 _CONFIGURATION = "/.well-known/openid-configuration"
 _KEYS = "/openid/v1/jwks"
-_CACHED = header("Cache-Control", "public, max-age=3600")
+_CACHED = "public, max-age=3600"
 
 
 class OpenId:
@@ -30,8 +30,11 @@ class OpenId:
             return page_not_found()
         await self._keys.load()
         if path == _CONFIGURATION:
-            return Reply(200, msgspec.json.encode(self._configuration(self._keys, address)), JSON_TYPE, _CACHED)
-        return Reply(200, msgspec.json.encode({"keys": self._keys.jwks}), "application/jwk-set+json", _CACHED)
+            reply = Reply(200, msgspec.json.encode(self._configuration(self._keys, address)))
+        else:
+            reply = Reply(200, msgspec.json.encode({"keys": self._keys.jwks}), "application/jwk-set+json")
+        reply.cache_control = _CACHED
+        return reply
 
     def _configuration(self, keys: ServiceAccountKeys, address: str) -> dict[str, object]:
         return {

@@ -23,6 +23,8 @@ YAML_TYPE = "application/yaml"
 PROTOBUF_TYPE = "application/vnd.kubernetes.protobuf"
 TEXT_TYPE = "text/plain; charset=utf-8"
 
+NOT_CACHED = "no-cache, private"
+
 _PIECE = 256 * 1024
 
 
@@ -50,20 +52,21 @@ class Heads:
     def __init__(self, clock: Clock, chance: Chance) -> None:
         self._clock = clock
         self._second = -1
-        self._openings: dict[tuple[int, str], bytes] = {}
+        self._openings: dict[tuple[int, str, str], bytes] = {}
         # An audit id is a UUID whose first part is this process's own and whose last part counts.
         self._audit_prefix = chance.uid()[:24].encode()
         self._requests = 0
 
-    def opening(self, code: int, content_type: str) -> bytes:
+    def opening(self, code: int, content_type: str, cache_control: str = NOT_CACHED) -> bytes:
         """The status line and the headers that every answer has."""
         second = int(self._clock.now())
         if second != self._second:
             self._second = second
             self._openings.clear()
-        opening = self._openings.get((code, content_type))
+        opening = self._openings.get((code, content_type, cache_control))
         if opening is None:
-            opening = self._openings[code, content_type] = self._render(code, content_type)
+            opening = self._render(code, content_type, cache_control)
+            self._openings[code, content_type, cache_control] = opening
         return opening
 
     def audit_id(self, given: str | None) -> bytes:
@@ -73,11 +76,11 @@ class Heads:
         self._requests += 1
         return b"Audit-Id: %b%012x\r\n" % (self._audit_prefix, self._requests)
 
-    def _render(self, code: int, content_type: str) -> bytes:
+    def _render(self, code: int, content_type: str, cache_control: str) -> bytes:
         reason = HTTPStatus(code).phrase
         kind = f"Content-Type: {content_type}\r\n" if content_type else ""
         date = formatdate(self._second, usegmt=True)
-        return f"HTTP/1.1 {code} {reason}\r\nCache-Control: no-cache, private\r\n{kind}Date: {date}\r\n".encode()
+        return f"HTTP/1.1 {code} {reason}\r\nCache-Control: {cache_control}\r\n{kind}Date: {date}\r\n".encode()
 
 
 class Reply(web.StreamResponse):
@@ -93,6 +96,7 @@ class Reply(web.StreamResponse):
         self.media_type = content_type
         self.extra = headers
         self.closing = False
+        self.cache_control = NOT_CACHED
 
     @property
     def status(self) -> int:
@@ -128,7 +132,7 @@ class Reply(web.StreamResponse):
         elif request.version < (1, 1):
             connection = b"Connection: keep-alive\r\n"
         return b"%b%b%b%bContent-Length: %d\r\n\r\n" % (
-            heads.opening(self.code, self.media_type),
+            heads.opening(self.code, self.media_type, self.cache_control),
             heads.audit_id(cast("Connection", request.protocol).audit_id or request.headers.get("Audit-Id")),
             self.extra,
             connection,

@@ -69,7 +69,7 @@ async def test_discovery_says_where_the_server_listens() -> None:
 async def test_openapi_v3_leaves_no_reference_open() -> None:
     async with serving() as door:
         index = (await door.ask("GET", "/openapi/v3")).json["paths"]
-        assert {f"api{'s' * bool(kind.group)}/{kind.api_version}" for kind in BUILT_IN} == set(index)
+        assert {f"api{'s' * bool(kind.group)}/{kind.api_version}" for kind in BUILT_IN} <= set(index)
         for entry in index.values():
             document = (await door.ask("GET", entry["serverRelativeURL"])).json
             schemas = {f"#/components/schemas/{name}" for name in document["components"]["schemas"]}

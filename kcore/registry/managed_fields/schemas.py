@@ -19,7 +19,7 @@ from kcore.api.object import CustomResource
 from kcore.api.schema import ListType, MapType, Struct
 from kcore.api.shape import Field, Form, Shape, fields_of
 
-__all__ = ["ABSENT", "UNTYPED", "Key", "Schema", "Sort", "members", "schema_of"]
+__all__ = ["ABSENT", "KEY_DEFAULTS", "UNTYPED", "Key", "Schema", "Sort", "members", "schema_of"]
 
 
 class Sort(Enum):
@@ -123,7 +123,7 @@ _SCALARS = {
 }
 
 # Upstream's `+default` of fields that are keys of lists. Other keys default to the zero value that is always written.
-_DEFAULTS: Mapping[tuple[type[Struct], str], Any] = {
+KEY_DEFAULTS: Mapping[tuple[type[Struct], str], Any] = {
     (ContainerPort, "protocol"): "TCP",
     (ServicePort, "protocol"): "TCP",
 }
@@ -191,7 +191,7 @@ def _key(type_: type[Struct] | None, wire: str) -> Key:
     assert type_ is not None
     field: Any = next(f for f in msgspec.structs.fields(type_) if f.encode_name == wire)
     omitted = _omitted(field)
-    default = _DEFAULTS.get((type_, wire), ABSENT)
+    default = KEY_DEFAULTS.get((type_, wire), ABSENT)
     if default is ABSENT and omitted is ABSENT:
         default = field.default_factory()
     return Key(wire, field.name, ABSENT if default is None else default, omitted)

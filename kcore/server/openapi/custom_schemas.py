@@ -8,6 +8,7 @@ import msgspec
 
 from kcore.api.kind import Kind
 from kcore.registry.custom.strategy import version_of
+from kcore.server.openapi.descriptions import describe_field
 
 __all__ = ["custom_schema", "without_v3"]
 
@@ -24,8 +25,8 @@ def custom_schema(kind: Kind, metadata: str) -> dict[str, Any]:
     schema: dict[str, Any] = msgspec.to_builtins(props) if props is not None else {"type": "object"}
     properties = {
         **schema.get("properties", {}),
-        "apiVersion": {"type": "string"},
-        "kind": {"type": "string"},
+        "apiVersion": {"type": "string", "description": describe_field("", "apiVersion")},
+        "kind": {"type": "string", "description": describe_field("", "kind")},
         "metadata": {"allOf": [{"$ref": metadata}]} if metadata.startswith("#/components") else {"$ref": metadata},
     }
     schema["properties"] = dict(sorted(properties.items()))
