@@ -251,6 +251,7 @@ class Cluster:
             options.scheduler.plan,
         )
         self._registry.serve_explanations(scheduler.explainer)
+        self._server.tell("/debug/scheduler", scheduler.metrics.statistics, scheduler.metrics.figures)
         manager = ControllerManager(client, informers, clock, chance, events, self._controller_options())
         self._server.tell(
             "/debug/controllers", lambda: statistics(manager.figures), lambda: ControllerMetrics(manager.figures)

@@ -7,7 +7,7 @@ counts it; binding follows at leisure, many at a time.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from kcore.api.core_v1 import Node
@@ -52,10 +52,12 @@ class Refused:
 class SchedulingCycle:
     """Decides over one cache, for any profile."""
 
-    def __init__(self, cache: SchedulerCache, chance: Chance) -> None:
+    def __init__(self, cache: SchedulerCache, chance: Chance, now: Callable[[], float] = lambda: 0.0) -> None:
+        """`now` tells the time that the extension points take."""
+        self._now = now
         self._cache = cache
         self._chance = chance
-        self._evaluator = Evaluator(cache.columns)
+        self._evaluator = Evaluator(cache.columns, now)
         self._next_row = 0
 
     def schedule(self, profile: Profile, pod: PodInfo) -> Placed | Refused:
@@ -87,13 +89,17 @@ class SchedulingCycle:
 
     def _decide(self, profile: Profile, pod: PodInfo) -> Placed | Refused:
         evaluation = self._evaluator.evaluate(profile, pod)
+        for point, seconds in evaluation.spent.items():
+            profile.observe(point, "Success", profile.scheduler_name, seconds)
         rows = evaluation.best_rows() if not profile.percentage else self._best_of_some(profile, evaluation)
         if rows:
             return self._place(profile, pod, self._any_of(rows), evaluation.state)
-        diagnosis = evaluation.diagnose()
+        diagnosis, began = evaluation.diagnose(), self._now()
         for plugin in profile.post_filter:
             result = plugin.post_filter(evaluation.state, pod, diagnosis, evaluation)
             if result is not None:
+                status = "Success" if result.nominated_node else "Unschedulable"
+                profile.observe("PostFilter", status, profile.scheduler_name, self._now() - began)
                 return self._refuse(diagnosis, result)
         return self._refuse(diagnosis)
 

@@ -8,7 +8,7 @@ others (`SpanningPlugin`) are told what changed, and asked about all rows again.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import NamedTuple
 
 from kcore.scheduler.columns import NodeColumns
@@ -29,6 +29,10 @@ __all__ = ["Breakdown", "Evaluation", "Evaluator"]
 
 MOST_EVALUATIONS = 256
 FEW_ROWS = 16
+
+
+def _no_time() -> float:
+    return 0.0
 
 
 class _Scores:
@@ -66,6 +70,7 @@ class Evaluation:
         "_local",
         "_names",
         "_naming",
+        "_now",
         "_scores",
         "_seen",
         "_signature",
@@ -75,14 +80,25 @@ class Evaluation:
         "pod",
         "profile",
         "refusal",
+        "spent",
         "state",
         "totals",
     )
 
-    def __init__(self, profile: Profile, pod: PodInfo, columns: NodeColumns, signature: Hashable | None = None) -> None:
+    def __init__(
+        self,
+        profile: Profile,
+        pod: PodInfo,
+        columns: NodeColumns,
+        signature: Hashable | None = None,
+        now: Callable[[], float] = _no_time,
+    ) -> None:
         self.profile = profile
         self.pod = pod
         self._signature = signature
+        self._now = now
+        self.spent: dict[str, float] = {}
+        """How many seconds each extension point took the last time."""
         self.state: CycleState = {}
         self.refusal: Status | None = None
         """What PreFilter has against the pod as such."""
@@ -101,6 +117,7 @@ class Evaluation:
             self._start()
             return
         rows = set(columns.changes[self._seen :])
+        self.spent = {}
         if not rows:
             return
         self._diagnosis = None
@@ -109,7 +126,9 @@ class Evaluation:
             return
         self._seen = len(columns.changes)
         if self.refusal is None:
+            began = self._now()
             self._judge_rows(rows)
+            self.spent = {"Filter": self._now() - began}
 
     def best_rows(self) -> list[int]:
         """The rows with the highest score; none where the pod fits nowhere."""
@@ -155,7 +174,9 @@ class Evaluation:
         self._skipped: set[str] = set()
         self._names: frozenset[str] | None = None
         self._absent_reason = ""
+        began = self._now()
         self.refusal = self._pre_filter()
+        prepared = self._now()
         self.feasible = columns.backend.bools(columns.size)
         self._scores = []
         self._filters = [judge for judge in self.profile.filter if judge.plugin.name not in self._skipped]
@@ -164,7 +185,10 @@ class Evaluation:
         if self.refusal is None:
             self._local = self._candidates()
             (self._judge_few if self._is_narrow() else self._judge_all)()
+        filtered = self._now()
         self._combine()
+        scored = self._now() - filtered
+        self.spent = {"PreFilter": prepared - began, "Filter": filtered - prepared, "Score": scored}
 
     def _is_narrow(self) -> bool:
         """Whether only few nodes are worth looking at."""
@@ -380,19 +404,20 @@ class Evaluation:
 class Evaluator:
     """Evaluations by signature; those used last are kept."""
 
-    def __init__(self, columns: NodeColumns) -> None:
+    def __init__(self, columns: NodeColumns, now: Callable[[], float] = _no_time) -> None:
         self._columns = columns
+        self._now = now
         self._kept: dict[tuple[str, Hashable], Evaluation] = {}
 
     def evaluate(self, profile: Profile, pod: PodInfo) -> Evaluation:
         """The verdict on a pod as of now."""
         signature = profile.signature(pod)
         if signature is None:
-            return Evaluation(profile, pod, self._columns)
+            return Evaluation(profile, pod, self._columns, None, self._now)
         key = (profile.scheduler_name, signature)
         evaluation = self._kept.pop(key, None)
         if evaluation is None:
-            evaluation = Evaluation(profile, pod, self._columns, key)
+            evaluation = Evaluation(profile, pod, self._columns, key, self._now)
             if len(self._kept) >= MOST_EVALUATIONS:
                 del self._kept[next(iter(self._kept))]
         else:

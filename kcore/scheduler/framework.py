@@ -168,6 +168,7 @@ class PostFilterResult(NamedTuple):
 
     message: str = ""
     nominated_node: str = ""
+    victims: int = 0
     carry_out: Callable[[Client], Awaitable[None]] | None = None
 
 

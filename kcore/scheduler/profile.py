@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+import asyncio
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 from kcore.api.core_v1 import Pod
@@ -39,11 +40,23 @@ from kcore.scheduler.framework import (
 )
 from kcore.scheduler.pod_info import PodInfo
 
-__all__ = ["DEFAULT_SCHEDULER_NAME", "Judge", "Profile", "Scorer"]
+__all__ = ["DEFAULT_SCHEDULER_NAME", "Judge", "Profile", "Scorer", "loop_time"]
 
 DEFAULT_SCHEDULER_NAME = "default-scheduler"
 
 P = TypeVar("P", bound=Plugin)
+
+
+Observe = Callable[[str, str, str, float], None]
+"""Is told of an extension point that was run: its name, the status, the profile, the seconds."""
+
+
+def loop_time() -> float:
+    return asyncio.get_running_loop().time()
+
+
+def _unobserved(point: str, status: str, profile: str, seconds: float) -> None:
+    pass
 
 
 class Judge(NamedTuple):
@@ -100,6 +113,7 @@ class Profile:
         self.pre_bind = self._at(PreBindPlugin, "pre_bind")
         self.bind = self._at(BindPlugin, "bind")
         self.post_bind = self._at(PostBindPlugin, "post_bind")
+        self.observe: Observe = _unobserved
         judges: dict[Plugin, None] = dict.fromkeys(self.pre_filter)
         judges |= dict.fromkeys([*[judge.plugin for judge in self.filter], *[scorer.plugin for scorer in self.score]])
         self.spanning = [plugin for plugin in judges if isinstance(plugin, SpanningPlugin)]
@@ -189,17 +203,24 @@ class Profile:
         self, state: CycleState, pod: PodInfo, node_name: str, extender: Extender | None = None
     ) -> Status | None:
         """PreBind, then the first Bind plugin that does not skip, or an extender in their place, then PostBind."""
+        began = loop_time() if self.pre_bind else 0.0
         for pre in self.pre_bind:
             status = await pre.pre_bind(state, pod, node_name) if pre.needs_pre_bind(state, pod, node_name) else None
             if status is not None:
                 reason = f'running PreBind plugin "{pre.name}": {", ".join(status.reasons)}'
+                self._told("PreBind", status, began)
                 return Status(status.code, (reason,), pre.name)
+        if self.pre_bind:
+            self._told("PreBind", None, began)
+        began = loop_time()
         if extender is not None:
             await extender.bind(pod.pod, node_name)
         else:
             status = await self._bind(state, pod, node_name)
             if status is not None:
+                self._told("Bind", status, began)
                 return status
+        self._told("Bind", None, began)
         for post in self.post_bind:
             await post.post_bind(state, pod, node_name)
         return None
@@ -210,3 +231,8 @@ class Profile:
             if status is None or status.code is not Code.SKIP:
                 return status._replace(plugin=binder.name) if status is not None else None
         return Status(Code.ERROR, ("no plugin bound the pod",))
+
+    def _told(self, point: str, status: Status | None, began: float) -> None:
+        self.observe(
+            point, status.code.value if status is not None else "Success", self.scheduler_name, loop_time() - began
+        )

@@ -11,8 +11,8 @@ The queue knows no time and sleeps nowhere: whoever calls says what time it is.
 from __future__ import annotations
 
 import heapq
-from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from enum import Enum
 from itertools import islice
 from typing import Any, NamedTuple
@@ -28,8 +28,34 @@ BACKOFF = (1.0, 10.0)
 """How many seconds a pod waits after its first failure, and at most; each further failure doubles it."""
 LONGEST_UNSCHEDULABLE = 300.0
 
+FAILURE = "ScheduleAttemptFailure"
+
 MayEnqueue = Callable[[Pod], Status | None]
 SortKey = Callable[[PodInfo, float], tuple[Any, ...]]
+
+
+LABELS: Mapping[ClusterEvent, str] = {
+    ClusterEvent.NODE_ADDED: "NodeAdd",
+    ClusterEvent.NODE_DELETED: "NodeDelete",
+    ClusterEvent.NODE_ALLOCATABLE: "NodeUpdateNodeAllocatable",
+    ClusterEvent.NODE_LABEL: "NodeUpdateNodeLabel",
+    ClusterEvent.NODE_TAINT: "NodeUpdateNodeTaint",
+    ClusterEvent.NODE_UNSCHEDULABLE: "NodeUpdateNodeTaint",
+    ClusterEvent.POD_ADDED: "AssignedPodAdd",
+    ClusterEvent.POD_UPDATED: "AssignedPodUpdate",
+    ClusterEvent.POD_DELETED: "AssignedPodDelete",
+    ClusterEvent.POD_WAITING: "UnschedulablePodAdd",
+    ClusterEvent.CLAIM: "PersistentVolumeClaimAdd",
+    ClusterEvent.VOLUME: "PersistentVolumeAdd",
+    ClusterEvent.STORAGE_CLASS: "StorageClassAdd",
+    ClusterEvent.CSI_NODE: "CSINodeAdd",
+    ClusterEvent.CSI_DRIVER: "CSIDriverUpdate",
+    ClusterEvent.CSI_CAPACITY: "CSIStorageCapacityAdd",
+    ClusterEvent.DETACHED: "VolumeAttachmentDelete",
+    ClusterEvent.RESOURCE_CLAIM: "ResourceClaimUpdate",
+    ClusterEvent.RESOURCE_SLICE: "ResourceSliceAdd",
+    ClusterEvent.DEVICE_CLASS: "DeviceClassAdd",
+}
 
 
 class Place(Enum):
@@ -50,6 +76,7 @@ class QueuedPod:
         "is_stale",
         "place",
         "plugins",
+        "seconds",
         "since",
         "ticket",
         "urgent",
@@ -64,6 +91,8 @@ class QueuedPod:
         self.place = Place.UNSCHEDULABLE
         self.backoff_until = 0.0
         self.ticket = 0
+        self.seconds = 0.0
+        """How long the last decision took."""
         self.is_stale = False
         """Whether it has changed while it was being tried."""
         self.urgent = True
@@ -109,6 +138,8 @@ class SchedulingQueue:
         self._missed: deque[tuple[ClusterEvent, Object | None, Object | None]] = deque()
         """What has happened since the first of these was popped."""
         self._happened = 0
+        self.incoming: Counter[tuple[str, str]] = Counter()
+        """How many pods have come to each queue, and why."""
         self._ticket = 0
 
     def __contains__(self, uid: str) -> bool:
@@ -127,6 +158,13 @@ class SchedulingQueue:
             gated,
             places.count(Place.IN_FLIGHT),
         )
+
+    def refusals(self) -> Iterator[tuple[str, str]]:
+        """For each pod that waits the plugins that refused it, with its scheduler's name."""
+        for uid in self._waiting:
+            queued = self._pods[uid]
+            for plugin in queued.plugins:
+                yield plugin, queued.info.pod.spec.scheduler_name
 
     def add(self, pod: Pod, now: float) -> None:
         """A pod without a node has appeared."""
@@ -147,9 +185,9 @@ class SchedulingQueue:
         if queued.place is Place.IN_FLIGHT:
             queued.is_stale = True
         elif queued.place is Place.ACTIVE:
-            self._activate(queued)
+            self._activate(queued, "PodUpdate")
         elif queued.place is Place.UNSCHEDULABLE:
-            self._admit(queued, now)
+            self._admit(queued, now, "PodUpdate")
 
     def delete(self, uid: str) -> None:
         """A pod needs no node any more: it is gone, or has one."""
@@ -179,9 +217,9 @@ class SchedulingQueue:
         queued.urgent = True
         queued.backoff_until = now + self._backoff_after(queued.attempts)
         if queued.is_stale or any(self._hopes(queued, *happening) for happening in missed):
-            self._back_off(queued)
+            self._back_off(queued, FAILURE)
         else:
-            self._wait(queued, now)
+            self._wait(queued, now, FAILURE)
 
     def failed(self, queued: QueuedPod, now: float) -> None:
         """Something went wrong with the popped pod that says nothing about the cluster: try again later."""
@@ -191,7 +229,7 @@ class SchedulingQueue:
         queued.plugins = frozenset()
         queued.urgent = False
         queued.backoff_until = now + self._backoff_after(queued.attempts)
-        self._back_off(queued)
+        self._back_off(queued, FAILURE)
 
     def move(self, event: ClusterEvent, old: Object | None, new: Object | None, now: float) -> None:
         """Something happened: wake the pods whose refusing plugins hope from it."""
@@ -205,9 +243,9 @@ class SchedulingQueue:
                 queued = self._pods[uid]
                 if queued.place is Place.UNSCHEDULABLE and self._hopes(queued, event, old, new, plugin):
                     if queued.gated_by:
-                        self._admit(queued, now)
+                        self._admit(queued, now, label(event))
                     else:
-                        self._wake(queued, now)
+                        self._wake(queued, now, label(event))
 
     def _interested(self, event: ClusterEvent) -> Sequence[str]:
         """The plugins that hope from an event; `""`: pods that nobody in particular refused hope from all."""
@@ -237,8 +275,9 @@ class SchedulingQueue:
             self._missed.popleft()
         return missed
 
-    def _wait(self, queued: QueuedPod, now: float) -> None:
+    def _wait(self, queued: QueuedPod, now: float, why: str) -> None:
         """Let a pod wait for what may help it."""
+        self.incoming["gated" if queued.gated_by else "unschedulable", why] += 1
         queued.place = Place.UNSCHEDULABLE
         uid = queued.info.uid
         self._waiting[uid] = now
@@ -262,30 +301,32 @@ class SchedulingQueue:
             deadlines.append(next(iter(self._waiting.values())) + LONGEST_UNSCHEDULABLE)
         return min(deadlines, default=None)
 
-    def _admit(self, queued: QueuedPod, now: float) -> None:
+    def _admit(self, queued: QueuedPod, now: float, why: str = "PodAdd") -> None:
         """Let a pod into the queue, unless a PreEnqueue plugin keeps it out."""
         objection = self._may_enqueue(queued.info.pod)
         self._end_wait(queued)
         queued.gated_by = objection.plugin if objection is not None else ""
         if objection is not None:
-            self._wait(queued, now)
+            self._wait(queued, now, why)
         else:
-            self._wake(queued, now)
+            self._wake(queued, now, why)
 
-    def _wake(self, queued: QueuedPod, now: float) -> None:
+    def _wake(self, queued: QueuedPod, now: float, why: str) -> None:
         self._end_wait(queued)
         if now < queued.backoff_until:
-            self._back_off(queued)
+            self._back_off(queued, why)
         else:
-            self._activate(queued)
+            self._activate(queued, why)
 
-    def _activate(self, queued: QueuedPod) -> None:
+    def _activate(self, queued: QueuedPod, why: str) -> None:
+        self.incoming["active", why] += 1
         queued.place = Place.ACTIVE
         self._ticket += 1
         queued.ticket = self._ticket
         heapq.heappush(self._active, (self._sort_key(queued.info, queued.since), queued.ticket, queued.info.uid))
 
-    def _back_off(self, queued: QueuedPod) -> None:
+    def _back_off(self, queued: QueuedPod, why: str) -> None:
+        self.incoming["backoff", why] += 1
         queued.place = Place.BACKOFF
         self._ticket += 1
         queued.ticket = self._ticket
@@ -296,7 +337,7 @@ class SchedulingQueue:
         while self._backoff and self._backoff[0][0] <= now:
             queued = self._current(heapq.heappop(self._backoff))
             if queued is not None:
-                self._activate(queued)
+                self._activate(queued, "BackoffComplete")
         while self._waiting:
             uid, since = next(iter(self._waiting.items()))
             if now - since < LONGEST_UNSCHEDULABLE:
@@ -306,7 +347,7 @@ class SchedulingQueue:
                 del self._waiting[uid]
                 self._waiting[uid] = now
             else:
-                self._wake(queued, now)
+                self._wake(queued, now, "UnschedulableTimeout")
 
     def _pop_active(self) -> QueuedPod | None:
         while self._active:
@@ -338,6 +379,11 @@ class SchedulingQueue:
         """The pod of a heap entry, unless it went elsewhere since."""
         queued = self._pods.get(entry[2])
         return queued if queued is not None and queued.ticket == entry[1] else None
+
+
+def label(event: ClusterEvent) -> str:
+    """What metrics call an event."""
+    return next((name for known, name in LABELS.items() if event & known), "Unknown")
 
 
 def _differs(old: Pod, new: Pod) -> bool:

@@ -27,13 +27,14 @@ from kcore.client.workqueue import WorkQueue
 from kcore.kit.clock import Chance, Clock
 from kcore.scheduler.cache import SchedulerCache
 from kcore.scheduler.config.plan import DEFAULT_PLAN, Plan, make_profile
-from kcore.scheduler.cycle import Placed, Refused, SchedulingCycle
+from kcore.scheduler.cycle import NOTHING_DONE, Placed, Refused, SchedulingCycle
 from kcore.scheduler.explanation import SchedulingExplainer
 from kcore.scheduler.extender import Extender, ExtenderError, open_extenders
 from kcore.scheduler.framework import ClusterEvent, Status
+from kcore.scheduler.metrics import SchedulerMetrics
 from kcore.scheduler.plugins import Handle
 from kcore.scheduler.pod_info import PodInfo
-from kcore.scheduler.profile import Profile
+from kcore.scheduler.profile import Profile, loop_time
 from kcore.scheduler.queue import QueuedPod, SchedulingQueue
 from kcore.scheduler.volumes import Volumes
 from kcore.scheduler.waiting import WaitingPod, WaitingPods
@@ -102,7 +103,10 @@ class Scheduler:
         self.queue = SchedulingQueue(
             lambda pod: self._profiles[pod.spec.scheduler_name].may_enqueue(pod), first.sort_key, hints, plan.backoff
         )
-        self._cycle = SchedulingCycle(self.cache, chance)
+        self._cycle = SchedulingCycle(self.cache, chance, loop_time)
+        self.metrics = SchedulerMetrics(self.cache, self.queue)
+        for profile in self._profiles.values():
+            profile.observe = self.metrics.ran
         self.explainer = SchedulingExplainer(self.cache, self.queue, self._profiles, self._pods)
         self._attempts: dict[str, Attempt] = {}
         self._work: WorkQueue[str] = WorkQueue()
@@ -150,29 +154,38 @@ class Scheduler:
 
     def _schedule(self, queued: QueuedPod) -> None:
         info = queued.info
-        profile = self._profiles[info.pod.spec.scheduler_name]
+        profile, began = self._profiles[info.pod.spec.scheduler_name], loop_time()
         try:
             outcome = self._cycle.schedule(profile, info)
         except Exception:  # a plugin's fault concerns one pod, not all
-            log.exception("scheduling failed", pod=info.key)
-            self.queue.failed(queued, self._clock.now())
+            self._failed(queued, began)
             return
-        self._go_on(queued, outcome)
+        self._go_on(queued, outcome, began)
 
     async def _schedule_with(self, queued: QueuedPod, extenders: Sequence[Extender]) -> None:
         info = queued.info
-        profile = self._profiles[info.pod.spec.scheduler_name]
+        profile, began = self._profiles[info.pod.spec.scheduler_name], loop_time()
         try:
             outcome = await self._cycle.schedule_with(profile, info, extenders)
         except Exception:
-            log.exception("scheduling failed", pod=info.key)
-            self.queue.failed(queued, self._clock.now())
+            self._failed(queued, began)
             return
-        self._go_on(queued, outcome)
+        self._go_on(queued, outcome, began)
 
-    def _go_on(self, queued: QueuedPod, outcome: Placed | Refused) -> None:
+    def _failed(self, queued: QueuedPod, began: float) -> None:
+        log.exception("scheduling failed", pod=queued.info.key)
+        self.metrics.attempted("error", queued.info.pod.spec.scheduler_name, loop_time() - began)
+        self.queue.failed(queued, self._clock.now())
+
+    def _go_on(self, queued: QueuedPod, outcome: Placed | Refused, began: float) -> None:
         """After the decision."""
+        queued.seconds = seconds = loop_time() - began
+        self.metrics.decided(seconds)
         if isinstance(outcome, Refused):
+            result = "error" if outcome.is_error else "unschedulable"
+            self.metrics.attempted(result, queued.info.pod.spec.scheduler_name, seconds)
+            if outcome.post_filter is not NOTHING_DONE:
+                self.metrics.preempted(outcome.post_filter.victims)
             self._send_back(queued, outcome)
         elif outcome.permit is not None:
             self._hold(queued, outcome, outcome.permit)
@@ -201,7 +214,14 @@ class Scheduler:
     def _hold(self, queued: QueuedPod, placed: Placed, permit: Status) -> None:
         """Bind later, if Permit plugins allow it in time."""
 
+        began = loop_time()
+
+        def allowed() -> None:
+            self.metrics.waited("allowed", loop_time() - began)
+            self._hand_over(queued, placed)
+
         def rejected(reason: str) -> None:
+            self.metrics.waited("rejected", loop_time() - began)
             self._give_up(queued, placed)
             if queued.info.uid in self.queue:
                 self._send_back(queued, Refused(reason, frozenset((permit.plugin,))))
@@ -209,7 +229,7 @@ class Scheduler:
         self.waiting.hold(
             WaitingPod(queued.info, placed.node_name, permit.plugin),
             placed.permit_seconds,
-            lambda: self._hand_over(queued, placed),
+            allowed,
             rejected,
         )
 
@@ -252,6 +272,8 @@ class Scheduler:
             self._tell_failure(queued, ", ".join(status.reasons))
             return
         log.debug("pod scheduled", pod=info.key, node=placed.node_name)
+        self.metrics.attempted("scheduled", profile.scheduler_name, queued.seconds)
+        self.metrics.bound(queued.attempts, self._clock.now() - queued.since)
         message = f"Successfully assigned {info.key} to {placed.node_name}"
         self._recorders[profile.scheduler_name].event(info.pod, "Normal", "Scheduled", message)
 

@@ -266,7 +266,7 @@ class DefaultPreemption:
             for victim in chosen.victims:
                 await self._evict(client, victim, pod)
 
-        return PostFilterResult(nominated_node=chosen.node_name, carry_out=carry_out)
+        return PostFilterResult("", chosen.node_name, len(chosen.victims), carry_out)
 
     def _is_waiting(self, pod: PodInfo, diagnosis: Diagnosis) -> bool:
         """Whether the victims of an earlier attempt are still on their way out, and their going may help."""
