@@ -82,6 +82,6 @@ OPERATIONS: dict[str, Callable[[Any, Any], Any]] = {
     "divide_int64": lambda a, b: _int(_quotient(a, b)),
     "divide_uint64": lambda a, b: UInt(_quotient(a, b)),
     "divide_double": _divide_doubles,
-    "modulo_int64": _remainder,
+    "modulo_int64": lambda a, b: _remainder(a, b) if b != -1 else _int(-a) * 0,
     "modulo_uint64": lambda a, b: UInt(_remainder(a, b)),
 }
