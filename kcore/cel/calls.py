@@ -191,6 +191,15 @@ def with_bound_pattern(node: Call, overload: Overload) -> Callable[..., Any]:
     return run
 
 
+def _is(run: Run, f: Frame, wanted: bool) -> bool:
+    try:
+        return run(f) is wanted
+    except CostExceeded:
+        raise
+    except EvaluationError:
+        return False
+
+
 def short_circuit(left: Run, right: Run, right_cost: int, decisive: bool) -> Run:
     """`||` where `decisive` is True, `&&` where it is False: that value on one side absorbs errors on the other."""
 
@@ -213,7 +222,7 @@ def short_circuit(left: Run, right: Run, right_cost: int, decisive: bool) -> Run
                 raise no_such_overload()
             error = no_such_overload()
         f[SPENT] += right_cost
-        if right(f) is decisive:
+        if _is(right, f, decisive):
             return decisive
         raise error
 

@@ -38,6 +38,7 @@ from kcore.cel.loops import (
     quantifier,
 )
 from kcore.cel.program import Program
+from kcore.cel.standard import index
 from kcore.cel.syntax import (
     Bind,
     Call,
@@ -133,6 +134,8 @@ class _Compiler:
             cost -= 1  # an attribute as index counts for its qualifiers alone
         runs = [code.run for code in codes]
         single = len(node.overloads) == 1 and not any(map(_uncertain, node.operands))
+        if node.function == "_[_]":
+            return Code(plain_call(index, codes), cost + 1)
         if not single:
             return self._dispatched(node, runs, cost)
         overload = node.overloads[0]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from decimal import Decimal
 from typing import Any
 
 from kcore.cel.errors import EvaluationError, no_such_overload
@@ -104,26 +105,22 @@ def to_string(value: Any) -> str:
 
 
 def double_text(value: float) -> str:
-    """A number as Go's strconv.FormatFloat(f, 'g', -1, 64) writes it."""
+    """A number as Go's %g writes it: the shortest digits that tell it, with an exponent below 1e-4 and from 1e6 on."""
     if math.isnan(value):
         return "NaN"
     if math.isinf(value):
         return "+Inf" if value > 0 else "-Inf"
-    if value == 0:
-        return "-0" if math.copysign(1, value) < 0 else "0"
-    exponent = math.floor(math.log10(abs(value)))
-    text = repr(float(value))
-    if "e" in text:
-        mantissa, _, power = text.partition("e")
-        digits, exponent = mantissa.removesuffix(".0"), int(power)
-        if -4 <= exponent < 21:
-            return _plain(value)
-        return f"{digits}e{'-' if exponent < 0 else '+'}{abs(exponent):02d}"
-    if exponent >= 21:
-        return f"{value:e}"
-    return text.removesuffix(".0")
-
-
-def _plain(value: float) -> str:
-    text = f"{value:.25f}".rstrip("0").rstrip(".")
-    return str(int(value)) if value.is_integer() else text
+    sign, digits, power = Decimal(repr(float(value))).normalize().as_tuple()
+    assert isinstance(power, int)
+    exponent = len(digits) - 1 + power
+    minus = "-" if sign else ""
+    shown = "".join(map(str, digits))
+    if not any(digits):
+        return f"{minus}0"
+    if not -4 <= exponent < 6:
+        rest = f".{shown[1:]}" if len(shown) > 1 else ""
+        return f"{minus}{shown[0]}{rest}e{'-' if exponent < 0 else '+'}{abs(exponent):02d}"
+    if exponent < 0:
+        return f"{minus}0.{'0' * (-exponent - 1)}{shown}"
+    whole, rest = shown[: exponent + 1].ljust(exponent + 1, "0"), shown[exponent + 1 :]
+    return f"{minus}{whole}.{rest}" if rest else f"{minus}{whole}"

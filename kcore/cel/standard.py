@@ -73,6 +73,11 @@ _COMPARISONS: Mapping[str, tuple[str, Callable[[Any, Any], bool]]] = {
 }
 
 
+def _as_doubles(compare: Callable[[Any, Any], bool]) -> Callable[[Any, Any], bool]:
+    """Python compares integers and floats exactly; cel-go rounds the integer first."""
+    return lambda a, b: compare(float(a), float(b))
+
+
 def _comparisons() -> Iterator[Overload]:
     numbers = {"int64": INT, "uint64": UINT, "double": DOUBLE}
     others = {"bool": BOOL, "string": STRING, "bytes": BYTES, "duration": DURATION, "timestamp": TIMESTAMP}
@@ -82,7 +87,8 @@ def _comparisons() -> Iterator[Overload]:
         for left, a in numbers.items():
             for right, b in numbers.items():
                 if left != right:
-                    yield function(symbol, f"{verb}_{left}_{right}", (a, b), BOOL, run)
+                    across = _as_doubles(run) if "double" in (left, right) else run
+                    yield function(symbol, f"{verb}_{left}_{right}", (a, b), BOOL, across)
 
 
 def _logic() -> Iterator[Overload]:
@@ -114,7 +120,9 @@ def _is_key(value: Any) -> bool:
 
 
 def index(holder: Any, key: Any) -> Any:
-    """`holder[key]`."""
+    """`holder[key]`, of whatever type they turn out to be."""
+    if isinstance(holder, Optional):
+        return _optional_index(holder, key)
     if isinstance(holder, list):
         if isinstance(key, float) and key.is_integer():
             key = int(key)
@@ -155,7 +163,7 @@ def _containers() -> Iterator[Overload]:
         (_MAP, "_[_]", "map", _A, _B),
     ):
         held = optional_of(of)
-        yield function(name, f"optional_{id_}_index_value", (held, key), optional_of(value), _optional_index)
+        yield function(name, f"optional_{id_}_index_value", (held, key), optional_of(value), index)
         yield function("_[?_]", f"{id_}_optindex_optional_value", (of, key), optional_of(value), _optional_index)
         optional_id = f"optional_{id_}_optindex_optional_value"
         yield function("_[?_]", optional_id, (held, key), optional_of(value), _optional_index)

@@ -121,7 +121,7 @@ def equal(a: Any, b: Any) -> bool:
             return a.present == b.present and equal(a.value, b.value)
         return bool(a == b)
     if kind in _NUMBERS and other in _NUMBERS:
-        return bool(a == b)
+        return float(a) == float(b) if float in (kind, other) else bool(a == b)
     if isinstance(a, list) and isinstance(b, list):
         # A list with an equality of its own (a set, a map) decides; it answers for both directions.
         special, plain = (a, b) if kind is not list else (b, a)
