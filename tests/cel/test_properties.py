@@ -98,7 +98,8 @@ SIZES = {"s": 8, "l": 5, "t": 5, "m": 3, "n": 0}
 def size_of(path: tuple[str, ...]) -> int | None:
     if len(path) == 1:
         return SIZES.get(path[0])
-    return {("t", "@items"): 3, ("l", "@items"): 0, ("m", "@values"): 0, ("m", "@keys"): 2}.get(path)
+    elements: dict[tuple[str, ...], int] = {("t", "@items"): 3, ("l", "@items"): 0, ("m", "@keys"): 2}
+    return elements.get(path, 0)
 
 
 @given(BOOLS, VARIABLES)
