@@ -53,6 +53,11 @@ class Served:
         return "bench-token"
 
     @property
+    def user_token(self) -> str:
+        """Of vera, who may do nothing unless she is granted it."""
+        return "user-token"
+
+    @property
     def ca(self) -> Path:
         return self.data_dir / "pki" / "ca.crt"
 
@@ -63,6 +68,10 @@ class Served:
         request.add_header("Content-Type", "application/json")
         with urllib.request.urlopen(request, context=ssl.create_default_context(cafile=str(self.ca))) as answer:
             return json.load(answer)
+
+    def cpu_seconds(self) -> float:
+        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def memory_mb(self) -> float:
         status = Path(f"/proc/{self.process.pid}/status").read_text()
@@ -78,7 +87,7 @@ def served(*options: str) -> Iterator[Served]:
     with tempfile.TemporaryDirectory(prefix="kcore-bench-") as folder:
         data_dir = Path(folder, "data")
         tokens = Path(folder, "tokens.csv")
-        tokens.write_text('bench-token,bench,bench,"system:masters"\n')
+        tokens.write_text('bench-token,bench,bench,"system:masters"\nuser-token,vera,vera\n')
         command = [sys.executable, "-m", "kcore", "serve", "--data-dir", str(data_dir), "--secure-port", str(port)]
         command += ["--kubeconfig", str(Path(folder, "kubeconfig")), "--token-auth-file", str(tokens)]
         command += ["--log-level", "warning", *options]
@@ -99,10 +108,12 @@ def _wait_ready(url: str, process: subprocess.Popen[bytes]) -> None:
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     deadline = time.monotonic() + 60
+    # With a token: where everything is allowed, nobody may be anonymous.
+    asked = urllib.request.Request(f"{url}/readyz", headers={"Authorization": "Bearer bench-token"})
     while time.monotonic() < deadline:
         if process.poll() is not None:
             raise RuntimeError(f"kcore ended with code {process.returncode}")
-        with contextlib.suppress(OSError), urllib.request.urlopen(f"{url}/readyz", context=context) as answer:
+        with contextlib.suppress(OSError), urllib.request.urlopen(asked, context=context) as answer:
             if answer.status == 200:
                 return
         time.sleep(0.005)

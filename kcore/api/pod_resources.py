@@ -17,6 +17,8 @@ __all__ = ["ResourceList", "add_resources", "pod_limits", "pod_requests"]
 ResourceList = Mapping[str, str]
 """Quantities by the name of the resource."""
 
+_Which = Literal["requests", "limits"]
+
 _POD_LEVEL = ("cpu", "memory")
 _HUGE_PAGES = "hugepages-"
 
@@ -39,10 +41,24 @@ def add_resources(a: ResourceList, b: ResourceList) -> dict[str, str]:
     return total
 
 
-def _total(spec: PodSpec, which: Literal["requests", "limits"]) -> dict[str, str]:
+def _total(spec: PodSpec, which: _Which) -> dict[str, str]:
     running: dict[str, str] = {}
     for container in spec.containers:
         running = add_resources(running, getattr(container.resources, which))
+    total = _beside_starting(running, spec, which) if spec.init_containers else running
+    if spec.resources is not None:
+        whole: ResourceList = getattr(spec.resources, which)
+        total |= {name: whole[name] for name in whole if name in _POD_LEVEL or name.startswith(_HUGE_PAGES)}
+    for name, amount in spec.overhead.items():
+        if which == "requests":
+            total[name] = quantity.add(total.get(name, "0"), amount)
+        elif name in total and quantity.compare(total[name], "0"):
+            total[name] = quantity.add(total[name], amount)
+    return total
+
+
+def _beside_starting(running: dict[str, str], spec: PodSpec, which: _Which) -> dict[str, str]:
+    """The larger of what runs together, sidecars with it, and what any step of starting needs."""
     sidecars: dict[str, str] = {}
     starting: dict[str, str] = {}
     for container in spec.init_containers:
@@ -54,16 +70,7 @@ def _total(spec: PodSpec, which: Literal["requests", "limits"]) -> dict[str, str
         else:
             own = add_resources(own, sidecars)
         starting = _most((starting, own))
-    total = _most((running, starting))
-    if spec.resources is not None:
-        whole: ResourceList = getattr(spec.resources, which)
-        total |= {name: whole[name] for name in whole if name in _POD_LEVEL or name.startswith(_HUGE_PAGES)}
-    for name, amount in spec.overhead.items():
-        if which == "requests":
-            total[name] = quantity.add(total.get(name, "0"), amount)
-        elif name in total and quantity.compare(total[name], "0"):
-            total[name] = quantity.add(total[name], amount)
-    return total
+    return _most((running, starting))
 
 
 def _most(lists: Iterable[ResourceList]) -> dict[str, str]:

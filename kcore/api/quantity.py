@@ -24,6 +24,7 @@ __all__ = [
     "milli_value",
     "parse",
     "subtract",
+    "total",
 ]
 
 Format = Literal["DecimalSI", "BinarySI", "DecimalExponent"]
@@ -130,6 +131,15 @@ def add(a: str, b: str) -> str:
     return _combine(parse(a), parse(b), 1)
 
 
+def total(a: ParsedQuantity, b: ParsedQuantity) -> ParsedQuantity:
+    """`add` for who keeps adding: what `parse` would read in the sum, without writing and reading it."""
+    form = a.format if a.nanos else b.format
+    text = _write(a.nanos + b.nanos, form)
+    if form == "BinarySI" and not text.endswith("i"):
+        form = "DecimalSI"
+    return ParsedQuantity(a.nanos + b.nanos, form, text)
+
+
 def subtract(a: str, b: str) -> str:
     """The difference, in the suffix kind of `a` (of `b` where `a` is zero)."""
     return _combine(parse(a), parse(b), -1)
@@ -173,11 +183,8 @@ def _write(nanos: int, form: Format) -> str:
         return "0"
     units, rest = divmod(abs(nanos), _NANO)
     if form == "BinarySI" and not rest and units >= 1024:
-        steps = 0
-        while units % 1024 == 0 and steps < 6:
-            units //= 1024
-            steps += 1
-        text = f"{units}{_BINARY_SUFFIX[steps]}"
+        steps = min(((units & -units).bit_length() - 1) // 10, 6)  # how often 1024 divides it
+        text = f"{units >> 10 * steps}{_BINARY_SUFFIX[steps]}"
     else:
         text = _write_decimal(abs(nanos), "DecimalSI" if form == "BinarySI" else form)
     return f"-{text}" if nanos < 0 else text

@@ -12,16 +12,9 @@ from kcore.api.core_v1 import (
     ResourceQuota,
     ScopedResourceSelectorRequirement,
 )
-from kcore.api.kind import Kind
 from kcore.api.qos import qos_class
-from kcore.registry.quota.usage import tracked_resources
 
-__all__ = ["in_scope", "is_about"]
-
-
-def is_about(quota: ResourceQuota, kind: Kind, obj: Any) -> bool:
-    """Whether an object counts against a quota, which does so only once its hard limits are in its status."""
-    return bool(tracked_resources(kind, quota.status.hard)) and in_scope(quota, obj)
+__all__ = ["in_scope"]
 
 
 def in_scope(quota: ResourceQuota, obj: Any) -> bool:
