@@ -5,7 +5,8 @@ from __future__ import annotations
 import copy
 from collections import Counter
 from collections.abc import Hashable, Iterator, Mapping
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
 
 from kcore.kit.door import Reply
 from kcore.kit.histogram import Histogram, exponential
@@ -118,7 +119,8 @@ class SchedulerMetrics:
         }
 
 
-class SchedulerFigures(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class SchedulerFigures:
     """What is told at a scrape: a collector of prometheus_client."""
 
     histograms: Mapping[str, Mapping[tuple[str, ...], Histogram]]
