@@ -114,6 +114,8 @@ _SPACE = re.compile(r"[ \t\r\n]*")
 _PLAIN_STRING = re.compile(r'[^"\\\x00-\x1f]*')
 _HEX = re.compile(r"[0-9a-fA-F]")
 _END = "unexpected end of JSON input"
+_DEPTH_MAX = 10_000
+"""As deep as Go's decoder goes; who sends more does not have the rest looked at."""
 
 
 class _Wrong(Exception):
@@ -156,6 +158,8 @@ def _value(text: str, at: int, stack: list[str]) -> int:
     while True:
         at = _skip_space(text, at)
         char = _at(text, at)
+        if len(stack) > _DEPTH_MAX:
+            raise _Wrong("exceeded max depth")
         if char == "{":
             stack.append(char)
             at = _skip_space(text, at + 1)

@@ -39,7 +39,7 @@ def parse_version(text: str) -> int:
     why = ""
     if not (text.isascii() and text.isdigit()):
         why = "invalid syntax"
-    elif int(text) >= _UINT64:
+    elif len(text.lstrip("0")) > 20 or int(text) >= _UINT64:
         why = "value out of range"
     if why:
         detail = f'strconv.ParseUint: parsing "{text}": {why}'

@@ -84,7 +84,13 @@ class Connections(web.Server):
     def __init__(
         self, handler: _RequestHandler, heads: Heads, streams: set[Lasting], everyone: User | None = None
     ) -> None:
-        super().__init__(handler, access_log=None, keepalive_timeout=180, tcp_keepalive=True)
+        super().__init__(
+            handler,
+            access_log=None,
+            keepalive_timeout=180,
+            tcp_keepalive=True,
+            auto_decompress=False,  # as upstream; so that a small body does not become a large one
+        )
         self.heads = heads
         self.everyone = everyone
         self.streams = streams

@@ -30,6 +30,7 @@ from kcore.server.documents import Documents
 from kcore.server.errors import error_reply, method_not_allowed, page_not_found, too_many_requests
 from kcore.server.health import Health
 from kcore.server.impersonation import asks_impersonation, impersonated
+from kcore.server.insecure_port import require_own_browser
 from kcore.server.limits import Limits, TooBusy
 from kcore.server.metrics import Metrics, labels_of
 from kcore.server.negotiation import error_media_type
@@ -99,7 +100,11 @@ class Door:
         """The answer to whoever it is that asks; told to the audit, if there is one that wants to know."""
         connection, headers = cast(Connection, arrived.request.protocol), arrived.request.headers
         try:
-            user = connection.everyone or await self._authenticator.user(Asking(headers, connection.certificate))
+            if connection.everyone is not None:
+                require_own_browser(headers)
+                user = connection.everyone
+            else:
+                user = await self._authenticator.user(Asking(headers, connection.certificate))
         except Unauthorized:
             if self._auditor is not None:
                 self._auditor.refused(arrived)

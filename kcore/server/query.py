@@ -62,7 +62,7 @@ class Query:
         digits = text[1:] if text[0] in "+-" else text
         if not (digits.isascii() and digits.isdigit()):
             raise BadRequest(f"strconv.ParseInt: parsing {quote(text)}: invalid syntax")
-        value = int(text)
+        value = int(text) if len(digits.lstrip("0")) < 20 else 2**63
         if not -(2**63) <= value < 2**63:
             raise BadRequest(f"strconv.ParseInt: parsing {quote(text)}: value out of range")
         return value

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import NamedTuple
 
+import anyio
+import anyio.to_thread
 from aiohttp import web
 
 from kcore.api.documents import Expected, decode_document
@@ -42,6 +45,8 @@ __all__ = ["Call", "Resources"]
 
 # The verbs whose address ends in a name. (A watch may too, in its legacy form.)
 _OF_ONE = frozenset(("get", "update", "patch", "delete"))
+
+_LARGE = 256 * 1024
 
 _PATCH_TYPES = {patch_type.value: patch_type for patch_type in PatchType}
 
@@ -179,7 +184,8 @@ class Resources:
         req = self._request(kind, call)
         req.dry_run, req.field_manager = options.dry_run, _author(options, call)
         req.field_validation, req.options = options.field_validation, options.given
-        obj = decode_document(
+        decode = partial(
+            decode_document,
             body,
             expected_body(kind, call.address.subresource),
             self._registry.scheme,
@@ -187,6 +193,8 @@ class Resources:
             field_validation=options.field_validation,
             warnings=req.warnings,
         )
+        # To say what is wrong with a large document takes long.
+        obj = await anyio.to_thread.run_sync(decode) if len(body) > _LARGE else decode()
         verb = self._registry.create if call.verb == "create" else self._registry.update
         answer = await verb(req, obj)
         return _reply(req, self._views.answer(kind, answer, representation), representation)

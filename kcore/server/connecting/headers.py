@@ -28,8 +28,8 @@ _HOP_BY_HOP = frozenset(
 _CREDENTIALS = frozenset(("authorization", "x-remote-user", "x-remote-uid", "x-remote-group"))
 _CREDENTIAL_PREFIXES = ("impersonate-", "x-remote-extra-")
 _CROSS_ORIGIN = frozenset(f"access-control-allow-{what}" for what in ("credentials", "headers", "methods", "origin"))
-# Of the body: it is framed anew, and aiohttp has decompressed it.
-_FRAMING = frozenset(("content-length", "content-encoding", "expect"))
+# Of the body, which is framed anew.
+_FRAMING = frozenset(("content-length", "expect"))
 
 
 def forwarded_headers(
@@ -59,7 +59,7 @@ def forwarded_headers(
 def _framing(headers: CIMultiDictProxy[str]) -> tuple[bytes, bytes]:
     """The length of a body where it is known: not every server understands chunks."""
     length = headers.get("Content-Length", "")
-    if length.isdigit() and "Content-Encoding" not in headers:
+    if length.isdigit():
         return b"Content-Length", length.encode()
     return b"Transfer-Encoding", b"chunked"
 

@@ -153,6 +153,6 @@ def _with_slash(request: web.BaseRequest) -> Reply:
 
 
 def _number(port: str) -> int:
-    if not (port.isascii() and port.isdigit() and 0 < int(port) < 65536):
+    if not (port.isascii() and port.isdigit() and len(port) < 20 and 0 < int(port) < 65536):
         raise BadRequest(f"invalid port {port}")
     return int(port)

@@ -54,7 +54,7 @@ def forwarded_ports(query: Query) -> Sequence[int]:
 def _port(text: str, whole: str) -> int:
     if not whole:
         raise BadRequest('query parameter "port" cannot be empty')
-    if not (text.isascii() and text.isdigit()) or int(text) > 65535:
+    if not (text.isascii() and text.isdigit() and len(text) < 20) or int(text) > 65535:
         raise BadRequest(
             f"unable to parse {quote(whole)} as a port: strconv.ParseUint: parsing {quote(text)}: invalid syntax"
         )
@@ -105,7 +105,13 @@ class _Forwarding:
 
     def _opened(self, stream: SpdyStream) -> None:
         kind, port = stream.headers.get("streamtype", ""), stream.headers.get("port", "")
-        if kind not in ("data", "error") or not port.isascii() or not port.isdigit() or not 0 < int(port) < 65536:
+        if (
+            kind not in ("data", "error")
+            or not port.isascii()
+            or not port.isdigit()
+            or len(port) > 20
+            or not 0 < int(port) < 65536
+        ):
             self._tasks.start_soon(stream.reset)
             return
         request_id = stream.headers.get("requestid") or _older_request_id(kind, stream.stream_id)

@@ -46,7 +46,12 @@ def kubelets(target: int = 0) -> ScriptedKubelets:
 async def mirror(request: web.BaseRequest) -> web.StreamResponse:
     """Answers with what has arrived."""
     body = await request.read()
-    seen = {"method": request.method, "path": request.raw_path, "body": body.decode(), "headers": dict(request.headers)}
+    seen = {
+        "method": request.method,
+        "path": request.raw_path,
+        "body": body.decode(errors="surrogateescape"),
+        "headers": dict(request.headers),
+    }
     headers = {"X-Mine": "yes", "Access-Control-Allow-Origin": "*", "Keep-Alive": "timeout=5"}
     return web.json_response(seen, headers=headers)
 
@@ -81,12 +86,12 @@ async def test_every_method_arrives_with_its_body(method: str) -> None:
     assert answer.json["headers"]["Content-Length"] == "5"
 
 
-async def test_body_that_was_packed_arrives_unpacked() -> None:
+async def test_body_that_was_packed_arrives_as_it_is() -> None:
     packed = {"Content_Encoding": "gzip", "Content_Type": "text/plain"}
     async with backend(mirror) as port, fronting(kubelets(port), *OBJECTS) as door:
         answer = await door.ask("POST", f"{PODS}/web/proxy/x", gzip.compress(b"hello"), **packed)
-    assert answer.json["body"] == "hello"
-    assert "Content-Encoding" not in answer.json["headers"]
+    assert gzip.decompress(answer.json["body"].encode(errors="surrogateescape")) == b"hello"
+    assert answer.json["headers"]["Content-Encoding"] == "gzip"
 
 
 async def test_head_has_no_body() -> None:
