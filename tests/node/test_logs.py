@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from kcore.node.log_format import log_line, log_lines
 from kcore.node.logs import LogFilter, tail_of
@@ -54,3 +56,13 @@ def test_later_chunks_pass_once_the_time_has_come() -> None:
 @pytest.mark.parametrize(("count", "left"), [(None, 3), (0, 0), (2, 2), (9, 3)])
 def test_tail(count: int | None, left: int) -> None:
     assert tail_of([b"a", b"b", b"c"], count) == [b"a", b"b", b"c"][3 - left :]
+
+
+@given(st.lists(st.text(max_size=20).map(lambda text: text.replace("\n", "")), max_size=8))
+def test_text_of_whole_lines_is_what_was_written(texts: list[str]) -> None:
+    chunk = b"".join(log_line(NOW, text, "stderr" if " " in text else "stdout") for text in texts)
+    assert LogFilter(LogOptions())(chunk).decode() == "".join(f"{text}\n" for text in texts)
+
+
+def test_text_that_looks_like_a_tag_is_text() -> None:
+    assert LogFilter(LogOptions())(log_line(NOW, "a P b")) == b"a P b\n"
