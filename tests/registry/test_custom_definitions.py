@@ -108,6 +108,57 @@ def test_a_plain_definition_is_completed_and_accepted() -> None:
                 "is an invalid path: does not refer to a valid field"
             ],
         ),
+        (
+            {
+                "spec": {
+                    "versions": [version(selectableFields=[{"jsonPath": path} for path in ("a", ".spec['a']", ".")])]
+                }
+            },
+            [
+                'spec.selectableFields[0].jsonPath: Invalid value: "a": is an invalid path: expected [ or . but got: a',
+                "spec.selectableFields[1].jsonPath: Invalid value: \".spec['a']\": "
+                "is an invalid path: array notation is not allowed",
+                'spec.selectableFields[2].jsonPath: Invalid value: ".": '
+                "is an invalid path: unexpected end of JSON path",
+            ],
+        ),
+        (
+            {"spec": {"versions": [version(), version("v2", served=False, storage=False, schema=None)]}},
+            ["spec.versions[1].schema.openAPIV3Schema: Required value"],
+        ),
+        (
+            {"spec": {"versions": [version(deprecated=True, deprecationWarning="é\n")]}},
+            [
+                'spec.versions[0].deprecationWarning: Invalid value: "é\\n": '
+                "must only contain printable UTF-8 characters; non-printable character found at index 2"
+            ],
+        ),
+        (
+            {"spec": {"conversion": {"strategy": "None", "webhook": {"conversionReviewVersions": ["v1"]}}}},
+            [
+                "spec.conversion.conversionReviewVersions: Forbidden: "
+                "should not be set when strategy is not set to Webhook"
+            ],
+        ),
+        (
+            {
+                "spec": {
+                    "conversion": {
+                        "strategy": "Webhook",
+                        "webhook": {
+                            "conversionReviewVersions": ["v2", "v2"],
+                            "clientConfig": {"service": {"name": "x", "port": 443}},
+                        },
+                    }
+                }
+            },
+            [
+                "spec.conversion.webhookClientConfig.service.namespace: Required value: service namespace is required",
+                'spec.conversion.conversionReviewVersions[1]: Invalid value: "v2": duplicate version',
+                'spec.conversion.conversionReviewVersions: Invalid value: ["v2","v2"]: '
+                "must include at least one of v1, v1beta1",
+            ],
+        ),
     ],
 )
 def test_what_is_wrong_with_a_definition(patch: Any, said: list[str]) -> None:
@@ -153,12 +204,48 @@ def test_what_is_wrong_with_a_definition(patch: Any, said: list[str]) -> None:
             [f'{AT}.pattern: Invalid value: "(": must be a valid regular expression, but isn\'t: '],
         ),
         ({"x-kubernetes-int-or-string": True, "anyOf": [{"type": "integer"}, {"type": "string"}]}, []),
+        (
+            {"type": "array", "x-kubernetes-list-type": "set", "items": {**SPEC, "nullable": True}},
+            [
+                f"{AT}.items.x-kubernetes-map-type: Invalid value: null: "
+                "must be atomic as item of a list with x-kubernetes-list-type=set",
+                f"{AT}.items.nullable: Forbidden: cannot be nullable when x-kubernetes-list-type is set",
+            ],
+        ),
+        (
+            {
+                "type": "object",
+                "x-kubernetes-embedded-resource": True,
+                "properties": {"metadata": {"type": "object", "properties": {"name": {"type": "string"}}}},
+            },
+            [],
+        ),
     ],
 )
 def test_what_is_wrong_with_a_schema(spec: Any, said: list[str]) -> None:
     found = [str(error) for error in validate_definition(load(with_spec(spec)))]
     assert len(found) == len(said)
     assert all(error.startswith(start) for error, start in zip(found, said, strict=True))
+
+
+def test_metadata_has_no_defaults() -> None:
+    root = {"type": "object", "properties": {"kind": {"type": "string", "default": "Thing"}}}
+    schema = {"openAPIV3Schema": root}
+    [error] = validate_definition(load({"spec": {"versions": [version(schema=schema)]}}))
+    at = "spec.validation.openAPIV3Schema.properties[kind].default"
+    assert str(error) == f"{at}: Forbidden: must not be set in top-level kind"
+
+
+def test_the_root_is_plain_where_status_is_apart() -> None:
+    root = {"type": "object", "maxProperties": 5}
+    versions = [version(schema={"openAPIV3Schema": root}, subresources={"status": {}})]
+    [error] = validate_definition(load({"spec": {"versions": versions}}))
+    assert error.field == "spec.validation.openAPIV3Schema"
+    assert error.body.startswith('Invalid value: {"ID":"","Schema":"","Ref":null,"Description":"","Type":"object",')
+    assert error.body.endswith(
+        "XPreserveUnknownFields XValidations] fields are allowed at the root of the schema if the status subresource "
+        "is enabled"
+    )
 
 
 def test_names_and_scope_stay_once_they_are_established() -> None:

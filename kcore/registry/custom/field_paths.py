@@ -1,4 +1,4 @@
-"""The `fieldPath` of a validation rule: `.a.b` or `['a.b']`, from the rule's schema to where its error is shown."""
+"""Paths from a schema to a field below it, as rules and selectable fields name them: `.a.b`, `['a.b']`."""
 
 from __future__ import annotations
 
@@ -7,41 +7,63 @@ from collections.abc import Iterator
 
 from kcore.api.apiextensions_v1 import JSONSchemaProps
 
-__all__ = ["field_path"]
+__all__ = ["FieldPathError", "field_path"]
 
-_STEP = re.compile(r"\.([^.\[\]]+)|\['((?:[^'\\]|\\[abfnrtv'\\])*)'\]")
+_TOKEN = re.compile(r"'(?:[^'\\]|\\.)*'|[.\[\]]|[^.\[\]]+", re.DOTALL)
 _ESCAPES = {"a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v", "'": "'", "\\": "\\"}
 
 
-def field_path(text: str, s: JSONSchemaProps) -> str | None:
-    """As errors write it; None where it leads to no field."""
+class FieldPathError(ValueError):
+    """A path that leads nowhere; the message is upstream's."""
+
+
+def field_path(text: str, s: JSONSchemaProps, *, brackets: bool = True) -> tuple[str, JSONSchemaProps]:
+    """The path as errors write it, and the schema that it leads to. Raises FieldPathError."""
     out = ""
-    steps = list(_steps(text))
-    if not steps or None in steps:
-        return None
-    schema: JSONSchemaProps | bool | None = s
-    for name in steps:
-        assert name is not None
-        if not isinstance(schema, JSONSchemaProps):
-            return None
-        if schema.properties:
-            schema = schema.properties.get(name)
+    for name in _names(text, brackets):
+        below: JSONSchemaProps | bool | None
+        if s.properties:
+            below = s.properties.get(name)
             out = f"{out}.{name}" if out else name
         else:
-            schema = schema.additional_properties
+            below = s.additional_properties
             out = f"{out}[{name}]"
-        if schema is None:
-            return None
-    return out
+        if not isinstance(below, JSONSchemaProps):
+            raise FieldPathError("does not refer to a valid field")
+        s = below
+    return out, s
 
 
-def _steps(text: str) -> Iterator[str | None]:
-    at = 0
-    while at < len(text):
-        match = _STEP.match(text, at)
-        if match is None:
-            yield None
-            return
-        name = match[1]
-        yield name if name is not None else re.sub(r"\\(.)", lambda escape: _ESCAPES[escape[1]], match[2])
-        at = match.end()
+def _names(text: str, brackets: bool) -> Iterator[str]:
+    tokens = iter(_TOKEN.findall(text))
+    for token in tokens:
+        if token == ".":
+            yield _next(tokens)
+        elif token != "[":
+            raise FieldPathError(f"expected [ or . but got: {token}")
+        elif not brackets:
+            raise FieldPathError("array notation is not allowed")
+        else:
+            yield _quoted(_next(tokens))
+            closing = _next(tokens)
+            if closing != "]":
+                raise FieldPathError(f"expected ] but got {closing}")
+
+
+def _next(tokens: Iterator[str]) -> str:
+    try:
+        return next(tokens)
+    except StopIteration:
+        raise FieldPathError("unexpected end of JSON path") from None
+
+
+def _quoted(token: str) -> str:
+    if len(token) < 2 or token[0] != "'" or token[-1] != "'":
+        raise FieldPathError(f"expected single quoted string but got {token}")
+    return re.sub(r"\\(.)", _unescaped, token[1:-1], flags=re.DOTALL)
+
+
+def _unescaped(match: re.Match[str]) -> str:
+    if match[1] not in _ESCAPES:
+        raise FieldPathError(f"invalid string literal: invalid escape char {match[0]}")
+    return _ESCAPES[match[1]]

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
-__all__ = ["Find", "JSONPathError", "column_path", "is_simple", "lookup", "simple_path"]
+__all__ = ["Find", "JSONPathError", "column_path", "lookup", "simple_path"]
 
 Find: TypeAlias = Callable[[Any], Sequence[Any]]
 """All values that a path leads to in a document."""
@@ -23,11 +23,6 @@ _FILTER = re.compile(
 
 class JSONPathError(ValueError):
     """A path that cannot be read."""
-
-
-def is_simple(path: str) -> bool:
-    """A chain of names, each after a dot."""
-    return len(path) > 1 and re.fullmatch(r"(\.[A-Za-z_][\w-]*)+", path) is not None
 
 
 def simple_path(path: str) -> Sequence[str]:

@@ -9,6 +9,7 @@ are maps) a rule may compare them (`oldSelf`); and where a value is as it was, a
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,7 +19,7 @@ from kcore.cel import RUNTIME_LIMIT, Budget, CompileError, CostExceeded, Environ
 from kcore.cel.estimate import estimate
 from kcore.cel.types import BOOL, STRING, optional_of
 from kcore.cel.values import NONE, Optional
-from kcore.registry.custom.field_paths import field_path
+from kcore.registry.custom.field_paths import FieldPathError, field_path
 from kcore.registry.custom.rule_types import Convert, Declaration, converter, declare, escape
 from kcore.registry.custom.validation import ABSENT
 
@@ -75,7 +76,8 @@ def _compile(rule: ValidationRule, s: JSONSchemaProps, declared: Declaration, en
     compiled.program = checked.program()
     compiled.cost = estimate(checked.node, declared.size_of).most
     if rule.field_path:
-        compiled.field_path = field_path(rule.field_path, s) or ""
+        with suppress(FieldPathError):
+            compiled.field_path, _ = field_path(rule.field_path, s)
     if rule.message_expression:
         _compile_message(compiled, declared, environment)
     return compiled

@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-import msgspec
-
 from kcore.api import names
 from kcore.api.apiextensions_v1 import (
     CustomResourceColumnDefinition,
@@ -22,9 +20,11 @@ from kcore.api.apiextensions_v1 import (
     JSONSchemaProps,
     SelectableField,
 )
-from kcore.api.field import FieldError, Path, duplicate, invalid, not_supported, required
-from kcore.registry.custom.json_path import is_simple, simple_path
+from kcore.api.field import FieldError, Path, duplicate, forbidden, invalid, not_supported, required, too_many
+from kcore.registry.custom.field_paths import FieldPathError, field_path
+from kcore.registry.validation.internal_forms import internal_schema, internal_version
 from kcore.registry.validation.structural_schemas import validate_schema
+from kcore.registry.validation.webhooks import validate_client
 
 __all__ = ["validate_definition", "validate_definition_update"]
 
@@ -57,11 +57,14 @@ def validate_definition_update(new: CustomResourceDefinition, old: CustomResourc
     approved = old.metadata.annotations.get(_APPROVAL) == new.metadata.annotations.get(_APPROVAL)
     yield from _errors(new, approval=not approved)
     established = any(c.type == "Established" and c.status == "True" for c in old.status.conditions or ())
-    changes = [(_SPEC / "group", new.spec.group, old.spec.group)]
+    names_ = _SPEC / "names"
+    changes = [
+        (_SPEC / "group", new.spec.group, old.spec.group),
+        (names_ / "plural", new.spec.names.plural, old.spec.names.plural),
+    ]
     if established:
-        changes.append((_SPEC / "scope", new.spec.scope, old.spec.scope))
-        changes.append((_SPEC / "names" / "kind", new.spec.names.kind, old.spec.names.kind))
-        changes.append((_SPEC / "names" / "plural", new.spec.names.plural, old.spec.names.plural))
+        kind = (names_ / "kind", new.spec.names.kind, old.spec.names.kind)
+        changes = [(_SPEC / "scope", new.spec.scope, old.spec.scope), kind, *changes]
     for path, after, before in changes:
         if after != before:
             yield invalid(path, after, "field is immutable")
@@ -79,7 +82,7 @@ def _spec_errors(obj: CustomResourceDefinition) -> Iterator[FieldError]:
         yield not_supported(_SPEC / "scope", spec.scope, ("Cluster", "Namespaced"))
     versions, path = spec.versions, _SPEC / "versions"
     for i, version in enumerate(versions):
-        if version.served and _schema_of(version) is None:
+        if _schema_of(version) is None:
             yield required(path @ i / "schema" / "openAPIV3Schema")
     alike = _Alike(versions)
     for i, version in enumerate(versions):
@@ -87,7 +90,7 @@ def _spec_errors(obj: CustomResourceDefinition) -> Iterator[FieldError]:
             yield invalid(path @ i / "name", version.name, ",".join(words))
         yield from _deprecation_errors(version, path @ i)
         yield from _version_errors(version, path @ i, alike)
-    shown = [_internal(version, alike) for version in versions]
+    shown = [internal_version(version, alike.parts) for version in versions]
     if len({version.name for version in versions}) != len(versions):
         yield invalid(path, shown, "must contain unique version names")
     if sum(version.storage for version in versions) != 1:
@@ -96,7 +99,7 @@ def _spec_errors(obj: CustomResourceDefinition) -> Iterator[FieldError]:
         yield invalid(_SPEC / "version", versions[0].name, ",".join(words))
     yield from _names_errors(spec.names, _SPEC / "names")
     if versions:
-        yield from _common_errors(versions[0], alike)
+        yield from _common_errors(versions, alike)
     if spec.conversion is not None:
         yield from _conversion_errors(spec.conversion, _SPEC / "conversion")
 
@@ -126,12 +129,16 @@ def _names_errors(given: CustomResourceDefinitionNames, path: Path) -> Iterator[
     for wire, value in (("kind", given.kind), ("listKind", given.list_kind)):
         if value and (words := names.dns1035_label(value.lower())):
             yield invalid(path / wire, value, f"may have mixed case, but should otherwise match: {','.join(words)}")
-    for wire, values in (("shortNames", given.short_names), ("categories", given.categories)):
-        for i, value in enumerate(values):
-            if words := names.dns1035_label(value):
-                yield invalid(path / wire @ i, value, ",".join(words))
+    yield from _label_errors(given.short_names, path / "shortNames")
     if given.kind and given.kind == given.list_kind:
         yield invalid(path / "listKind", given.list_kind, "kind and listKind may not be the same")
+    yield from _label_errors(given.categories, path / "categories")
+
+
+def _label_errors(values: Sequence[str], path: Path) -> Iterator[FieldError]:
+    for i, value in enumerate(values):
+        if words := names.dns1035_label(value):
+            yield invalid(path @ i, value, ",".join(words))
 
 
 def _deprecation_errors(version: CustomResourceDefinitionVersion, path: Path) -> Iterator[FieldError]:
@@ -141,12 +148,15 @@ def _deprecation_errors(version: CustomResourceDefinitionVersion, path: Path) ->
     path = path / "deprecationWarning"
     if not version.deprecated:
         yield invalid(path, text, "can only be set for deprecated versions")
+        return
     if len(text.encode()) > 256:
-        yield invalid(path, text, "must be <= 256 bytes")
-    if not text.strip():
-        yield invalid(path, text, "must not be empty")
-    elif not text.isprintable():
-        yield invalid(path, text, "must only contain printable UTF-8 characters; non-printable character found")
+        yield invalid(path, text, "must be <= 256 characters long")
+    if not text:
+        yield invalid(path, text, "must not be an empty string")
+    odd = next((i for i, char in enumerate(text) if not char.isprintable()), None)
+    if odd is not None:
+        why = "must only contain printable UTF-8 characters; non-printable character found at index"
+        yield invalid(path, text, f"{why} {len(text[:odd].encode())}")
 
 
 # --- what versions may have alike ---
@@ -167,13 +177,14 @@ class _Alike:
         self.subresources = same(lambda v: v.subresources)
         self.columns = same(lambda v: v.additional_printer_columns)
         self.fields = same(lambda v: v.selectable_fields)
+        self.parts = frozenset(part for part in ("schema", "subresources", "columns", "fields") if getattr(self, part))
 
 
 def _version_errors(version: CustomResourceDefinitionVersion, path: Path, alike: _Alike) -> Iterator[FieldError]:
     """What this version has unlike the others."""
     schema = _schema_of(version)
     if not alike.schema and schema is not None:
-        yield from validate_schema(schema, path / "schema" / "openAPIV3Schema")
+        yield from _schema_errors(schema, path / "schema" / "openAPIV3Schema", _has_status(version))
     if not alike.subresources:
         yield from _subresource_errors(version.subresources, path / "subresources")
     if not alike.columns:
@@ -182,10 +193,12 @@ def _version_errors(version: CustomResourceDefinitionVersion, path: Path, alike:
         yield from _selectable_errors(version.selectable_fields, schema, path / "selectableFields")
 
 
-def _common_errors(version: CustomResourceDefinitionVersion, alike: _Alike) -> Iterator[FieldError]:
+def _common_errors(versions: Sequence[CustomResourceDefinitionVersion], alike: _Alike) -> Iterator[FieldError]:
+    version = versions[0]
     schema = _schema_of(version)
     if alike.schema and schema is not None:
-        yield from validate_schema(schema, _SPEC / "validation" / "openAPIV3Schema")
+        path = _SPEC / "validation" / "openAPIV3Schema"
+        yield from _schema_errors(schema, path, any(map(_has_status, versions)))
     if alike.subresources:
         yield from _subresource_errors(version.subresources, _SPEC / "subresources")
     if alike.columns:
@@ -194,20 +207,37 @@ def _common_errors(version: CustomResourceDefinitionVersion, alike: _Alike) -> I
         yield from _selectable_errors(version.selectable_fields, schema, _SPEC / "selectableFields")
 
 
-def _internal(version: CustomResourceDefinitionVersion, alike: _Alike) -> msgspec.Raw:
-    """A version as Go prints its internal form in an error."""
-    shown = {
-        "Name": version.name,
-        "Served": version.served,
-        "Storage": version.storage,
-        "Deprecated": version.deprecated,
-        "DeprecationWarning": version.deprecation_warning,
-        "Schema": None if alike.schema else version.schema,
-        "Subresources": None if alike.subresources else version.subresources,
-        "AdditionalPrinterColumns": None if alike.columns else version.additional_printer_columns,
-        "SelectableFields": None if alike.fields else version.selectable_fields,
-    }
-    return msgspec.Raw(msgspec.json.encode(shown))
+def _has_status(version: CustomResourceDefinitionVersion) -> bool:
+    return version.subresources is not None and version.subresources.status is not None
+
+
+def _schema_errors(schema: JSONSchemaProps, path: Path, has_status: bool) -> Iterator[FieldError]:
+    if has_status:
+        yield from _root_errors(schema, path)
+    yield from validate_schema(schema, path)
+
+
+def _root_errors(schema: JSONSchemaProps, path: Path) -> Iterator[FieldError]:
+    """What may be said at the root where status is judged by itself, by what the schema says of `status`."""
+    if schema.type and schema.type != "object":
+        why = 'only "object" is allowed as the type at the root of the schema if the status subresource is enabled'
+        yield invalid(path / "type", schema.type, why)
+    if any(getattr(schema, name) for name in _NOT_AT_ROOT):
+        why = "fields are allowed at the root of the schema if the status subresource is enabled"
+        yield invalid(path, internal_schema(schema), f"only [{' '.join(_AT_ROOT)}] {why}")
+
+
+_AT_ROOT = (
+    "Description", "Type", "Format", "Title", "Maximum", "ExclusiveMaximum", "Minimum", "ExclusiveMinimum", "MaxLength",
+    "MinLength", "Pattern", "MaxItems", "MinItems", "UniqueItems", "MultipleOf", "Required", "Items", "Properties",
+    "ExternalDocs", "Example", "XPreserveUnknownFields", "XValidations",
+)  # fmt: skip
+_NOT_AT_ROOT = (
+    "id", "schema", "ref", "nullable", "enum", "max_properties", "min_properties", "all_of", "one_of", "any_of", "not_",
+    "additional_properties", "pattern_properties", "dependencies", "additional_items", "definitions", "default",
+    "x_kubernetes_embedded_resource", "x_kubernetes_int_or_string", "x_kubernetes_list_map_keys",
+    "x_kubernetes_list_type", "x_kubernetes_map_type",
+)  # fmt: skip
 
 
 def _subresource_errors(below: CustomResourceSubresources | None, path: Path) -> Iterator[FieldError]:
@@ -221,13 +251,13 @@ def _subresource_errors(below: CustomResourceSubresources | None, path: Path) ->
     ):
         if not value:
             yield required(path / wire)
-        elif not is_simple(value):
+        elif not value.startswith("."):
             yield invalid(path / wire, value, "must be a simple json path starting with .")
         elif not value.startswith(f"{root}."):
             yield invalid(path / wire, value, f"should be a json path under {root}")
     selector = scale.label_selector_path
     if selector:
-        if not is_simple(selector):
+        if not selector.startswith("."):
             yield invalid(path / "labelSelectorPath", selector, "must be a simple json path starting with .")
         elif not selector.startswith((".spec.", ".status.")):
             why = "should be a json path under either .spec or .status"
@@ -260,30 +290,24 @@ def _selectable_errors(
         if not value:
             yield required(at)
             continue
-        if not is_simple(value):
-            yield invalid(at, value, "is an invalid path: must be a simple json path starting with .")
+        try:
+            leads, found = field_path(value, schema or JSONSchemaProps(), brackets=False)
+        except FieldPathError as e:
+            yield invalid(at, value, f"is an invalid path: {e}")
             continue
-        if value.startswith(".metadata.") or value == ".metadata" or (found := _at(schema, value)) is None:
-            yield invalid(at, value, "is an invalid path: does not refer to a valid field")
-        elif found.type not in ("string", "boolean", "integer"):
+        if leads.partition(".")[0] == "metadata":
+            yield invalid(at, value, "must not point to fields in metadata")
+        if found.type not in ("string", "boolean", "integer"):
             why = (
                 "must point to a field of type string, boolean or integer. "
                 "Enum string fields and strings with formats are allowed."
             )
             yield invalid(at, value, why)
-        if value in seen:
+        if leads in seen:
             yield duplicate(at, value)
-        seen.add(value)
-    if len(fields) > _SELECTABLE_MAX:
-        yield FieldError("FieldValueTooMany", path.text, len(fields), f"must have at most {_SELECTABLE_MAX} items")
-
-
-def _at(schema: JSONSchemaProps | None, path: str) -> JSONSchemaProps | None:
-    for name in simple_path(path):
-        if schema is None:
-            return None
-        schema = schema.properties.get(name)
-    return schema
+        seen.add(leads)
+    if len(seen) > _SELECTABLE_MAX:
+        yield too_many(path, len(seen), _SELECTABLE_MAX)
 
 
 def _conversion_errors(conversion: CustomResourceConversion, path: Path) -> Iterator[FieldError]:
@@ -293,24 +317,31 @@ def _conversion_errors(conversion: CustomResourceConversion, path: Path) -> Iter
     elif conversion.strategy not in ("None", "Webhook"):
         yield not_supported(path / "strategy", conversion.strategy, ("None", "Webhook"))
     if conversion.strategy != "Webhook":
+        why = "should not be set when strategy is not set to Webhook"
         if webhook is not None and webhook.client_config is not None:
-            yield FieldError(
-                "FieldValueForbidden",
-                (path / "webhookClientConfig").text,
-                None,
-                "should not be set when strategy is not set to Webhook",
-            )
+            yield forbidden(path / "webhookClientConfig", why)
+        if webhook is not None and webhook.conversion_review_versions:
+            yield forbidden(path / "conversionReviewVersions", why)
         return
     config = webhook.client_config if webhook is not None else None
     if config is None:
         yield required(path / "webhookClientConfig", "required when strategy is set to Webhook")
-    elif (config.url is None) == (config.service is None):
-        yield required(path / "webhookClientConfig", "exactly one of url or service is required")
-    if webhook is not None and not webhook.conversion_review_versions:
-        yield required(path / "conversionReviewVersions")
-    elif webhook is not None and not {"v1", "v1beta1"} & {*webhook.conversion_review_versions}:
-        why = "must include at least one of v1, v1beta1"
-        yield invalid(path / "conversionReviewVersions", webhook.conversion_review_versions, why)
+    else:
+        yield from validate_client(config, path / "webhookClientConfig")
+    yield from _review_errors(webhook.conversion_review_versions if webhook else (), path / "conversionReviewVersions")
+
+
+def _review_errors(versions: Sequence[str], path: Path) -> Iterator[FieldError]:
+    if not versions:
+        yield required(path)
+        return
+    for i, version in enumerate(versions):
+        if version in versions[:i]:
+            yield invalid(path @ i, version, "duplicate version")
+        else:
+            yield from (invalid(path @ i, version, why) for why in names.dns1035_label(version))
+    if not {"v1", "v1beta1"} & {*versions}:
+        yield invalid(path, versions, "must include at least one of v1, v1beta1")
 
 
 # --- beyond the spec ---
@@ -322,6 +353,9 @@ def _stored_version_errors(obj: CustomResourceDefinition) -> Iterator[FieldError
     if not stored:
         yield invalid(path, None, "must have at least one stored version")
         return
+    for version in obj.spec.versions:
+        if version.storage and version.name not in stored:
+            yield invalid(path, stored, f"must have the storage version {version.name}")
     known = {version.name for version in obj.spec.versions}
     for i, name in enumerate(stored):
         if name not in known:
@@ -331,10 +365,6 @@ def _stored_version_errors(obj: CustomResourceDefinition) -> Iterator[FieldError
                 f"{name} from status.storedVersions"
             )
             yield invalid(path @ i, name, why)
-    marked = [version.name for version in obj.spec.versions if version.storage]
-    for name in marked:
-        if name not in stored:
-            yield invalid(path, stored, f"must have the storage version {name}")
 
 
 def _is_protected(group: str) -> bool:

@@ -10,14 +10,13 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-import msgspec
-
 from kcore.api.apiextensions_v1 import JSONSchemaProps, ValidationRule
 from kcore.api.field import FieldError, Path, forbidden, internal, invalid, not_supported, required
 from kcore.cel.estimate import UNBOUNDED
-from kcore.registry.custom.field_paths import field_path
+from kcore.registry.custom.field_paths import FieldPathError, field_path
 from kcore.registry.custom.rule_types import REQUEST_BYTES_MAX, Declaration, declare, escape
 from kcore.registry.custom.rules import CompiledRule, compile_rules, correlates
+from kcore.registry.validation.internal_forms import internal_rule
 
 __all__ = ["rule_errors", "rule_faults"]
 
@@ -62,7 +61,9 @@ def _path_faults(text: str, s: JSONSchemaProps, at: Path) -> Iterator[FieldError
         yield invalid(at, text, "must be non-empty if specified")
     if _BREAK.search(text):
         yield invalid(at, text, "must not contain line breaks")
-    if field_path(text, s) is None:
+    try:
+        field_path(text, s)
+    except FieldPathError:
         yield invalid(at, text, "must be a valid path")
 
 
@@ -145,9 +146,9 @@ class _Scope:
             yield forbidden(at / "rule", _too_dear("estimated rule cost", cost, RULE_LIMIT))
         self.total.add(at / "rule", cost)
         if compiled.error:
-            yield invalid(at / "rule", _shown(rule), compiled.error)
+            yield invalid(at / "rule", internal_rule(rule), compiled.error)
         if compiled.message_error:
-            yield invalid(at / "messageExpression", _shown(rule), compiled.message_error)
+            yield invalid(at / "messageExpression", internal_rule(rule), compiled.message_error)
         elif compiled.message is not None:
             if compiled.message_cost > RULE_LIMIT:
                 why = _too_dear("estimated messageExpression cost", compiled.message_cost, RULE_LIMIT)
@@ -172,19 +173,3 @@ def _too_dear(what: str, cost: int, limit: int) -> str:
     factor = cost / limit
     rounded = f"{factor:f}x" if factor < 1.5 else f"{factor:.1f}x"
     return f"{what} exceeds budget by factor of {'more than 100x' if factor > 100 else rounded} {_ADVICE}"
-
-
-def _shown(rule: ValidationRule) -> msgspec.Raw:
-    """A rule as Go prints its internal form in an error."""
-    fields = {
-        "Rule": rule.rule,
-        "Message": rule.message,
-        "MessageExpression": rule.message_expression,
-        "Reason": rule.reason,
-        "FieldPath": rule.field_path,
-        "OptionalOldSelf": rule.optional_old_self,
-    }
-    text = msgspec.json.encode(fields)
-    for byte, escape_ in ((b"<", b"\\u003c"), (b">", b"\\u003e"), (b"&", b"\\u0026")):
-        text = text.replace(byte, escape_)
-    return msgspec.Raw(text)

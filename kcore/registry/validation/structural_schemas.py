@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -29,7 +30,7 @@ _METADATA = frozenset(("name", "generateName"))
 def validate_schema(schema: JSONSchemaProps, path: Path) -> Iterator[FieldError]:
     if schema.nullable:
         yield forbidden(path / "nullable", "nullable cannot be true at the root")
-    faults = [*_faults(schema, path, root=True)]
+    faults = [*_faults(schema, path, _Place(root=True))]
     yield from faults
     if any(fault.detail.endswith(_UNSTRUCTURABLE) for fault in faults):
         return  # there is no structural form to be judged
@@ -54,7 +55,31 @@ def _has_rules(s: JSONSchemaProps) -> bool:
 # --- what may be written ---
 
 
-def _faults(s: JSONSchemaProps, path: Path, *, root: bool = False) -> Iterator[FieldError]:
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a schema stands: at the root, within the metadata of a resource, where defaults are not allowed."""
+
+    root: bool = False
+    metadata: bool = False
+    no_defaults: str = ""
+
+    def below(self, s: JSONSchemaProps, step: str, name: str) -> _Place:
+        """The place of a schema below `s`: of a property with a name, or another one."""
+        if step == "properties" and name in _META and (self.root or s.x_kubernetes_embedded_resource):
+            return _Place(metadata=True, no_defaults=f"in top-level {name}" if self.root else self.no_defaults)
+        if step == "additionalProperties" and self.metadata:
+            return _Place(metadata=True, no_defaults="inside additionalProperties applying to object metadata")
+        return _Place(metadata=self.metadata, no_defaults=self.no_defaults)
+
+
+_META = ("metadata", "kind", "apiVersion")
+
+
+def _faults(s: JSONSchemaProps, path: Path, place: _Place) -> Iterator[FieldError]:
+    if s.default is not None and place.no_defaults:
+        yield forbidden(path / "default", f"must not be set {place.no_defaults}")
+    if place.metadata and s.x_kubernetes_embedded_resource:
+        yield forbidden(path / "x-kubernetes-embedded-resource", "must not be used inside of resource meta")
     if s.unique_items:
         yield forbidden(
             path / "uniqueItems", "uniqueItems cannot be set to true since the runtime complexity becomes quadratic"
@@ -81,6 +106,8 @@ def _faults(s: JSONSchemaProps, path: Path, *, root: bool = False) -> Iterator[F
         yield required(path / "items", "must be specified")
     if s.type and s.type not in _TYPES:
         yield not_supported(path / "type", s.type, _TYPES)
+    if s.type == "null":
+        yield forbidden(path / "type", "type cannot be set to null, use nullable as an alternative")
     if s.pattern:
         try:
             compile_pattern(s.pattern)
@@ -92,7 +119,8 @@ def _faults(s: JSONSchemaProps, path: Path, *, root: bool = False) -> Iterator[F
 
         yield from rule_faults(s, path)
     for child, at in _below(s, path):
-        yield from _faults(child, at)
+        step, _, name = at.text[len(path.text) + 1 :].partition("[")
+        yield from _faults(child, at, place.below(s, step, name[:-1]))
 
 
 def _extension_faults(s: JSONSchemaProps, path: Path) -> Iterator[FieldError]:
@@ -110,6 +138,8 @@ def _extension_faults(s: JSONSchemaProps, path: Path) -> Iterator[FieldError]:
         return
     if s.type != "array":
         yield _wrong_type(path, s, "array", "x-kubernetes-list-type is specified")
+    elif list_type == "set" and isinstance(s.items, JSONSchemaProps):
+        yield from _set_faults(s.items, path / "items")
     if list_type not in ("atomic", "set", "map"):
         yield not_supported(path / "x-kubernetes-list-type", list_type, ("atomic", "set", "map"))
     elif list_type == "map":
@@ -118,6 +148,17 @@ def _extension_faults(s: JSONSchemaProps, path: Path) -> Iterator[FieldError]:
         yield invalid(
             path / "x-kubernetes-list-type", list_type, "must be map if x-kubernetes-list-map-keys is non-empty"
         )
+
+
+def _set_faults(items: JSONSchemaProps, path: Path) -> Iterator[FieldError]:
+    """Elements of sets are told apart as a whole."""
+    why = "must be atomic as item of a list with x-kubernetes-list-type=set"
+    if items.type == "array" and items.x_kubernetes_list_type not in (None, "atomic"):
+        yield invalid(path / "x-kubernetes-list-type", items.x_kubernetes_list_type, why)
+    if items.type == "object" and items.x_kubernetes_map_type != "atomic":
+        yield invalid(path / "x-kubernetes-map-type", items.x_kubernetes_list_type, why)
+    if items.nullable:
+        yield forbidden(path / "nullable", "cannot be nullable when x-kubernetes-list-type is set")
 
 
 def _wrong_type(path: Path, s: JSONSchemaProps, wanted: str, why: str) -> FieldError:
@@ -139,6 +180,8 @@ def _map_faults(s: JSONSchemaProps, path: Path) -> Iterator[FieldError]:
             path / "items" / "type", items.type, "must be object if parent array's x-kubernetes-list-type is map"
         )
         return
+    if items.nullable:
+        yield forbidden(path / "items" / "nullable", "cannot be nullable when x-kubernetes-list-type is map")
     if any(key not in items.properties for key in keys):
         yield invalid(at, keys, "entries must all be names of item properties")
     if len(set(keys)) != len(keys):

@@ -17,6 +17,8 @@ from kcore.api.admissionregistration_v1 import (
     ValidatingWebhookConfiguration,
     WebhookClientConfig,
 )
+from kcore.api.apiextensions_v1 import ServiceReference as ConversionService
+from kcore.api.apiextensions_v1 import WebhookClientConfig as ConversionClientConfig
 from kcore.api.field import FieldError, Path, duplicate, invalid, not_supported, required, too_many
 from kcore.api.names import dns1035_label, dns1123_subdomain, label_key, port_number
 from kcore.registry.validation.labels import validate_label_selector
@@ -25,7 +27,7 @@ from kcore.registry.validation.values import check
 if TYPE_CHECKING:
     from kcore.registry.policies.compilation import Expressions
 
-__all__ = ["validate_conditions", "validate_rule", "validate_webhooks"]
+__all__ = ["validate_client", "validate_conditions", "validate_rule", "validate_webhooks"]
 
 _REVIEW_VERSIONS = ("v1", "v1beta1")
 _SIDE_EFFECTS = ("None", "NoneOnDryRun")
@@ -68,7 +70,7 @@ def _validate_webhook(webhook: ValidatingWebhook | MutatingWebhook, path: Path) 
         )
     yield from validate_label_selector(webhook.namespace_selector, path / "namespaceSelector")
     yield from validate_label_selector(webhook.object_selector, path / "objectSelector")
-    yield from _validate_client(webhook.client_config, path / "clientConfig")
+    yield from validate_client(webhook.client_config, path / "clientConfig")
     if webhook.match_conditions:
         yield from validate_conditions(webhook.match_conditions, path / "matchConditions", _expressions())
     if isinstance(webhook, MutatingWebhook):
@@ -151,7 +153,7 @@ def _validate_resources(resources: Sequence[str], path: Path) -> Iterator[FieldE
         yield invalid(path, resources, "if '*' is present, must not specify other resources without subresources")
 
 
-def _validate_client(config: WebhookClientConfig, path: Path) -> Iterator[FieldError]:
+def validate_client(config: WebhookClientConfig | ConversionClientConfig, path: Path) -> Iterator[FieldError]:
     if (config.url is None) == (config.service is None):
         yield required(path, "exactly one of url or service is required")
     elif config.url is not None:
@@ -180,7 +182,7 @@ def _validate_url(text: str, path: Path) -> Iterator[FieldError]:
             yield invalid(path, value, f"{what} not permitted in the URL")
 
 
-def _validate_service(service: ServiceReference, path: Path) -> Iterator[FieldError]:
+def _validate_service(service: ServiceReference | ConversionService, path: Path) -> Iterator[FieldError]:
     for field, value in (("name", service.name), ("namespace", service.namespace)):
         if not value:
             yield required(path / field, f"service {field} is required")
