@@ -12,10 +12,11 @@ from kcore.api.errors import ApiError, NotImplementedByServer
 from kcore.api.explanation_v1alpha1 import PodExplanation
 from kcore.api.kind import Kind
 from kcore.api.meta_v1 import DeleteOptions
+from kcore.api.schema import TypeMeta
 from kcore.api.scheme import Scheme
 from kcore.kit.clock import Chance, Clock, SystemClock
 from kcore.registry.access import Authorizer, BuiltInAccess
-from kcore.registry.admission import STANDALONE_PLUGINS, MakePlugin
+from kcore.registry.admission import STANDALONE_PLUGINS, MakePlugin, Operation
 from kcore.registry.authentication import TokenUnion
 from kcore.registry.creating import create
 from kcore.registry.custom.serving import Definitions
@@ -141,6 +142,12 @@ class Registry:
         return await bind(
             self._pipe, replace(req, kind=self.scheme.of(Pod), name=obj.metadata.name, subresource="binding"), obj
         )
+
+    async def connect(self, req: Request, options: TypeMeta) -> None:
+        """Have admission look at a request to connect to something (exec, proxy, ...), which the door then does."""
+        admission = self._pipe.admission
+        options = await admission.admit(req, Operation.CONNECT, options, None)
+        await admission.validate(req, Operation.CONNECT, options, None)
 
     async def update(self, req: Request, obj: Any) -> Answer:
         if req.subresource == "scale":

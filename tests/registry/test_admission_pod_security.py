@@ -204,3 +204,14 @@ async def test_standing_pods_may_be_labelled_whatever_the_level(api: Api) -> Non
     assert await api.patch("pods", "p", {"metadata": {"labels": {"a": "b"}}})
     with pytest.raises(Forbidden):
         await api.patch("pods", "p", {"spec": {"containers": [{**APP, "image": "registry.example/app:2.0"}]}})
+
+
+async def test_audit_is_told_what_was_enforced_and_what_would_have_been(api: Api) -> None:
+    labels = {"pod-security.kubernetes.io/enforce": "privileged", "pod-security.kubernetes.io/audit": "baseline"}
+    await api.patch("namespaces", "ns", {"metadata": {"labels": labels}})
+    request = api.request("create", "pods", annotations={})
+    await api.create("pods", pod(hostNetwork=True), request)
+    assert request.annotations is not None
+    assert request.annotations["pod-security.kubernetes.io/enforce-policy"] == "privileged:latest"
+    told = request.annotations["pod-security.kubernetes.io/audit-violations"]
+    assert told.startswith('would violate PodSecurity "baseline:latest": host namespaces')

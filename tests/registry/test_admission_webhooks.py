@@ -6,6 +6,7 @@ import anyio
 import anyio.lowlevel
 import pytest
 
+from kcore.api.connect_options import PodExecOptions
 from kcore.api.errors import ApiError, BadRequest, InternalError
 from tests.registry.conftest import HandClock
 from tests.registry.webhooks import EVERYTHING, HookedApi, allow, deny, hooked_api, patch
@@ -443,3 +444,13 @@ async def test_quota_is_charged_after_the_webhooks_have_spoken(api: HookedApi) -
 async def _slow(request: Any) -> Any:
     await anyio.lowlevel.checkpoint()
     return {"allowed": True}
+
+
+async def test_connections_are_shown_with_their_options(api: HookedApi) -> None:
+    await api.hook("exec", deny(message="no shells"), rules=[{**EVERYTHING, "resources": ["pods/exec"]}])
+    request = api.request("connect", "pods", "p", subresource="exec")
+    with pytest.raises(ApiError, match="denied the request: no shells"):
+        await api.registry.connect(request, PodExecOptions(command=("sh",), tty=True))
+    asked = api.board.calls[0][1]
+    assert (asked["operation"], asked["subResource"], asked["name"]) == ("CONNECT", "exec", "p")
+    assert asked["object"] == {"kind": "PodExecOptions", "apiVersion": "v1", "command": ["sh"], "tty": True}

@@ -96,6 +96,8 @@ class PodSecurity(Plugin):
         if not isinstance(obj, Pod):
             template = _template_of(obj)
             if template is not None and not self._exempts(template.spec):
+                if req.annotations is not None:
+                    _note(req, policy, template.metadata.annotations, template.spec)
                 _warn(req, policy, template.metadata.annotations, template.spec)
         elif not self._exempts(obj.spec) and (old is None or _matters(obj, old)):
             self._validate_pod(req, obj, policy)
@@ -109,6 +111,9 @@ class PodSecurity(Plugin):
 
     def _validate_pod(self, req: Request, pod: Pod, policy: Policy) -> None:
         found = violations(policy.enforce, pod.metadata.annotations, pod.spec)
+        if req.annotations is not None:
+            req.annotate("pod-security.kubernetes.io/enforce-policy", str(policy.enforce))
+            _note(req, policy, pod.metadata.annotations, pod.spec)
         if found:
             why = f"violates PodSecurity {quote(str(policy.enforce))}: {', '.join(map(str, found))}"
             raise forbidden(req, pod, why)
@@ -159,6 +164,13 @@ def _counted(names: list[str]) -> str:
 def _warn(req: Request, policy: Policy, annotations: Mapping[str, str], spec: PodSpec) -> None:
     if found := violations(policy.warn, annotations, spec):
         req.warnings.append(f"would violate PodSecurity {quote(str(policy.warn))}: {', '.join(map(str, found))}")
+
+
+def _note(req: Request, policy: Policy, annotations: Mapping[str, str], spec: PodSpec) -> None:
+    """For the audit, if somebody listens."""
+    if found := violations(policy.audit, annotations, spec):
+        told = f"would violate PodSecurity {quote(str(policy.audit))}: {', '.join(map(str, found))}"
+        req.annotate("pod-security.kubernetes.io/audit-violations", told)
 
 
 def _template_of(obj: Any) -> PodTemplateSpec | None:

@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
+from kcore.api.connect_options import PodExecOptions, PodPortForwardOptions, ProxyOptions
+from kcore.api.schema import TypeMeta
 from kcore.kit.clock import Chance
 from kcore.registry.access import Attributes
+from kcore.registry.request import Request
 from kcore.registry.verbs import Registry
 from kcore.server.authorization import require
 from kcore.server.connecting import pods
@@ -56,6 +59,7 @@ class Connecter:
     async def _answer(self, call: Call) -> web.StreamResponse:
         address, lookup = call.address, Lookup(self._registry, call.user)
         if address.subresource == "proxy":
+            await self._admit(call)
             proxied = ProxyAsked(call.request, lookup, address.namespace, address.name, address.rest)
             return await self._proxies[address.resource](proxied)
         if address.subresource != "log" and call.verb != "create":
@@ -63,5 +67,42 @@ class Connecter:
             resource, subresource = address.resource, address.subresource
             asked = Attributes(call.user, "create", "", resource, subresource, address.namespace, address.name)
             require(self._registry.authorizer, asked)
+        if address.subresource != "log":
+            await self._admit(call)
         asked_pod = PodAsked(call.request, lookup, address.namespace, address.name, call.query)
         return await _OF_PODS[address.subresource](self._kubelets, asked_pod)
+
+    async def _admit(self, call: Call) -> None:
+        """Raises ApiError where admission has something against it."""
+        address = call.address
+        kind = self._registry.scheme.find(address.group, address.version, address.resource)
+        assert kind is not None
+        annotations = None if call.audited is None else call.audited.annotations
+        request = Request(
+            "connect",
+            kind,
+            address.namespace,
+            address.name,
+            call.user,
+            address.subresource,
+            warnings=call.warnings,
+            annotations=annotations,
+        )
+        await self._registry.connect(request, _options(call))
+
+
+def _options(call: Call) -> TypeMeta:
+    """What the query asks for."""
+    query = call.query
+    if call.address.subresource == "proxy":
+        return ProxyOptions(path=call.address.rest)
+    if call.address.subresource == "portforward":
+        return PodPortForwardOptions(ports=tuple(int(port) for port in query.all("ports") if port.isdecimal()))
+    return PodExecOptions(
+        command=tuple(query.all("command")),
+        container=query.get("container"),
+        stdin=query.flag("stdin"),
+        stdout=query.flag("stdout"),
+        stderr=query.flag("stderr"),
+        tty=query.flag("tty"),
+    )
