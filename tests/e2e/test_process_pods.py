@@ -148,23 +148,17 @@ def test_pod_is_debugged_by_another_container(kubectl: Kubectl) -> None:
 
 
 def test_port_is_forwarded_and_proxied(kubectl: Kubectl) -> None:
-    run(kubectl, "web", "python3", "-c", SERVE, workingDir="/tmp", ports=[{"containerPort": 8080}])
+    listens = {"tcpSocket": {"port": 8080}, "periodSeconds": 1}
+    ports = [{"containerPort": 8080}]
+    run(kubectl, "web", "python3", "-c", SERVE, workingDir="/tmp", ports=ports, readinessProbe=listens)
     forwarding = subprocess.Popen(
         kubectl.command("port-forward", "web", ":8080"), stdout=subprocess.PIPE, text=True, env=kubectl.environment
     )
     with forwarding:
         assert forwarding.stdout is not None
         port = re.findall(r"127.0.0.1:(\d+)", forwarding.stdout.readline())[0]
-
-        def served() -> bool:
-            """the page comes through the forwarded port"""
-            try:
-                with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=20) as answer:
-                    return bool(answer.read() == b'<a href="/next">hello</a>')
-            except OSError:  # the program in the pod may not listen yet
-                return False
-
-        eventually(served, 60)
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=60) as answer:
+            assert answer.read() == b'<a href="/next">hello</a>'
         forwarding.terminate()
     path = f"/api/v1/namespaces/{kubectl.namespace}/pods/web:8080/proxy"
     assert kubectl("get", "--raw", f"{path}/") == f'<a href="{path}/next">hello</a>'

@@ -13,6 +13,7 @@ import anyio
 import anyio.to_thread
 import msgspec
 from aiohttp import web
+from anyio.abc import ByteStream
 
 from kcore.api.core_v1 import Node, Pod
 from kcore.api.errors import ApiError, InternalError, Invalid, MethodNotAllowed, NotFound
@@ -20,6 +21,7 @@ from kcore.api.field import quote
 from kcore.registry.connecting.containers import container_names
 from kcore.registry.connecting.log_options import log_option_errors
 from kcore.server.body_stream import BodyStream
+from kcore.server.connecting.dialing import dial_error
 from kcore.server.errors import page_not_found
 from kcore.server.kubelet.configuration import configuration, machine
 from kcore.server.kubelet.figures import METRICS
@@ -143,7 +145,13 @@ class KubeletDoor:
     async def _port_forward(self, asked: Asked) -> web.StreamResponse:
         pod = self._pod(*asked.parts)
         described = f"{pod.metadata.name}, uid {pod.metadata.uid}"
-        return await serve_port_forward(asked.request, asked.query, described, partial(self.kubelets.dial, pod))
+        return await serve_port_forward(asked.request, asked.query, described, partial(self._dial, pod))
+
+    async def _dial(self, pod: Pod, port: int) -> ByteStream:
+        try:
+            return await self.kubelets.dial(pod, port)
+        except OSError as error:
+            raise dial_error(error, "localhost", port) from error
 
     def _container(self, asked: Asked) -> tuple[Pod, str]:
         """From `NAMESPACE/POD[/UID]/CONTAINER`."""
