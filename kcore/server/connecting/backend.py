@@ -5,18 +5,17 @@ h11 knows the protocol; this moves its bytes. Bodies stream both ways at once.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import suppress
 
 import anyio
 import h11
 from anyio.abc import ByteStream
 
+from kcore.server.connecting.headers import Headers
 from kcore.server.streaming.relaying import GONE
 
-__all__ = ["Backend", "BackendError", "Headers"]
-
-Headers = Sequence[tuple[bytes, bytes]]
+__all__ = ["Backend", "BackendError"]
 
 _PIECE = 64 * 1024
 

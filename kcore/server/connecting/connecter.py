@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from aiohttp import web
@@ -14,16 +14,15 @@ from kcore.registry.access import Attributes
 from kcore.registry.request import Request
 from kcore.registry.verbs import Registry
 from kcore.server.authorization import require
-from kcore.server.connecting import pods
 from kcore.server.connecting.kubelets import KubeletClient
 from kcore.server.connecting.lookup import Lookup
-from kcore.server.connecting.pods import PodAsked
-from kcore.server.connecting.proxies import Proxies, ProxyAsked
+from kcore.server.connecting.pods import CONNECTIONS, PodAsked
 from kcore.server.long_running import LongRunning
 from kcore.server.metrics import labels_of
 from kcore.server.streaming.upgraded import Done
 
 if TYPE_CHECKING:
+    from kcore.server.connecting.proxies import Proxies
     from kcore.server.resources import Call
 
 __all__ = ["CONNECTED", "Connecter"]
@@ -31,24 +30,18 @@ __all__ = ["CONNECTED", "Connecter"]
 CONNECTED = frozenset(("attach", "exec", "log", "portforward", "proxy"))
 """The subresources that are passed on."""
 
-_OF_PODS: Mapping[str, Callable[[KubeletClient, PodAsked], Awaitable[web.StreamResponse]]] = {
-    "attach": pods.attach,
-    "exec": pods.exec_,
-    "log": pods.log,
-    "portforward": pods.port_forward,
-}
-
 
 class Connecter:
     def __init__(self, registry: Registry, kubelets: KubeletClient, chance: Chance) -> None:
         self._registry = registry
         self._kubelets = kubelets
-        proxies = Proxies(kubelets, chance, registry.env.pod_loopback)
-        self._proxies: Mapping[str, Callable[[ProxyAsked], Awaitable[web.StreamResponse]]] = {
-            "nodes": proxies.node,
-            "pods": proxies.pod,
-            "services": proxies.service,
-        }
+        self._chance = chance
+
+    @cached_property
+    def _proxies(self) -> Proxies:
+        from kcore.server.connecting.proxies import Proxies  # few clusters' users ask for one
+
+        return Proxies(self._kubelets, self._chance, self._registry.env.pod_loopback)
 
     async def answer(self, call: Call) -> web.StreamResponse:
         """Returns when the connection has served its purpose. Raises ApiError."""
@@ -60,8 +53,7 @@ class Connecter:
         address, lookup = call.address, Lookup(self._registry, call.user)
         if address.subresource == "proxy":
             await self._admit(call)
-            proxied = ProxyAsked(call.request, lookup, address.namespace, address.name, address.rest)
-            return await self._proxies[address.resource](proxied)
+            return await self._proxies.answer(call.request, lookup, address)
         if address.subresource != "log" and call.verb != "create":
             # A WebSocket begins with a GET, but to read pods must not be enough to run commands in them.
             resource, subresource = address.resource, address.subresource
@@ -70,7 +62,7 @@ class Connecter:
         if address.subresource != "log":
             await self._admit(call)
         asked_pod = PodAsked(call.request, lookup, address.namespace, address.name, call.query)
-        return await _OF_PODS[address.subresource](self._kubelets, asked_pod)
+        return await CONNECTIONS[address.subresource](self._kubelets, asked_pod)
 
     async def _admit(self, call: Call) -> None:
         """Raises ApiError where admission has something against it."""

@@ -7,7 +7,6 @@ import ssl
 
 import anyio
 from anyio.abc import ByteStream
-from anyio.streams.tls import TLSStream
 
 __all__ = ["connect", "dial_error", "secured", "unverified"]
 
@@ -26,6 +25,8 @@ async def connect(host: str, port: int, tls: ssl.SSLContext | None = None, hostn
 
 async def secured(stream: ByteStream, tls: ssl.SSLContext, hostname: str | None = None) -> ByteStream:
     """The same connection with TLS on it. Raises OSError."""
+    from anyio.streams.tls import TLSStream
+
     try:
         with anyio.fail_after(DIAL_SECONDS):
             return await TLSStream.wrap(

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from urllib.parse import quote
 
 from multidict import CIMultiDictProxy
 
-from kcore.server.connecting.backend import Headers
 from kcore.server.websocket import offered_protocols
 
-__all__ = ["answer_headers", "forwarded_headers", "quoted_path", "value_of"]
+__all__ = ["Headers", "answer_headers", "forwarded_headers", "quoted_path", "value_of"]
+
+Headers = Sequence[tuple[bytes, bytes]]
 
 _HOP_BY_HOP = frozenset(
     (

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ssl
 from collections.abc import Callable
 from functools import cached_property, partial
+from typing import TYPE_CHECKING
 
 from aiohttp import web
 
@@ -14,9 +15,11 @@ from kcore.registry.connecting.locations import node_address
 from kcore.server.connecting.dialing import connect
 from kcore.server.connecting.forwarding import Destination, forward
 from kcore.server.connecting.headers import quoted_path
-from kcore.server.connecting.links import Rewriter
 from kcore.server.kubelet.door import KubeletDoor, text_reply
 from kcore.server.query import parse_query
+
+if TYPE_CHECKING:
+    from kcore.server.connecting.links import Rewriter
 
 __all__ = ["DEFAULT_PORT", "KubeletClient", "Refused"]
 

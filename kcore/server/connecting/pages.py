@@ -7,8 +7,7 @@ from collections.abc import AsyncIterator
 
 import anyio.to_thread
 
-from kcore.server.connecting.backend import Headers
-from kcore.server.connecting.headers import value_of
+from kcore.server.connecting.headers import Headers, value_of
 from kcore.server.connecting.links import Rewriter, rewrite_html
 
 __all__ = ["is_page", "rewritten"]

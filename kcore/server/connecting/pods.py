@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from functools import partial
 from typing import NamedTuple
 from urllib.parse import urlencode
@@ -20,7 +20,7 @@ from kcore.server.connecting.lookup import Lookup
 from kcore.server.query import Query, log_options
 from kcore.server.response import Reply
 
-__all__ = ["PodAsked", "attach", "exec_", "log", "port_forward"]
+__all__ = ["CONNECTIONS", "PodAsked"]
 
 _FLAGS = ("stdin", "stdout", "stderr", "tty")
 
@@ -35,7 +35,7 @@ class PodAsked(NamedTuple):
     query: Query
 
 
-async def log(kubelets: KubeletClient, asked: PodAsked) -> web.StreamResponse:
+async def _log(kubelets: KubeletClient, asked: PodAsked) -> web.StreamResponse:
     """A pod that no node has yet has no log, which is no error."""
     options = log_options(asked.query)
     if errors := list(log_option_errors(options)):
@@ -50,15 +50,15 @@ async def log(kubelets: KubeletClient, asked: PodAsked) -> web.StreamResponse:
     return await kubelets.ask(asked.request, node, path, query, refused=partial(_no_log, asked.name))
 
 
-async def exec_(kubelets: KubeletClient, asked: PodAsked) -> web.StreamResponse:
+async def _exec(kubelets: KubeletClient, asked: PodAsked) -> web.StreamResponse:
     return await _command(kubelets, asked, "exec", [("command", word) for word in asked.query.all("command")])
 
 
-async def attach(kubelets: KubeletClient, asked: PodAsked) -> web.StreamResponse:
+async def _attach(kubelets: KubeletClient, asked: PodAsked) -> web.StreamResponse:
     return await _command(kubelets, asked, "attach", [])
 
 
-async def port_forward(kubelets: KubeletClient, asked: PodAsked) -> web.StreamResponse:
+async def _port_forward(kubelets: KubeletClient, asked: PodAsked) -> web.StreamResponse:
     pod = asked.lookup.pod(asked.namespace, asked.name)
     node = asked.lookup.node(assigned_node(pod))
     ports = ",".join(asked.query.all("ports"))
@@ -102,3 +102,12 @@ def _no_log(name: str, code: int, text: str) -> ApiError:
     if code == 404:
         return NotFound(f"the server could not find the requested resource ( pods/log {name})", details)
     return InternalError(f"an error on the server ({quote(text)}) has prevented the request from succeeding", details)
+
+
+CONNECTIONS: Mapping[str, Callable[[KubeletClient, PodAsked], Awaitable[web.StreamResponse]]] = {
+    "attach": _attach,
+    "exec": _exec,
+    "log": _log,
+    "portforward": _port_forward,
+}
+"""What to do, by subresource."""

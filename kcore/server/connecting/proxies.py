@@ -23,20 +23,20 @@ from kcore.registry.connecting.locations import (
     split_name,
 )
 from kcore.registry.validation.addresses import Network
-from kcore.server.connecting.backend import Headers
+from kcore.server.address import Address
 from kcore.server.connecting.dialing import connect, dial_error, secured, unverified
 from kcore.server.connecting.forwarding import Destination, forward
-from kcore.server.connecting.headers import quoted_path
+from kcore.server.connecting.headers import Headers, quoted_path
 from kcore.server.connecting.kubelets import DEFAULT_PORT, KubeletClient
 from kcore.server.connecting.links import Rewriter
 from kcore.server.connecting.lookup import Lookup
 from kcore.server.response import TEXT_TYPE, Reply, header
 from kcore.server.streaming.upgrading import asks_upgrade
 
-__all__ = ["Proxies", "ProxyAsked"]
+__all__ = ["Proxies"]
 
 
-class ProxyAsked(NamedTuple):
+class _Asked(NamedTuple):
     """A request for a proxy subresource; `name` may carry a scheme and a port, `rest` is the path behind it."""
 
     request: web.BaseRequest
@@ -54,8 +54,14 @@ class Proxies:
         self._pods = pods
         self._chance = chance
         self._tls: ssl.SSLContext | None = None
+        self._by_resource = {"nodes": self._node, "pods": self._pod, "services": self._service}
 
-    async def node(self, asked: ProxyAsked) -> web.StreamResponse:
+    async def answer(self, request: web.BaseRequest, lookup: Lookup, address: Address) -> web.StreamResponse:
+        """Pass a request on to what it names. Raises ApiError."""
+        asked = _Asked(request, lookup, address.namespace, address.name, address.rest)
+        return await self._by_resource[address.resource](asked)
+
+    async def _node(self, asked: _Asked) -> web.StreamResponse:
         """Without a port, or with the kubelet's, the kubelet is meant."""
         named = split_name(asked.name, "node")
         node = asked.lookup.node(named.name)
@@ -70,19 +76,19 @@ class Proxies:
         tls = self._unverified() if named.scheme == "https" else None
         return await _forward(asked.request, path, host, port, partial(connect, host, port, tls))
 
-    async def pod(self, asked: ProxyAsked) -> web.StreamResponse:
+    async def _pod(self, asked: _Asked) -> web.StreamResponse:
         named = split_name(asked.name, "pod")
         pod = asked.lookup.pod(asked.namespace, named.name)
-        return await self._pod(asked, pod_port(pod, named))
+        return await self._pod_port(asked, pod_port(pod, named))
 
-    async def service(self, asked: ProxyAsked) -> web.StreamResponse:
+    async def _service(self, asked: _Asked) -> web.StreamResponse:
         named = split_name(asked.name, "service")
         service = asked.lookup.service(asked.namespace, named.name)
         endpoints = asked.lookup.endpoints(asked.namespace, named.name)
         pod_of = partial(asked.lookup.pod, asked.namespace)
-        return await self._pod(asked, endpoint_of(service, endpoints, named, pod_of, self._chance))
+        return await self._pod_port(asked, endpoint_of(service, endpoints, named, pod_of, self._chance))
 
-    async def _pod(self, asked: ProxyAsked, at: PodPort) -> web.StreamResponse:
+    async def _pod_port(self, asked: _Asked, at: PodPort) -> web.StreamResponse:
         """A pod of this process is reached through its runtime, wherever that has put it; any other by its address."""
         host = next((ip.ip for ip in at.pod.status.pod_ips), "")
         tls = self._unverified() if at.tls else None
@@ -125,7 +131,7 @@ def _not_reached(why: str) -> ApiError:
     return ServiceUnavailable(f"error trying to reach service: {why}")
 
 
-def _path(asked: ProxyAsked) -> str:
+def _path(asked: _Asked) -> str:
     """The path to ask for: cleaned of dots, and with a slash at its end if the client's has one."""
     path = posixpath.normpath(asked.rest) if asked.rest else ""
     path = "/" + path.lstrip("/") if path else ""

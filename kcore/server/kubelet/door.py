@@ -1,4 +1,4 @@
-"""The kubelet's paths.
+"""The kubelet's paths. What each needs beyond the others is loaded when it is first asked for.
 
 Errors are plain text on the kubelet's port, as a kubelet's are; the API server turns them into what it says itself.
 """
@@ -24,17 +24,14 @@ from kcore.server.body_stream import BodyStream
 from kcore.server.connecting.dialing import dial_error
 from kcore.server.errors import page_not_found
 from kcore.server.kubelet.configuration import configuration, machine
-from kcore.server.kubelet.figures import METRICS
 from kcore.server.kubelet.kubelets import Kubelets
 from kcore.server.metrics import METRICS_TYPE
 from kcore.server.query import Query, log_options
 from kcore.server.response import JSON_TYPE, TEXT_TYPE, Reply
-from kcore.server.streaming.port_forward import serve_port_forward
-from kcore.server.streaming.relaying import read_to_end
-from kcore.server.streaming.remote_command import Execution, command_options, serve_command
 
 if TYPE_CHECKING:
     from kcore.server.connection import Connection
+    from kcore.server.streaming.remote_command import Execution
 
 __all__ = ["KubeletDoor", "text_reply"]
 
@@ -94,6 +91,8 @@ class KubeletDoor:
         return _json({"kubeletconfig": configuration(asked.node)})
 
     async def _metrics(self, asked: Asked) -> Reply:
+        from kcore.server.kubelet.figures import METRICS
+
         render = METRICS.get("/".join(asked.parts))
         if render is None:
             return page_not_found()
@@ -112,11 +111,15 @@ class KubeletDoor:
         return response
 
     async def _exec(self, asked: Asked) -> web.StreamResponse:
+        from kcore.server.streaming.remote_command import command_options, serve_command
+
         options = command_options(asked.query)
         start = partial(self._start, asked, stdin=options.stdin, tty=options.tty)
         return await serve_command(asked.request, options, start)
 
     async def _attach(self, asked: Asked) -> web.StreamResponse:
+        from kcore.server.streaming.remote_command import command_options, serve_command
+
         options = command_options(asked.query)
         pod, container = self._container(asked)
         start = partial(self.kubelets.attach, pod, container, stdin=options.stdin)
@@ -124,6 +127,8 @@ class KubeletDoor:
 
     async def _run(self, asked: Asked) -> Reply:
         """A command without streams; its output is the answer."""
+        from kcore.server.streaming.relaying import read_to_end
+
         execution = await self._start(asked, command=asked.query.get("cmd").split(" "))
         try:
             output = await read_to_end(execution.stdout, execution.stderr)
@@ -143,6 +148,8 @@ class KubeletDoor:
         return await self.kubelets.exec(pod, container, words, stdin=stdin, tty=tty)
 
     async def _port_forward(self, asked: Asked) -> web.StreamResponse:
+        from kcore.server.streaming.port_forward import serve_port_forward
+
         pod = self._pod(*asked.parts)
         described = f"{pod.metadata.name}, uid {pod.metadata.uid}"
         return await serve_port_forward(asked.request, asked.query, described, partial(self._dial, pod))

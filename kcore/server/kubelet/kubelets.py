@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Collection, Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from anyio.abc import ByteStream
 
 from kcore.api.core_v1 import Node, Pod
 from kcore.registry.connecting.log_options import PodLogOptions
-from kcore.server.streaming.remote_command import Execution
+
+if TYPE_CHECKING:
+    from kcore.server.streaming.remote_command import Execution
 
 __all__ = ["Kubelets"]
 

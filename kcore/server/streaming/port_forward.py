@@ -20,9 +20,9 @@ from kcore.api.field import quote
 from kcore.server.query import Query
 from kcore.server.streaming.channels import CHANNEL_PROTOCOLS
 from kcore.server.streaming.relaying import GONE, copy
-from kcore.server.streaming.spdy import SpdyConnection, SpdyStream
+from kcore.server.streaming.spdy import SpdyConnection, SpdyStream, accept_spdy
 from kcore.server.streaming.upgraded import Done
-from kcore.server.streaming.upgrading import Upgrade, accept_spdy, spdy_protocol, upgrade_of
+from kcore.server.streaming.upgrading import Upgrade, spdy_protocol, upgrade_of
 from kcore.server.streaming.websocket import (
     ChannelSocket,
     MessageStream,

@@ -22,9 +22,9 @@ from kcore.server.query import Query
 from kcore.server.streaming.channels import CHANNEL_PROTOCOLS
 from kcore.server.streaming.outcomes import SUCCESS, encode_outcome, exit_status, failure_status
 from kcore.server.streaming.relaying import GONE, copy
-from kcore.server.streaming.spdy import SpdyConnection, SpdyStream
+from kcore.server.streaming.spdy import SpdyConnection, SpdyStream, accept_spdy
 from kcore.server.streaming.upgraded import Done
-from kcore.server.streaming.upgrading import Upgrade, accept_spdy, spdy_protocol, upgrade_of
+from kcore.server.streaming.upgrading import Upgrade, spdy_protocol, upgrade_of
 from kcore.server.streaming.websocket import LINGER_SECONDS, ChannelSocket, accept_websocket, websocket_protocol
 
 __all__ = ["CommandOptions", "Execution", "Sizes", "command_options", "serve_command"]

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 import anyio
+from aiohttp import web
 from anyio.abc import ByteStream, TaskStatus
 
 from kcore.server.streaming.inbox import Inbox
@@ -21,8 +22,9 @@ from kcore.server.streaming.spdy_session import (
     StreamReset,
     WindowOpened,
 )
+from kcore.server.streaming.upgraded import UpgradedConnection, switching_head
 
-__all__ = ["SpdyConnection", "SpdyStream"]
+__all__ = ["SpdyConnection", "SpdyStream", "accept_spdy"]
 
 _PIECE = 64 * 1024
 _READ = 256 * 1024
@@ -167,3 +169,10 @@ class SpdyConnection:
             known = self._streams.get(event.stream_id)
             if known is not None:
                 known.heard(event)
+
+
+async def accept_spdy(request: web.BaseRequest, protocol: str) -> SpdyConnection:
+    """Answer the handshake and take the connection over."""
+    carrier = UpgradedConnection(request)
+    await carrier.send(switching_head("SPDY/3.1", protocol))
+    return SpdyConnection(carrier)

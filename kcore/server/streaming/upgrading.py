@@ -5,17 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from enum import Enum
 
-from aiohttp import web
 from multidict import CIMultiDictProxy
 
 from kcore.api.errors import BadRequest, Forbidden
 from kcore.server.streaming.channels import negotiate
-from kcore.server.streaming.spdy import SpdyConnection
-from kcore.server.streaming.upgraded import UpgradedConnection, switching_head
 
-__all__ = ["Upgrade", "accept_spdy", "asks_upgrade", "spdy_protocol", "upgrade_of"]
+__all__ = ["Upgrade", "asks_upgrade", "spdy_protocol", "upgrade_of"]
 
-SPDY = "SPDY/3.1"
 _VERSION = "X-Stream-Protocol-Version"
 
 
@@ -54,10 +50,3 @@ def spdy_protocol(headers: CIMultiDictProxy[str], offered: Sequence[str]) -> str
             f"client supports [{' '.join(asked)}], server accepts [{' '.join(offered)}]"
         )
     return chosen
-
-
-async def accept_spdy(request: web.BaseRequest, protocol: str) -> SpdyConnection:
-    """Answer the handshake and take the connection over."""
-    carrier = UpgradedConnection(request)
-    await carrier.send(switching_head(SPDY, protocol))
-    return SpdyConnection(carrier)
