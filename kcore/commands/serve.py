@@ -18,6 +18,7 @@ from kcore.commands.flags.limits import limit_options
 from kcore.commands.flags.proxy import dns_options, proxy_options
 from kcore.commands.flags.scheduler import scheduler_options
 from kcore.commands.options import Names, Network, PortRange, default_kubeconfig, fail, logging_options, state_dir
+from kcore.commands.sections import SectionedCommand
 
 __all__ = ["serve"]
 
@@ -26,7 +27,7 @@ SMALL_CLUSTER, SMALL_CLUSTER_NODES = "10.244.0.0/16", 256
 LARGE_CLUSTER = "10.128.0.0/9"
 
 
-@click.command()
+@click.command(cls=SectionedCommand)
 @click.option(
     "--data-dir",
     type=click.Path(path_type=Path),

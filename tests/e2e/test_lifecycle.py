@@ -132,3 +132,13 @@ def test_the_insecure_port_answers_as_in_the_article(tmp_path: Path) -> None:
         assert '"kind":"PodList"' in subprocess.run(command, capture_output=True, text=True, check=True).stdout.replace(
             " ", ""
         )
+
+
+def test_help_shows_what_a_newcomer_needs_and_the_rest_by_subject_when_asked() -> None:
+    command = [sys.executable, "-m", "kcore", "serve"]
+    short = subprocess.run([*command, "--help"], capture_output=True, text=True, check=True).stdout
+    assert "--nodes" in short
+    assert "--oidc-issuer-url" not in short
+    assert "Authentication" in short.partition("More with --help-all:")[2]
+    whole = subprocess.run([*command, "--help-all"], capture_output=True, text=True, check=True).stdout
+    assert "--oidc-issuer-url" in whole.partition("\nAuthentication:\n")[2]

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import click
 
 from kcore.commands.options import fail
+from kcore.commands.sections import in_section
 
 __all__ = ["ExistingFile", "Seconds", "flags", "switch"]
 
@@ -46,11 +47,14 @@ def switch(name: str, *, default: bool, help: str) -> click.Option:
     )
 
 
-def flags(argument: str, made_by: str, *options: click.Option) -> Callable[[F], F]:
+def flags(argument: str, made_by: str, *options: click.Option, title: str = "") -> Callable[[F], F]:
     """A decorator: the command gets `argument`, a dataclass `module:Name` whose fields are called as the options are.
 
-    The dataclass is imported when the command runs; what it refuses, a ValueError, is said in one line.
+    Help shows the options under `title`, by default what the argument is called. The dataclass is imported when the
+    command runs; what it refuses, a ValueError, is said in one line.
     """
+
+    in_section(title or argument.capitalize(), options)
 
     def decorate(command: F) -> F:
         @functools.wraps(command)

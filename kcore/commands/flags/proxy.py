@@ -61,4 +61,5 @@ dns_options = flags(
     Option(
         ["--dns-upstream"], default="", help="ADDRESS or ADDRESS#PORT that other names are asked at.  [default: none]"
     ),
+    title="DNS",
 )
