@@ -69,7 +69,7 @@ async def store_new(pipe: Pipeline, strategy: Strategy, req: Request, obj: Any) 
 def _check(pipe: Pipeline, strategy: Strategy, req: Request, obj: Any) -> None:
     """Raise Invalid for broken rules, and collect advice."""
     errors = metadata_errors(obj.metadata, req.kind.namespaced, strategy.name_rule)
-    shape = strategy.shape(obj)
+    shape = req.shape = strategy.shape(obj)
     if shape is not None and pipe.sound.knows(shape):
         refuse(req, obj.metadata.name, errors)
         return

@@ -20,17 +20,18 @@ from kcore.registry.request import Request
 from kcore.registry.strategy import Environment, Strategies
 from kcore.store.store import Put, Record
 
-__all__ = ["ResourceQuota", "charged"]
+__all__ = ["ResourceQuota"]
 
 # Whose usage an update may change.
 _CHANGING = ((Pod, "resize"), (Service, ""), (PersistentVolumeClaim, ""))
-_LEDGERS_MAX = 1024
+_LEDGERS_MAX = _USAGES_MAX = 1024
 
 
 class ResourceQuota(Plugin):
     def __init__(self, env: Environment, strategies: Strategies) -> None:
         super().__init__(env, strategies)
         self._ledgers: dict[str, Ledger] = {}
+        self._usages: dict[tuple[Kind, bytes | None], Mapping[str, str]] = {}
 
     def handles(self, kind: Kind, operation: Operation, subresource: str) -> bool:
         if operation is Operation.UPDATE:
@@ -46,12 +47,34 @@ class ResourceQuota(Plugin):
             return
         ledgers = [self._ledger(record) for record in standing]
         try:
-            after = charged(ledgers, req.kind, obj, old, self.env.clock.now())
+            after = self._charged(ledgers, req, obj, old)
         except QuotaFailure as failure:
             raise forbidden(req, obj, str(failure)) from None
         req.charges = tuple(
             self._charge(record, ledger) for record, ledger in zip(standing, after, strict=True) if ledger is not None
         )
+
+    def _charged(self, ledgers: Sequence[Ledger], req: Request, obj: Any, old: Any) -> Sequence[Ledger | None]:
+        """The ledger of each quota once `obj` is stored (None: it stays). Raises QuotaFailure."""
+        kind, shape = req.kind, req.shape if old is None else None
+        concerned = [ledger if ledger.is_about(kind, obj) else None for ledger in ledgers]
+        for ledger in concerned:
+            if ledger is not None:
+                ledger.check_specified(kind, obj, shape)
+        if not any(concerned):
+            return concerned
+        more = self._usages.get((kind, shape))
+        if more is None:
+            more = _more(kind, obj, old, self.env.clock.now())
+            if shape is not None:
+                self._remember((kind, shape), more)
+        return [ledger.charge(more) if ledger is not None else None for ledger in concerned]
+
+    def _remember(self, key: tuple[Kind, bytes | None], usage: Mapping[str, str]) -> None:
+        """A new pod uses what its spec says, as others of the same shape do."""
+        if len(self._usages) >= _USAGES_MAX:
+            self._usages.clear()
+        self._usages[key] = usage
 
     def _ledger(self, record: Record) -> Ledger:
         """The one that was kept, if the quota is still that very object."""
@@ -68,20 +91,12 @@ class ResourceQuota(Plugin):
         return Put(record.key, ledger.quota, record.revision)
 
 
-def charged(ledgers: Sequence[Ledger], kind: Kind, obj: Any, old: Any, now: float) -> Sequence[Ledger | None]:
-    """The ledger of each quota once `obj` is stored (None: it stays). Raises QuotaFailure."""
-    concerned = [ledger.is_about(kind, obj) for ledger in ledgers]
-    for ledger, concerns in zip(ledgers, concerned, strict=True):
-        if concerns:
-            ledger.check_specified(kind, obj)
-    if not any(concerned):
-        return [None] * len(ledgers)
+def _more(kind: Kind, obj: Any, old: Any, now: float) -> Mapping[str, str]:
+    """What is used beyond what was. Raises QuotaFailure."""
     usage = usage_of(kind, obj, now)
     if negative := sorted(name for name, amount in usage.items() if amount.startswith("-")):
         raise QuotaFailure(f"quota usage is negative for resource(s): {','.join(negative)}")
-    if old is not None:
-        usage = _difference(usage, usage_of(kind, old, now))
-    return [ledger.charge(usage) if concerns else None for ledger, concerns in zip(ledgers, concerned, strict=True)]
+    return usage if old is None else _difference(usage, usage_of(kind, old, now))
 
 
 def _difference(new: Mapping[str, str], old: Mapping[str, str]) -> dict[str, str]:

@@ -12,9 +12,12 @@ from kcore.api.core_v1 import Pod, ResourceQuota, ResourceQuotaStatus
 from kcore.api.kind import Kind
 from kcore.api.quantity import ParsedQuantity
 from kcore.registry.quota.scopes import in_scope
-from kcore.registry.quota.usage import specifies, tracked_resources, unspecified_resources
+from kcore.registry.quota.usage import tracked_resources, unspecified_resources
 
 __all__ = ["Ledger", "QuotaFailure"]
+
+
+_SHAPES_MAX = 1024
 
 
 class QuotaFailure(Exception):
@@ -24,7 +27,7 @@ class QuotaFailure(Exception):
 class Ledger:
     """A quota, what its status limits, and how much of that is used."""
 
-    __slots__ = ("_hard", "_scoped", "_tracked", "_used", "quota")
+    __slots__ = ("_hard", "_scoped", "_specified", "_tracked", "_used", "quota")
 
     def __init__(self, quota: ResourceQuota) -> None:
         self.quota = quota
@@ -32,6 +35,7 @@ class Ledger:
         self._used = {name: quantity.parse(amount) for name, amount in quota.status.used.items()}
         self._scoped = bool(quota.spec.scopes) or quota.spec.scope_selector is not None
         self._tracked: dict[Kind, frozenset[str]] = {}
+        self._specified: set[bytes] = set()
 
     def is_about(self, kind: Kind, obj: Any) -> bool:
         """Whether an object counts against the quota, which does so only once its hard limits are in its status."""
@@ -43,18 +47,20 @@ class Ledger:
             found = self._tracked[kind] = frozenset(tracked_resources(kind, self._hard))
         return found
 
-    def check_specified(self, kind: Kind, obj: Any) -> None:
+    def check_specified(self, kind: Kind, obj: Any, shape: bytes | None) -> None:
         """A quota on what containers may use wants to be told; and one that knows no usage yet can not judge."""
+        if shape in self._specified:
+            return
         hard, name = self._tracks(kind), self.quota.metadata.name
-        if (
-            isinstance(obj, Pod)
-            and not specifies(obj.spec, hard)
-            and (missing := unspecified_resources(obj.spec, hard))
-        ):
+        if isinstance(obj, Pod) and (missing := unspecified_resources(obj.spec, hard)):
             words = "; ".join(f"{resource} for: {','.join(containers)}" for resource, containers in missing.items())
             raise QuotaFailure(f"failed quota: {name}: must specify {words}")
         if unknown := sorted(hard - self._used.keys()):
             raise QuotaFailure(f"status unknown for quota: {name}, resources: {','.join(unknown)}")
+        if shape is not None:
+            if len(self._specified) >= _SHAPES_MAX:
+                self._specified.clear()
+            self._specified.add(shape)
 
     def charge(self, delta: Mapping[str, str]) -> Ledger | None:
         """The ledger once so much more is used; None: the quota limits nothing of it. Raises QuotaFailure."""
@@ -75,10 +81,13 @@ class Ledger:
     def _with(self, changed: Mapping[str, ParsedQuantity]) -> Ledger:
         """What was read of the limits stays read."""
         charged, quota = Ledger.__new__(Ledger), self.quota
-        used = {**quota.status.used, **{name: amount.text for name, amount in changed.items()}}
+        used = dict(quota.status.used)
+        for name, amount in changed.items():
+            used[name] = amount.text
         status = ResourceQuotaStatus(hard=quota.status.hard, used=used)
         charged.quota = replace(quota, metadata=replace(quota.metadata), status=status)
-        charged._hard, charged._scoped, charged._tracked = self._hard, self._scoped, self._tracked
+        charged._hard, charged._scoped = self._hard, self._scoped
+        charged._tracked, charged._specified = self._tracked, self._specified
         charged._used = {**self._used, **changed}
         return charged
 

@@ -15,12 +15,11 @@ from kcore.api.pod_resources import ResourceList, pod_limits, pod_requests
 from kcore.api.timestamp import parse
 from kcore.registry.validation.resources import is_extended_resource
 
-__all__ = ["is_counted", "is_live", "specifies", "tracked_resources", "unspecified_resources", "usage_of"]
+__all__ = ["is_counted", "is_live", "tracked_resources", "unspecified_resources", "usage_of"]
 
 _COMPUTE = ("cpu", "memory", "ephemeral-storage")
 _HUGE_PAGES = "hugepages-"
 _REQUESTS = "requests."
-_LIMITS = "limits."
 _CLASS_STORAGE = ".storageclass.storage.k8s.io/requests.storage"
 _CLASS_CLAIMS = ".storageclass.storage.k8s.io/persistentvolumeclaims"
 _CLASS_ANNOTATION = "volume.beta.kubernetes.io/storage-class"
@@ -130,18 +129,6 @@ def _claim(claim: PersistentVolumeClaim) -> dict[str, str]:
         if class_name:
             used[class_name + _CLASS_STORAGE] = size
     return used
-
-
-def specifies(spec: PodSpec, required: frozenset[str]) -> bool:
-    """Whether every container says itself what a quota wants to be told: what most do, and quickly seen."""
-    wanted = _SPECIFIED & required
-    for container in (*spec.containers, *spec.init_containers):
-        resources = container.resources
-        for name in wanted:
-            said = resources.limits if name.startswith(_LIMITS) else resources.requests
-            if name[name.find(".") + 1 :] not in said:
-                return False
-    return True
 
 
 def unspecified_resources(spec: PodSpec, required: Iterable[str]) -> dict[str, list[str]]:
