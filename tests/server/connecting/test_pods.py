@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 from typing import Any
 
@@ -160,6 +161,17 @@ async def test_command_runs_over_websocket() -> None:
     ):
         heard = await messages(socket)
     assert (heard[1], heard[2]) == (b"out", b"err")
+
+
+async def test_browser_sends_its_token_as_a_subprotocol() -> None:
+    token = "base64url.bearer.authorization.k8s.io." + base64.urlsafe_b64encode(b"admin-token").decode().rstrip("=")
+    path = f"{PODS}/web/exec?command=ls&stdout=1&stderr=1"
+    async with (
+        fronting(*everything(kubelets())) as door,
+        websocket(port_of(door), path, token, "v4.channel.k8s.io") as socket,
+    ):
+        assert socket.protocol == "v4.channel.k8s.io"
+        assert (await messages(socket))[1] == b"out"
 
 
 async def test_attached_container_is_listened_to() -> None:
