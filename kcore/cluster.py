@@ -6,7 +6,7 @@ import ipaddress
 import socket
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -40,8 +40,9 @@ from kcore.dns.service import cluster_dns
 from kcore.kit.clock import Chance, Clock, SystemClock
 from kcore.kit.process import run_until_signalled
 from kcore.kit.service import Service
+from kcore.node.addresses import AddressRange
 from kcore.node.api import KubeletApi
-from kcore.node.engine import KubeletEngine, KubeletOptions, api_server_variables
+from kcore.node.engine import LOOPBACK_HOSTS, KubeletEngine, KubeletOptions, api_server_variables
 from kcore.node.options import NodeOptions
 from kcore.proxy.kubeproxy import kube_proxy
 from kcore.proxy.options import ProxyOptions
@@ -290,8 +291,17 @@ class Cluster:
             self._chance,
             host=self.options.bind_address,
             port=self.options.kubelet_port,
+            also=self._node_addresses(),
             ssl_context=self._pki.server_context(),
         )
+
+    def _node_addresses(self) -> Sequence[str]:
+        """Nodes whose pods are processes of this machine are on it themselves, each at an address of its own."""
+        options = self.options
+        if options.kubelet.runtime != "process" or ipaddress.ip_address(options.bind_address).is_unspecified:
+            return ()
+        hosts = AddressRange(LOOPBACK_HOSTS)
+        return [hosts.take() for _ in range(options.nodes)]
 
     def _authentication_data(self) -> Mapping[str, str]:
         return authentication_data(self._pki.authority, self._pki.front_proxy_authority)

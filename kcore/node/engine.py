@@ -24,7 +24,7 @@ from kcore.node.runtime import Runtime
 from kcore.node.runtimes import ProcessOptions, new_runtime
 from kcore.node.usage import UsageMeter
 
-__all__ = ["KubeletEngine", "KubeletOptions", "api_server_variables"]
+__all__ = ["LOOPBACK_HOSTS", "KubeletEngine", "KubeletOptions", "api_server_variables"]
 
 LOOPBACK_HOSTS = "127.127.0.0/16"
 """Where nodes get their addresses whose pods are processes of this machine."""

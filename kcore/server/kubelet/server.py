@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from collections.abc import Sequence
 from typing import cast
 from urllib.parse import urlsplit
 
@@ -36,7 +37,7 @@ DRAIN_SECONDS = 5.0
 
 class KubeletServer:
     """`client` is whose word counts for who a client is and what it may do. `port` 0 takes a free one, None the usual
-    one if it can be had."""
+    one if it can be had; `also` names further addresses that have the same port."""
 
     def __init__(
         self,
@@ -47,10 +48,12 @@ class KubeletServer:
         *,
         host: str,
         port: int | None = None,
+        also: Sequence[str] = (),
         ssl_context: ssl.SSLContext,
     ) -> None:
         self.host = host
         self.port = KUBELET_PORT if port is None else port
+        self._also = tuple(also)
         self._may_move = port is None
         self._door = KubeletDoor(kubelets)
         self._access = KubeletAccess(client, clock)
@@ -61,14 +64,19 @@ class KubeletServer:
     async def run(self, *, task_status: TaskStatus[None]) -> None:
         """Listen until cancelled. Raises OSError where the port can not be had."""
         connections = Connections(self._handle, self._heads, self._streams)
-        listener = await self._listen(connections)
-        self.port = listener.sockets[0].getsockname()[1]
+        listeners = [await self._listen(connections)]
+        self.port = listeners[0].sockets[0].getsockname()[1]
+        create_server = asyncio.get_running_loop().create_server
         try:
+            listeners += [
+                await create_server(connections, host, self.port, ssl=self._ssl_context) for host in self._also
+            ]
             task_status.started()
             await anyio.sleep_forever()
         finally:
             with anyio.CancelScope(shield=True):
-                listener.close()
+                for listener in listeners:
+                    listener.close()
                 for stream in tuple(self._streams):
                     stream.end()
                 await connections.shutdown(DRAIN_SECONDS)

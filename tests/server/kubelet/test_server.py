@@ -72,6 +72,7 @@ async def kubelet_port(pki: Pki, kubelets: ScriptedKubelets, certificate: str = 
             Chance(1),
             host="127.0.0.1",
             port=0,
+            also=["127.0.0.77"],
             ssl_context=pki.server_context(),
         )
         await tasks.start(server.run)
@@ -159,6 +160,11 @@ async def test_host_of_the_url_names_the_node(pki: Pki) -> None:
         answer = await port.ask("GET", "/pods", "admin-token", "127.0.0.1")
         assert answer.code == 400
         assert b"must name one of the 2 nodes served here" in answer.body
+
+
+async def test_further_addresses_have_the_same_port(pki: Pki) -> None:
+    async with kubelet_port(pki, kubelets()) as (port, _), await anyio.connect_tcp("127.0.0.77", port.server.port):
+        pass
 
 
 async def test_metrics_are_those_of_the_summary(pki: Pki) -> None:
