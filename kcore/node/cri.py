@@ -93,6 +93,8 @@ class ContainerConfig(NamedTuple):
     user: User = User()
     limits: Limits = Limits()
     stdin: bool = False
+    stdin_once: bool = False
+    """Whether the input ends with the first who was attached to it."""
     tty: bool = False
     read_only_root: bool = False
     no_new_privileges: bool = False

@@ -58,6 +58,7 @@ def container_config(
         user=user,
         limits=limits_of(container),
         stdin=container.stdin,
+        stdin_once=container.stdin_once,
         tty=container.tty,
         read_only_root=bool(context.read_only_root_filesystem),
         no_new_privileges=context.allow_privilege_escalation is False,

@@ -17,6 +17,20 @@ __all__ = ["ShimExecution"]
 END_OF_INPUT = b"\x04"
 
 
+class _Input(PipeWriter):
+    """Standard input, whose end others may have to know as well."""
+
+    def __init__(self, fd: int, *, tty: bool, at_end: Callable[[], Awaitable[None]] | None) -> None:
+        super().__init__(fd, END_OF_INPUT if tty else b"")
+        self._at_end = at_end
+
+    async def aclose(self) -> None:
+        await super().aclose()
+        if self._at_end is not None:
+            at_end, self._at_end = self._at_end, None
+            await at_end()
+
+
 class ShimExecution:
     """`fds` are those the shim gave: output, errors (without a terminal), input if there is any, the terminal."""
 
@@ -28,12 +42,13 @@ class ShimExecution:
         tty: bool,
         wait: Callable[[], Awaitable[int]],
         close: Callable[[], Awaitable[None]],
+        end_input: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         given = iter(fds)
         self.stdout: ByteReceiveStream = PipeReader(next(given))
         self.stderr: ByteReceiveStream | None = None if tty else PipeReader(next(given))
         fd = next(given) if stdin else None
-        self.stdin: ByteSendStream | None = PipeWriter(fd, END_OF_INPUT if tty else b"") if fd is not None else None
+        self.stdin: ByteSendStream | None = _Input(fd, tty=tty, at_end=end_input) if fd is not None else None
         self._terminal = next(given) if tty else None
         self._wait = wait
         self._close = close

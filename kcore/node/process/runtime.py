@@ -37,11 +37,13 @@ class _Process(NamedTuple):
     started_at: float
     command: Mapping[str, Any]
     stdin: bool
+    stdin_once: bool
     tty: bool
 
     @classmethod
     def of(cls, answer: Mapping[str, Any]) -> _Process:
-        return cls(answer["pid"], answer["started_at"], answer["command"], answer["stdin"], answer["tty"])
+        stdin = (answer["stdin"], answer["stdin_once"])
+        return cls(answer["pid"], answer["started_at"], answer["command"], *stdin, answer["tty"])
 
 
 class ProcessRuntime:
@@ -166,10 +168,14 @@ class ProcessRuntime:
             await self._exits.setdefault(id, anyio.Event()).wait()
             return self._codes.get(id, 0)
 
-        async def close() -> None:
-            """The container goes on; only who had its input for once takes that along."""
+        async def end_input() -> None:
+            if process.stdin_once:
+                await self._ask("close_stdin", container=id)
 
-        return ShimExecution(fds, stdin=stdin, tty=process.tty, wait=wait, close=close)
+        async def close() -> None:
+            """The container goes on."""
+
+        return ShimExecution(fds, stdin=stdin, tty=process.tty, wait=wait, close=close, end_input=end_input)
 
     async def dial(self, uid: str, ip: str, port: int) -> ByteStream:
         return await anyio.connect_tcp(ip, port)
@@ -208,6 +214,7 @@ class ProcessRuntime:
             "hostname": config.hostname,
             "read_only_root": config.read_only_root,
             "stdin": config.stdin,
+            "stdin_once": config.stdin_once,
             "tty": config.tty,
             "log_path": str(config.log_path),
             "cgroup": id_ if config.limits != Limits() else "",

@@ -143,6 +143,7 @@ class Attempt:
             "oom": self.oom,
             "command": self._command,
             "stdin": self.container.stdin,
+            "stdin_once": self.container.stdin_once,
             "tty": self.container.tty,
             "labels": dict(self.container.labels),
         }

@@ -20,6 +20,7 @@ from kcore.node.process.shim.spec import Mount
 
 __all__ = ["enter_new_root", "supported"]
 
+MOST_LINKS = 40
 _KERNELS_OWN = {"proc", "sysfs", "devtmpfs", "devpts", "cgroup", "cgroup2", "mqueue", "tracefs", "debugfs", "bpf"}
 _KERNELS_OWN |= {
     "securityfs",
@@ -116,15 +117,29 @@ def _other_mounts() -> list[str]:
 
 def _target(root: str, mount: Mount) -> str:
     """The place of a mount in the new root, made if it is not there: a folder for a folder, a file for a file."""
-    target = Path(f"{root}/{mount.target.lstrip('/')}")
-    if target.is_symlink():
-        target.unlink()
+    target = _within(Path(root), mount.target)
     if Path(mount.source).is_dir():
         target.mkdir(parents=True, exist_ok=True)
     elif not target.exists():
         target.parent.mkdir(parents=True, exist_ok=True)
         target.touch()
     return str(target)
+
+
+def _within(root: Path, path: str) -> Path:
+    """Where a path of the container is, with links followed as the container will: none leads out of its root."""
+    place, left, links = root, [part for part in path.split("/") if part], 0
+    while left:
+        part = left.pop(0)
+        if part == "..":
+            place = place if place == root else place.parent
+            continue
+        place = place / part
+        if place.is_symlink() and (links := links + 1) < MOST_LINKS:
+            to = os.readlink(place)
+            place = root if to.startswith("/") else place.parent
+            left = [part for part in to.split("/") if part not in ("", ".")] + left
+    return place
 
 
 def _bind(source: str, target: str, *, recursive: bool = False) -> None:

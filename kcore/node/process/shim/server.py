@@ -125,7 +125,8 @@ class Shim:
         return {}
 
     def do_close_stdin(self, request: Message) -> Message:
-        self._attempts[request["container"]].close_stdin()
+        if attempt := self._attempts.get(request["container"]):
+            attempt.close_stdin()
         return {}
 
     def do_remove(self, request: Message) -> Message:

@@ -40,6 +40,7 @@ class Container(NamedTuple):
     hostname: str = ""
     read_only_root: bool = False
     stdin: bool = False
+    stdin_once: bool = False
     tty: bool = False
     log_path: str = ""
     log_max_bytes: int = 10 * 2**20
