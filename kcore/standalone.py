@@ -6,6 +6,7 @@ import socket
 import uuid
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import TypeVar
 
@@ -119,8 +120,9 @@ async def _work(
     events = EventBroadcaster(client, clock)
     surroundings = Surroundings(client, informers, events, clock, chance)
     kinds = DefinedKinds(client.scheme, informers)
-    services: list[Service] = [informers, events, kinds, *component.services(surroundings)]
+    first: list[Service] = [informers, events, kinds]
     async with anyio.create_task_group() as tasks:
-        for service in services:
+        # One after another, so that a component may make a service of what it learnt from the one before.
+        for service in chain(first, component.services(surroundings)):
             await tasks.start(service.run)
         on_ready()

@@ -14,7 +14,8 @@ ROOT = Path(__file__).parent.parent / "kcore"
 ROWS: tuple[tuple[str, ...], ...] = (
     ("__main__",),
     ("commands",),
-    ("cluster", "standalone"),
+    ("cluster", "kubelet"),
+    ("standalone",),
     ("server", "controllers", "scheduler", "node", "proxy", "dns"),
     ("client",),
     ("registry",),

@@ -182,8 +182,15 @@ class HttpClient:
     async def create_subresource(
         self, kind: type[T] | Kind, name: str, namespace: str, subresource: str, body: Object
     ) -> Any:
-        path = _path(self._kind(kind), namespace, name, subresource)
-        answer = await self._send("POST", path, body=_document(self._kind(type(body)), body))
+        parent = self._kind(kind)
+        found = next(known for known in parent.subresources if known.name == subresource)
+        version = f"{found.group}/{found.version}" if found.group else parent.api_version
+        document = b'{"kind":"%s","apiVersion":"%s",' % (found.kind.encode(), version.encode()) + _encode(body)[1:]
+        if document.endswith(b",}"):
+            document = document[:-2] + b"}"
+        answer = await self._send("POST", _path(parent, namespace, name, subresource), body=document)
+        if msgspec.json.decode(answer, type=_Document).kind == found.kind:
+            return decoder(type(body))(answer)
         return self._decode_any(answer)
 
     def _kind(self, kind: type[Any] | Kind) -> Kind:

@@ -7,6 +7,7 @@ quick. What a cluster or a component is made of does not belong here: see `clust
 from kcore.commands.controller_manager import controller_manager
 from kcore.commands.explain import explain
 from kcore.commands.kubeconfig import kubeconfig
+from kcore.commands.kubelet import kubelet
 from kcore.commands.proxy import proxy
 from kcore.commands.scheduler import scheduler
 from kcore.commands.serve import serve
@@ -19,5 +20,6 @@ COMMANDS = (
     explain,
     scheduler,
     proxy,
+    kubelet,
     controller_manager,
 )

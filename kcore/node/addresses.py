@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 
-__all__ = ["AddressRange", "NodeRanges", "RangeExhausted"]
+__all__ = ["AddressRange", "NodeRanges", "RangeExhausted", "SoleAddress"]
 
 Network = IPv4Network | IPv6Network
 
@@ -47,6 +47,17 @@ class AddressRange:
     def release(self, address: str) -> None:
         """Give an address back."""
         self._taken.discard(int(ip_address(address)) - self._first)
+
+
+class SoleAddress(AddressRange):
+    """One address that everybody has."""
+
+    def __init__(self, address: str) -> None:
+        super().__init__(f"{address}/{ip_address(address).max_prefixlen}")
+        self._address = address
+
+    def take(self) -> str:
+        return self._address
 
 
 class NodeRanges:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 import anyio
@@ -14,14 +15,17 @@ from kcore.client.client import Client
 from kcore.client.events import EventBroadcaster
 from kcore.client.informer import Informers
 from kcore.kit.clock import Chance, Clock
-from kcore.node.addresses import AddressRange, NodeRanges
+from kcore.kit.service import Service
+from kcore.node.addresses import AddressRange, NodeRanges, SoleAddress
 from kcore.node.api import KubeletApi
 from kcore.node.nodes import NodeKeeper
-from kcore.node.options import NodeOptions
+from kcore.node.options import NodeOptions, parse_labels, parse_taints
 from kcore.node.pods import PodKeeper
-from kcore.node.registration import NodeShape
+from kcore.node.registration import NodeProfile, NodeShape
 from kcore.node.runtime import Runtime
 from kcore.node.runtimes import ProcessOptions, new_runtime
+from kcore.node.sources.files import FileSource
+from kcore.node.sources.urls import UrlSource
 from kcore.node.usage import UsageMeter
 
 __all__ = ["LOOPBACK_HOSTS", "KubeletEngine", "KubeletOptions", "api_server_variables"]
@@ -40,10 +44,31 @@ class KubeletOptions:
     cluster_cidr: str = "10.244.0.0/16"
     host_cidr: str = "172.18.0.0/16"
     node: NodeOptions = field(default_factory=NodeOptions)
+    host_address: str = ""
+    """What nodes that have the process to themselves say is theirs."""
     start_seconds: float = 0.05
     """How long a fake container takes to start."""
     process: ProcessOptions | None = None
     """With them, nodes may have the runtime `process` as well."""
+    stand_alone: bool = False
+    """Whether these nodes have the process to themselves: it leaves all others alone."""
+
+    def names(self) -> Sequence[str]:
+        """Of the nodes that this process brings along."""
+        if self.stand_alone:
+            return [self.name_prefix]
+        return [f"{self.name_prefix}{number}" for number in range(self.nodes)]
+
+    def profile(self) -> NodeProfile:
+        node = self.node
+        shape = NodeShape.of_machine() if node.runtime == "process" else self.shape
+        return NodeProfile(
+            shape.with_capacity(node.capacity()),
+            parse_labels(node.node_labels),
+            parse_taints(node.register_with_taints),
+            node.cloud_provider,
+            annotated=not self.stand_alone,
+        )
 
     def for_processes(
         self, folder: Path, *, linger_seconds: float, stop_at_end: bool = True, variables: Mapping[str, str]
@@ -98,14 +123,45 @@ class KubeletEngine:
             )
         self._node_informer = informers.of(Node)
         self._pod_informer = informers.of(Pod)
-        hosts = AddressRange(options.host_cidr)
+        hosts = AddressRange(options.host_cidr) if not options.host_address else SoleAddress(options.host_address)
         self.nodes = NodeKeeper(
-            client, self._node_informer, events, clock, self._runtimes, options.shape, ranges, hosts
+            client,
+            self._node_informer,
+            events,
+            clock,
+            self._runtimes,
+            options.profile(),
+            ranges,
+            hosts,
+            status_seconds=options.node.node_status_update_frequency,
+            own=dict.fromkeys(options.names(), options.node.runtime) if options.stand_alone else None,
         )
         self.pods = PodKeeper(client, self._pod_informer, events, clock, self.nodes)
+        self.nodes.on_shortage = self.pods.node_short
+        self._sources = list(self._static_sources(clock))
+        self._unread = {"file" if isinstance(source, FileSource) else "http" for source in self._sources}
+        self.pods.static.complete = not self._sources
         self.usage = UsageMeter(self._node_informer, self.nodes, self.pods, clock)
         self.api = KubeletApi(self.nodes, self.pods, self._node_informer, clock)
         """What its kubelets can be asked."""
+
+    def _static_sources(self, clock: Clock) -> Iterator[Service]:
+        """Where the first node gets static pods from."""
+        node, names = self._options.node, self._options.names()
+        if not names:
+            return
+        if node.pod_manifest_path is not None:
+            take = partial(self._take, "file")
+            yield FileSource(node.pod_manifest_path, names[0], node.file_check_frequency, clock, take)
+        if node.manifest_url:
+            take = partial(self._take, "http")
+            url, every = node.manifest_url, node.http_check_frequency
+            yield UrlSource(url, node.headers(), names[0], every, clock, take)
+
+    def _take(self, source: str, pods: Sequence[Pod]) -> None:
+        self.pods.static.take(source, pods)
+        self._unread.discard(source)
+        self.pods.static.complete = not self._unread
 
     async def run(self, *, task_status: TaskStatus[None]) -> None:
         """Serve until cancelled. Started once its own nodes are registered."""
@@ -115,9 +171,11 @@ class KubeletEngine:
                 await tasks.start(runtime.run, self.pods.runtime_changed)
             await self._node_informer.wait_synced()
             await self._pod_informer.wait_synced()
+            for source in self._sources:
+                await tasks.start(source.run)
             self.nodes.start(tasks, self.pods.node_served, self.pods.node_dropped)
             self.pods.start(tasks)
-            names = [f"{options.name_prefix}{number}" for number in range(options.nodes)]
-            await self.nodes.register(names, options.node.runtime)
+            if options.node.register_node:
+                await self.nodes.register(options.names(), options.node.runtime)
             await tasks.start(self.usage.run)
             task_status.started()

@@ -6,7 +6,7 @@ one; the node itself is written every five minutes, and whenever somebody else c
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 
 import anyio
 import structlog
@@ -23,10 +23,12 @@ from kcore.client.informer import Informer
 from kcore.client.workqueue import WorkQueue
 from kcore.kit.clock import Clock
 from kcore.node.addresses import AddressRange, NodeRanges, RangeExhausted
+from kcore.node.pod_admission import NodeLoad
+from kcore.node.pressure import LOST, PRESSURES, Shortage, scripted_shortages, shortages
 from kcore.node.registration import (
     LEASE_NAMESPACE,
     LEASE_SECONDS,
-    NodeShape,
+    NodeProfile,
     internal_ip,
     new_lease,
     new_node,
@@ -48,7 +50,19 @@ log = structlog.get_logger(__name__)
 class ServedNode:
     """What the process knows of a node beyond its object."""
 
-    __slots__ = ("addresses", "cidr", "host_ip", "lease", "name", "runtime", "seen", "status_due", "uid")
+    __slots__ = (
+        "addresses",
+        "cidr",
+        "host_ip",
+        "lease",
+        "load",
+        "name",
+        "runtime",
+        "seen",
+        "shortages",
+        "status_due",
+        "uid",
+    )
 
     def __init__(self, node: Node, runtime: Runtime, host_ip: str, cidr: str) -> None:
         self.name = node.metadata.name
@@ -60,6 +74,8 @@ class ServedNode:
         self.lease: Lease | None = None
         self.status_due = 0.0
         self.seen: Node | None = None
+        self.load = NodeLoad()
+        self.shortages: Sequence[Shortage] = ()
 
 
 class NodeKeeper:
@@ -72,26 +88,34 @@ class NodeKeeper:
         events: EventBroadcaster,
         clock: Clock,
         runtimes: Mapping[str, Runtime],
-        shape: NodeShape,
+        profile: NodeProfile,
         ranges: NodeRanges,
         host_range: AddressRange,
+        *,
+        status_seconds: float = RENEW_SECONDS,
+        own: Mapping[str, str] | None = None,
     ) -> None:
+        """`own`: names of nodes and their runtimes, if this process serves those and no others."""
         self._client = client
         self._informer = informer
         self._recorder = events.recorder("kubelet")
         self._clock = clock
         self._runtimes = runtimes
-        self._shape = shape
+        self._profile = profile
+        self._own = own
         self.kubelet_port = 0
         """Where the kubelets of these nodes listen; 0: nowhere. Known before nodes are served."""
         self._ranges = ranges
         self._hosts = host_range
         self._served: dict[str, ServedNode] = {}
         self._wheel: TimerWheel[str] = TimerWheel(RENEW_SECONDS)
+        self._status_wheel: TimerWheel[str] = TimerWheel(status_seconds)
         self._leases: WorkQueue[str] = WorkQueue()
         self._statuses: WorkQueue[str] = WorkQueue()
         self._on_served: Callable[[ServedNode], None] = lambda node: None
         self._on_dropped: Callable[[ServedNode], None] = lambda node: None
+        self.on_shortage: Callable[[ServedNode, Shortage], Awaitable[None]] = _bear_it
+        """What to do about each thing that a node is short of, whenever it looks."""
 
     def __getitem__(self, name: str) -> ServedNode:
         return self._served[name]
@@ -103,6 +127,10 @@ class NodeKeeper:
     def get(self, name: str) -> ServedNode | None:
         """The node called `name`, if it is one of ours."""
         return self._served.get(name)
+
+    def object(self, name: str) -> Node | None:
+        """The object of a node."""
+        return self._informer.get(name)
 
     def names(self) -> Collection[str]:
         """Of the nodes that are ours."""
@@ -117,6 +145,7 @@ class NodeKeeper:
             self._occupy(node)
         self._informer.add_handler(self._changed)
         tasks.start_soon(self._wheel.run, self._beat, name="node heartbeats")
+        tasks.start_soon(self._status_wheel.run, self._look_at, name="node statuses")
         for _ in range(WORKERS):
             tasks.start_soon(self._work, self._leases, self._renew)
             tasks.start_soon(self._work, self._statuses, self._report)
@@ -127,11 +156,11 @@ class NodeKeeper:
         async with anyio.create_task_group() as tasks:
             for name in names:
                 if self._informer.get(name) is None:
-                    node = new_node(name, runtime, self._shape, self._ranges.take())
+                    node = new_node(name, runtime, self._profile, self._ranges.take())
                     tasks.start_soon(self._register, node, limit)
 
     async def _register(self, node: Node, limit: anyio.CapacityLimiter) -> None:
-        runtime = self._runtimes[runtime_of(node)]
+        runtime = self._runtimes[self._runtime_of(node)]
         host_ip = self._hosts.take()
         status = self._status(node, runtime, host_ip)
         async with limit:
@@ -151,11 +180,13 @@ class NodeKeeper:
             self._drop(old or new)
             served = None
         self._occupy(new)
-        wanted = runtime_of(new) in self._runtimes
+        wanted = self._runtime_of(new) in self._runtimes
         if wanted and served is None:
             self._serve(new)
         elif served is not None and not wanted:
             self._drop(new)
+        elif old is not None and old.metadata.annotations != new.metadata.annotations:
+            self._statuses.add(new.metadata.name)  # a script for it may have changed
 
     def _occupy(self, node: Node) -> None:
         for cidr in node.spec.pod_cidrs:
@@ -163,20 +194,28 @@ class NodeKeeper:
         if address := internal_ip(node):
             self._hosts.occupy(address)
 
+    def _runtime_of(self, node: Node) -> str:
+        """The runtime that this process runs a node's pods with; empty: the node is not ours."""
+        return runtime_of(node) if self._own is None else self._own.get(node.metadata.name, "")
+
     def _serve(self, node: Node) -> None:
         name = node.metadata.name
         host_ip = internal_ip(node) or self._hosts.take()
-        served = ServedNode(node, self._runtimes[runtime_of(node)], host_ip, node.spec.pod_cidr or self._take(node))
+        served = ServedNode(
+            node, self._runtimes[self._runtime_of(node)], host_ip, node.spec.pod_cidr or self._take(node)
+        )
         # A node that has just registered itself has said all there is to say.
-        current = self._status(node, served.runtime, host_ip, heartbeat=False)
+        served.shortages = scripted_shortages(node)
+        current = self._status(node, served.runtime, host_ip, heartbeat=False, shortages=served.shortages)
         if current == node.status and node.spec.pod_cidr:
             served.status_due, served.seen = self._clock.now() + STATUS_SECONDS, node
         else:
             self._statuses.add(name)
         self._served[name] = served
         self._wheel.add(name)
+        self._status_wheel.add(name)
         self._leases.add(name)
-        log.debug("node served", node=name, runtime=runtime_of(node))
+        log.debug("node served", node=name, runtime=self._runtime_of(node))
         self._recorder.event(node, "Normal", "Starting", "Starting kubelet.")
         self._on_served(served)
 
@@ -195,6 +234,7 @@ class NodeKeeper:
         if served is None:
             return
         self._wheel.remove(served.name)
+        self._status_wheel.remove(served.name)
         self._hosts.release(served.host_ip)
         if served.cidr:
             self._ranges.release(served.cidr)
@@ -202,12 +242,16 @@ class NodeKeeper:
         self._on_dropped(served)
 
     def _beat(self, names: Iterable[str]) -> None:
-        now = self._clock.now()
         for name in names:
             self._leases.add(name)
+
+    def _look_at(self, names: Iterable[str]) -> None:
+        """Have those statuses written that are due, that others have changed, or that may be true no longer."""
+        now = self._clock.now()
+        for name in names:
             served = self._served[name]
-            node = self._informer.get(name)
-            if now >= served.status_due or node is not served.seen:
+            real = not served.runtime.editable
+            if real or served.shortages or now >= served.status_due or self._informer.get(name) is not served.seen:
                 self._statuses.add(name)
 
     async def _work(self, queue: WorkQueue[str], act: Callable[[ServedNode], Awaitable[None]]) -> None:
@@ -227,7 +271,7 @@ class NodeKeeper:
     async def _renew(self, served: ServedNode) -> None:
         """Write the lease: with one request, as long as nobody else touches it."""
         node = self._informer.get(served.name)
-        if node is None:
+        if node is None or LOST in node.metadata.annotations:
             return
         now = self._clock.now()
         if served.lease is None:
@@ -248,25 +292,44 @@ class NodeKeeper:
     async def _report(self, served: ServedNode) -> None:
         """Write the node's status if it is due or not what it should be, and its pod range if it has none."""
         node = self._informer.get(served.name)
-        if node is None:
+        if node is None or LOST in node.metadata.annotations:
             return
+        real = not served.runtime.editable
+        found = shortages(await served.runtime.node_stats(served.name)) if real else scripted_shortages(node)
+        served.shortages = found
+        for shortage in found:
+            await self.on_shortage(served, shortage)
         if served.cidr and not node.spec.pod_cidr:
             cidr = {"spec": {"podCIDR": served.cidr, "podCIDRs": [served.cidr]}}
             node = await self._client.patch(Node, served.name, cidr)
         now = self._clock.now()
-        status = self._status(node, served.runtime, served.host_ip, heartbeat=now >= served.status_due)
+        status = self._status(node, served.runtime, served.host_ip, heartbeat=now >= served.status_due, shortages=found)
         if status != node.status:
             await self._client.update(replace(node, status=status), subresource="status")
             served.status_due = now + STATUS_SECONDS
         served.seen = self._informer.get(served.name)
 
-    def _status(self, node: Node, runtime: Runtime, host_ip: str, *, heartbeat: bool = True) -> NodeStatus:
+    def _status(
+        self,
+        node: Node,
+        runtime: Runtime,
+        host_ip: str,
+        *,
+        heartbeat: bool = True,
+        shortages: Sequence[Shortage] = (),
+    ) -> NodeStatus:
         return node_status(
             node,
-            self._shape,
+            self._profile.shape,
             runtime.version,
             host_ip,
             self._clock.now(),
             kubelet_port=self.kubelet_port,
             heartbeat=heartbeat,
+            pressures={PRESSURES[shortage.resource] for shortage in shortages},
+            images=runtime.images(node.metadata.name),
         )
+
+
+async def _bear_it(node: ServedNode, shortage: Shortage) -> None:
+    """Nobody does anything about it."""

@@ -27,7 +27,7 @@ from kcore.node.containers import (
     workload_finished,
 )
 from kcore.node.pod_phase import TERMINAL, deadline, pod_phase
-from kcore.node.pod_status import pod_status
+from kcore.node.pod_status import FRESH_ERROR_SECONDS, pod_status
 from kcore.node.runtime import AnyContainer, ContainerRecord, RuntimeState
 
 __all__ = [
@@ -217,7 +217,10 @@ def _launch(
     if not image.error:
         return None, None
     retry_at = image.finished_at + back_off(image.failures)
-    return (PullImage(container), None) if now >= retry_at else (None, retry_at)
+    if now >= retry_at:
+        return PullImage(container), None
+    told_at = image.finished_at + FRESH_ERROR_SECONDS
+    return None, told_at if now < told_at else retry_at
 
 
 def _running_sidecars(pod: Pod, state: RuntimeState) -> list[ContainerRecord]:

@@ -28,7 +28,10 @@ from kcore.node.pod_conditions import pod_conditions
 from kcore.node.pod_phase import TERMINAL, PodPhase, pod_phase
 from kcore.node.runtime import NOTHING, AnyContainer, ContainerRecord, Image, RuntimeState
 
-__all__ = ["pod_status"]
+__all__ = ["FRESH_ERROR_SECONDS", "pod_status"]
+
+FRESH_ERROR_SECONDS = 1.0
+"""How long an image's error is told as such, before it is told as the wait for the next try."""
 
 
 def pod_status(pod: Pod, state: RuntimeState, now: float, host_ip: str) -> PodStatus:
@@ -116,7 +119,7 @@ def _waiting(pod: Pod, container: AnyContainer, state: RuntimeState, now: float)
     if record is not None and record.failed_to_start:
         return ContainerStateWaiting(reason=record.reason, message=record.message)
     if image is not None and image.error:
-        if now - image.finished_at < 1 or image.reason != "ErrImagePull":
+        if now - image.finished_at < FRESH_ERROR_SECONDS or image.reason != "ErrImagePull":
             return ContainerStateWaiting(reason=image.reason, message=image.error)
         return ContainerStateWaiting(
             reason="ImagePullBackOff",

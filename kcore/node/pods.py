@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from kcore.api.core_v1 import Pod, PodStatus
 from kcore.api.errors import ApiError, Conflict, NotFound
 from kcore.api.meta_v1 import DeleteOptions, Preconditions
+from kcore.api.timestamp import format_seconds
 from kcore.client.client import Client
 from kcore.client.events import EventBroadcaster, EventRecorder
 from kcore.client.informer import Informer, key_of
@@ -20,6 +21,7 @@ from kcore.client.workqueue import WorkQueue
 from kcore.kit.clock import Clock
 from kcore.node.addresses import RangeExhausted
 from kcore.node.nodes import NodeKeeper, ServedNode
+from kcore.node.pod_admission import demand_of, rejection
 from kcore.node.pod_events import back_off_events, events_between
 from kcore.node.pod_lifecycle import (
     Delete,
@@ -32,9 +34,11 @@ from kcore.node.pod_lifecycle import (
     StopSandbox,
     plan,
 )
-from kcore.node.pod_phase import TERMINAL
+from kcore.node.pod_phase import TERMINAL, PodPhase
 from kcore.node.pod_status import pod_status
+from kcore.node.pressure import Shortage, victim
 from kcore.node.runtime import NOTHING, RuntimeState
+from kcore.node.sources.static_pods import StaticPods, is_mirror
 
 __all__ = ["BY_NODE", "PodKeeper"]
 
@@ -49,7 +53,7 @@ log = structlog.get_logger(__name__)
 class LocalPod:
     """What the process knows of a pod beyond its object."""
 
-    __slots__ = ("answered", "key", "node", "reported", "seen", "stepping", "uid", "wake_at")
+    __slots__ = ("answered", "key", "node", "rejected", "reported", "seen", "stepping", "uid", "wake_at")
 
     def __init__(self, key: str, uid: str, node: ServedNode) -> None:
         self.key = key
@@ -62,6 +66,8 @@ class LocalPod:
         """The `_question` to which the pod's status is the answer."""
         self.wake_at: float | None = None
         self.stepping = False
+        self.rejected: PodPhase | None = None
+        """Why the node did not take it."""
 
 
 class PodKeeper:
@@ -78,6 +84,7 @@ class PodKeeper:
         self._queue: WorkQueue[str] = WorkQueue()
         self._pods: dict[str, LocalPod] = {}
         self._recorders: dict[str, EventRecorder] = {}
+        self.static = StaticPods(client, clock, self._queue.add)
         informer.add_index(BY_NODE, _node_of)
 
     def start(self, tasks: TaskGroup) -> None:
@@ -89,14 +96,14 @@ class PodKeeper:
 
     def _forget_strangers(self) -> None:
         """End what an earlier process left of pods that are gone by now."""
-        known = {pod.metadata.uid for pod in self._informer.values()}
+        known = {pod.metadata.uid for pod in (*self._informer.values(), *self.static.values())}
         for runtime in self._nodes.runtimes():
             for uid in set(runtime.uids()) - known:
                 runtime.forget(uid)
 
     def find(self, namespace: str, name: str) -> LocalPod | None:
         """What runs here under that name: its uid is what the runtime knows it by."""
-        pod = self._informer.get_object(namespace, name)
+        pod = self._wanted(f"{namespace}/{name}")
         return self._pods.get(pod.metadata.uid) if pod is not None else None
 
     def local(self, uid: str) -> LocalPod | None:
@@ -105,16 +112,38 @@ class PodKeeper:
 
     def object(self, namespace: str, name: str) -> Pod | None:
         """A pod of one of our nodes."""
-        pod = self._informer.get_object(namespace, name)
+        pod = self._wanted(f"{namespace}/{name}")
         return pod if pod is not None and self._nodes.get(pod.spec.node_name) is not None else None
 
     def on_node(self, node: str) -> list[Pod]:
-        """The pods that the API server has bound to a node."""
-        return self._informer.by_index(BY_NODE, node)
+        """The pods that the API server has bound to a node, and its static ones."""
+        bound = [pod for pod in self._informer.by_index(BY_NODE, node) if not is_mirror(pod)]
+        return [*bound, *(pod for pod in self.static.values() if pod.spec.node_name == node)]
 
     def node_served(self, node: ServedNode) -> None:
-        for pod in self._informer.by_index(BY_NODE, node.name):
+        for pod in (*self._informer.by_index(BY_NODE, node.name), *self.on_node(node.name)):
             self._queue.add(key_of(pod))
+
+    async def node_short(self, node: ServedNode, shortage: Shortage) -> None:
+        """A node is short of something: one pod has to go, and what it uses with it."""
+        pods = [
+            pod
+            for pod in self.on_node(node.name)
+            if pod.status.phase == "Running" and not pod.metadata.deletion_timestamp
+        ]
+        memory = {}
+        for pod in pods:
+            usage = await node.runtime.stats(pod.metadata.uid)
+            memory[pod.metadata.uid] = sum(used.memory_bytes for used in usage.values())
+        chosen = victim(pods, memory, shortage)
+        if chosen is None:
+            return
+        try:
+            await self._fail(chosen.pod, PodPhase("Failed", "Evicted", chosen.message))
+        except ApiError as error:
+            log.warning("pod not evicted", pod=key_of(chosen.pod), why=error.message)
+            return
+        self._recorder(node).event(chosen.pod, "Warning", "Evicted", chosen.message)
 
     def node_dropped(self, node: ServedNode) -> None:
         self._recorders.pop(node.name, None)
@@ -130,6 +159,8 @@ class PodKeeper:
     def _changed(self, old: Pod | None, new: Pod | None) -> None:
         if old is not None and (new is None or new.metadata.uid != old.metadata.uid):
             self._forget(old.metadata.uid)
+            if is_mirror(old):
+                self._queue.add(key_of(old))
         if new is not None and self._nodes.get(new.spec.node_name) is not None:
             self._queue.add(key_of(new))
 
@@ -138,6 +169,7 @@ class PodKeeper:
         if local is None:
             return
         self._release(local)
+        local.node.load.remove(uid)
         local.node.runtime.forget(uid)
 
     async def _work(self) -> None:
@@ -162,13 +194,17 @@ class PodKeeper:
                 queue.done(key)
 
     async def _look(self, key: str) -> None:
-        pod = self._informer.get(key)
+        pod = self._wanted(key)
         if pod is None:
+            await self._drop_orphan(key)
             return
         node = self._nodes.get(pod.spec.node_name)
         if node is None:
             return
         local = self._pods.get(pod.metadata.uid) or self._meet(key, pod, node)
+        if local.rejected is not None and pod.status.phase not in TERMINAL:
+            await self._reject(pod, node, local.rejected)
+            return
         if self._nothing_new(pod, local):
             return
         if local.seen is not pod and local.reported is not NOTHING:
@@ -183,6 +219,11 @@ class PodKeeper:
         if result.wake_at is not None:
             self._queue.add_after(key, max(0.01, result.wake_at - self._clock.now()))
         gone = any(isinstance(effect, Delete) for effect in result.effects)
+        if status.phase in TERMINAL:
+            node.load.remove(local.uid)
+        if key in self.static:
+            await self._show_static(key, pod, status, gone=gone)
+            return
         # Nobody could read a last status of an object that goes now.
         if status != pod.status and not (gone and not pod.metadata.finalizers):
             pod = await self._client.update(replace(pod, status=status), subresource="status")
@@ -190,6 +231,44 @@ class PodKeeper:
             await self._delete(pod)
         if node.runtime.state(local.uid) is state:
             local.answered = _question(pod, node)
+
+    def _wanted(self, key: str) -> Pod | None:
+        """What is to run under that name: a static pod before one of the API server, and never a mirror."""
+        if (static := self.static.get(key)) is not None:
+            return static
+        pod = self._informer.get(key)
+        return None if pod is not None and is_mirror(pod) else pod
+
+    async def _show_static(self, key: str, pod: Pod, status: PodStatus, *, gone: bool) -> None:
+        self.static.set_status(key, status)
+        if gone:
+            self._forget(pod.metadata.uid)
+            self.static.ended(key)
+        node = self._nodes.object(pod.spec.node_name)
+        await self.static.show(key, self._informer.get(key), node)
+
+    async def _drop_orphan(self, key: str) -> None:
+        """Remove a mirror whose pod is no longer wanted here."""
+        mirror = self._informer.get(key)
+        if mirror is not None and self.static.complete and self._nodes.get(mirror.spec.node_name) is not None:
+            await self.static.show(key, mirror, None)
+
+    async def _reject(self, pod: Pod, node: ServedNode, why: PodPhase) -> None:
+        await self._fail(pod, why)
+        self._recorder(node).event(pod, "Warning", why.reason, why.message)
+
+    async def _fail(self, pod: Pod, why: PodPhase) -> None:
+        """Declare a pod failed; the state machine then ends what runs of it."""
+        now = format_seconds(self._clock.now())
+        phase, reason, message = why
+        status = replace(
+            pod.status, phase=phase, reason=reason, message=message, start_time=pod.status.start_time or now
+        )
+        if (key := key_of(pod)) in self.static:
+            self.static.set_status(key, status)
+            self._queue.add(key)
+        else:
+            await self._client.update(replace(pod, status=status), subresource="status")
 
     def _nothing_new(self, pod: Pod, local: LocalPod) -> bool:
         """Whether this is only the echo of what we wrote ourselves, or an edit that stands."""
@@ -210,7 +289,17 @@ class PodKeeper:
             sandbox = local.reported.sandbox
             if sandbox is not None and not pod.spec.host_network and node.addresses is not None:
                 node.addresses.occupy(sandbox.ip)
+        if status.phase not in TERMINAL:
+            self._admit(pod, local, begun=bool(begun))
         return local
+
+    def _admit(self, pod: Pod, local: LocalPod, *, begun: bool) -> None:
+        """Count what a pod takes, if the node has it to give. One that runs already is never turned away."""
+        demand, node = demand_of(pod), self._nodes.object(local.node.name)
+        if not begun and node is not None and pod.metadata.deletion_timestamp is None:
+            local.rejected = rejection(pod, demand, node, local.node.load)
+        if local.rejected is None:
+            local.node.load.add(local.uid, demand)
 
     def _settle(self, pod: Pod, local: LocalPod) -> Plan:
         """Plan and act until the runtime has nothing new to report for the moment."""

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import uuid
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from dataclasses import replace as replaced
 
 from msgspec.structs import replace
 
 from kcore.api.coordination_v1 import Lease, LeaseSpec
 from kcore.api.core_v1 import (
+    ContainerImage,
     DaemonEndpoint,
     Node,
     NodeAddress,
@@ -18,13 +21,16 @@ from kcore.api.core_v1 import (
     NodeSpec,
     NodeStatus,
     NodeSystemInfo,
+    Taint,
 )
 from kcore.api.meta_v1 import ObjectMeta, OwnerReference
 from kcore.api.timestamp import format_micro, format_seconds
+from kcore.node.runtime import Image
 
 __all__ = [
     "LEASE_NAMESPACE",
     "LEASE_SECONDS",
+    "NodeProfile",
     "NodeShape",
     "internal_ip",
     "new_lease",
@@ -46,6 +52,13 @@ _CONDITIONS = (
     ("PIDPressure", "False", "KubeletHasSufficientPID", "kubelet has sufficient PID available"),
     ("Ready", "True", "KubeletReady", "kubelet is posting ready status"),
 )
+_UNDER_PRESSURE = {
+    "MemoryPressure": ("KubeletHasInsufficientMemory", "kubelet has insufficient memory available"),
+    "DiskPressure": ("KubeletHasDiskPressure", "kubelet has disk pressure"),
+    "PIDPressure": ("KubeletHasInsufficientPID", "kubelet has insufficient PID available"),
+}
+_UNINITIALIZED = Taint(key="node.cloudprovider.kubernetes.io/uninitialized", value="true", effect="NoSchedule")
+MOST_IMAGES = 50
 _NO_NETWORK = (
     "container runtime network not ready: NetworkReady=false reason:NetworkPluginNotReady "
     "message:Network plugin returns error: cni plugin not initialized"
@@ -64,6 +77,27 @@ class NodeShape:
     architecture: str = "amd64"
     kernel_version: str = "6.12.0"
     os_image: str = "kcore"
+    extended: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of_machine(cls) -> NodeShape:
+        """What this machine has."""
+        system, disk = os.uname(), os.statvfs("/")
+        memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+        return cls(
+            cpu=str(os.cpu_count() or 1),
+            memory=f"{memory // 1024}Ki",
+            ephemeral_storage=f"{disk.f_blocks * disk.f_frsize // 1024}Ki",
+            architecture={"x86_64": "amd64", "aarch64": "arm64"}.get(system.machine, system.machine),
+            kernel_version=system.release,
+            os_image=system.sysname,
+        )
+
+    def with_capacity(self, given: Mapping[str, str]) -> NodeShape:
+        """The same, but for what `given` says; resources that have no name here are extended ones."""
+        known = {"cpu", "memory", "ephemeral-storage", "pods"}
+        own = {name.replace("-", "_"): amount for name, amount in given.items() if name in known}
+        return replaced(self, **own, extended={n: a for n, a in given.items() if n not in known})
 
     @property
     def capacity(self) -> Mapping[str, str]:
@@ -74,6 +108,7 @@ class NodeShape:
             "hugepages-2Mi": "0",
             "memory": self.memory,
             "pods": self.pods,
+            **self.extended,
         }
 
 
@@ -89,19 +124,36 @@ def internal_ip(node: Node) -> str:
     return next((a.address for a in node.status.addresses if a.type == "InternalIP"), "")
 
 
-def new_node(name: str, runtime: str, shape: NodeShape, pod_cidr: str) -> Node:
+@dataclass(frozen=True, slots=True)
+class NodeProfile:
+    """What nodes of this process are like when they register."""
+
+    shape: NodeShape = field(default_factory=NodeShape)
+    labels: Mapping[str, str] = field(default_factory=dict)
+    taints: Sequence[Taint] = ()
+    cloud_provider: str = ""
+    annotated: bool = True
+    """Whether a node says which runtime of this process is its own; one that has a process to itself need not."""
+
+
+def new_node(name: str, runtime: str, profile: NodeProfile, pod_cidr: str) -> Node:
     """A node as it registers itself."""
+    shape, taints = profile.shape, tuple(profile.taints)
+    if profile.cloud_provider == "external":
+        taints = (*taints, _UNINITIALIZED)
     labels = {
+        **profile.labels,
         "beta.kubernetes.io/arch": shape.architecture,
         "beta.kubernetes.io/os": "linux",
         "kubernetes.io/arch": shape.architecture,
         "kubernetes.io/hostname": name,
         "kubernetes.io/os": "linux",
     }
-    annotations = {RUNTIME_ANNOTATION: runtime, "volumes.kubernetes.io/controller-managed-attach-detach": "true"}
+    annotations = {RUNTIME_ANNOTATION: runtime} if profile.annotated else {}
+    annotations |= {"volumes.kubernetes.io/controller-managed-attach-detach": "true"}
     return Node(
         metadata=ObjectMeta(name=name, labels=labels, annotations=annotations),
-        spec=NodeSpec(pod_cidr=pod_cidr, pod_cidrs=(pod_cidr,)),
+        spec=NodeSpec(pod_cidr=pod_cidr, pod_cidrs=(pod_cidr,), taints=taints),
     )
 
 
@@ -124,9 +176,12 @@ def node_status(
     *,
     kubelet_port: int = 0,
     heartbeat: bool = True,
+    pressures: Collection[str] = (),
+    images: Sequence[tuple[str, Image]] = (),
 ) -> NodeStatus:
-    """The status of a healthy node. What a hand-made one says of its size and addresses is kept; without
-    `heartbeat`, conditions that say the right thing already keep their times, so that nothing may differ at all."""
+    """The status of a node that lives, short of what `pressures` name. What a hand-made one says of its size and
+    addresses is kept; without `heartbeat`, conditions that say the right thing already keep their times, so that
+    nothing may differ at all."""
     old, name = node.status, node.metadata.name
     hostname = NodeAddress(type="Hostname", address=name)
     capacity = old.capacity or old.allocatable or shape.capacity
@@ -135,7 +190,8 @@ def node_status(
         addresses=old.addresses or (NodeAddress(type="InternalIP", address=host_ip), hostname),
         capacity=capacity,
         allocatable=old.allocatable or capacity,
-        conditions=_conditions(node, format_seconds(now), heartbeat),
+        conditions=_conditions(node, format_seconds(now), heartbeat, pressures),
+        images=tuple(_image(name, image) for name, image in images[:MOST_IMAGES]) or old.images,
         daemon_endpoints=_endpoints(kubelet_port) if kubelet_port else old.daemon_endpoints,
         node_info=_system_info(name, shape, runtime_version) if not old.node_info.kubelet_version else old.node_info,
     )
@@ -145,12 +201,18 @@ def _endpoints(kubelet_port: int) -> NodeDaemonEndpoints:
     return NodeDaemonEndpoints(kubelet_endpoint=DaemonEndpoint(port=kubelet_port))
 
 
-def _conditions(node: Node, stamp: str, heartbeat: bool) -> tuple[NodeCondition, ...]:
+def _image(name: str, image: Image) -> ContainerImage:
+    return ContainerImage(names=(image.id, name) if "@" in image.id else (name,), size_bytes=image.size_bytes)
+
+
+def _conditions(node: Node, stamp: str, heartbeat: bool, pressures: Collection[str]) -> tuple[NodeCondition, ...]:
     standing = {condition.type: condition for condition in node.status.conditions}
     own = []
     for type_, status, reason, message in _CONDITIONS:
         if type_ == "Ready" and not node.spec.pod_cidr:
             status, reason, message = "False", "KubeletNotReady", _NO_NETWORK
+        if type_ in pressures:
+            status, (reason, message) = "True", _UNDER_PRESSURE[type_]
         old = standing.pop(type_, None)
         right = old is not None and (old.status, old.reason, old.message) == (status, reason, message)
         if old is not None and right and not heartbeat:

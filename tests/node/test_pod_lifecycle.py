@@ -190,7 +190,8 @@ def test_a_calm_run_forgives_earlier_crashes() -> None:
 
 def test_a_failed_pull_is_tried_again_after_its_back_off() -> None:
     failed = RuntimeState(SANDBOX, {"nginx:1": Image(finished_at=NOW, error="no such image", failures=2)})
-    assert step(pod(), failed, NOW, HOST_IP).wake_at == NOW + 20
+    assert step(pod(), failed, NOW, HOST_IP).wake_at == NOW + 1
+    assert step(pod(), failed, NOW + 1, HOST_IP).wake_at == NOW + 20
     assert step(pod(), failed, NOW + 20, HOST_IP).effects == (PullImage(APP),)
 
 

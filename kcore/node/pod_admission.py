@@ -1,0 +1,102 @@
+"""Whether a node takes a pod that was bound to it: the kubelet's own last look, in its words.
+
+The scheduler has looked already; this is for pods that came past it, and for two that were bound at the same moment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+from kcore.api.core_v1 import Node, Pod
+from kcore.api.node_affinity import fits
+from kcore.api.pod_resources import pod_requests
+from kcore.api.quantity import milli_value
+from kcore.api.tolerations import tolerated
+from kcore.node.pod_phase import PodPhase
+
+__all__ = ["Demand", "NodeLoad", "demand_of", "rejection"]
+
+_PREDICATE = "Pod was rejected: Predicate {0} failed"
+_WHOLE_UNITS = 1000
+
+
+class Demand(NamedTuple):
+    """What a pod takes from its node: resources in thousandths, and ports of the host."""
+
+    resources: Mapping[str, int]
+    ports: frozenset[tuple[str, int, str]]
+
+
+def demand_of(pod: Pod) -> Demand:
+    resources = {name: milli_value(amount) for name, amount in pod_requests(pod.spec).items()}
+    return Demand({**resources, "pods": _WHOLE_UNITS}, frozenset(_host_ports(pod)))
+
+
+class NodeLoad:
+    """What the pods on a node have taken. One that has ended gives it back."""
+
+    def __init__(self) -> None:
+        self._demands: dict[str, Demand] = {}
+        self._used: dict[str, int] = {}
+
+    def add(self, uid: str, demand: Demand) -> None:
+        if uid not in self._demands:
+            self._demands[uid] = demand
+            for name, amount in demand.resources.items():
+                self._used[name] = self._used.get(name, 0) + amount
+
+    def remove(self, uid: str) -> None:
+        demand = self._demands.pop(uid, None)
+        for name, amount in demand.resources.items() if demand is not None else ():
+            self._used[name] -= amount
+
+    def used(self, resource: str) -> int:
+        return self._used.get(resource, 0)
+
+    def has_port(self, wanted: tuple[str, int, str]) -> bool:
+        """Whether a port is taken on an address: one on all addresses is in the way of every other."""
+        ip, port, protocol = wanted
+        return any(
+            (other_port, other_protocol) == (port, protocol) and (ip == other or not ip or not other)
+            for demand in self._demands.values()
+            for other, other_port, other_protocol in demand.ports
+        )
+
+
+def rejection(pod: Pod, demand: Demand, node: Node, load: NodeLoad) -> PodPhase | None:
+    """Why `node` does not take `pod`; None: it does."""
+    if not fits(pod, node):
+        return _rejected("NodeAffinity", "node(s) didn't match Pod's node affinity/selector")
+    if any(load.has_port(port) for port in demand.ports):
+        return _rejected("NodePorts", "node(s) didn't have free ports for the requested pod ports")
+    for taint in node.spec.taints:
+        if taint.effect == "NoExecute" and not tolerated(taint, pod.spec.tolerations):
+            return _rejected("TaintToleration", "node(s) had untolerated taint(s)")
+    return _too_large(demand, node, load)
+
+
+def _too_large(demand: Demand, node: Node, load: NodeLoad) -> PodPhase | None:
+    for name, wanted in demand.resources.items():
+        capacity = milli_value(node.status.allocatable.get(name, "0"))
+        used = load.used(name)
+        if wanted and used + wanted > capacity:
+            unit = 1 if name == "cpu" else _WHOLE_UNITS
+            message = (
+                f"Pod was rejected: Node didn't have enough resource: {name}, "
+                f"requested: {wanted // unit}, used: {used // unit}, capacity: {capacity // unit}"
+            )
+            return PodPhase("Failed", f"OutOf{name}", message)
+    return None
+
+
+def _rejected(predicate: str, why: str) -> PodPhase:
+    return PodPhase("Failed", predicate, f"{_PREDICATE.format(predicate)}: {why}")
+
+
+def _host_ports(pod: Pod) -> Iterator[tuple[str, int, str]]:
+    for container in (*pod.spec.init_containers, *pod.spec.containers):
+        for port in container.ports:
+            if port.host_port:
+                ip = "" if port.host_ip in ("", "0.0.0.0", "::") else port.host_ip
+                yield ip, port.host_port, port.protocol or "TCP"
