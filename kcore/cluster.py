@@ -142,7 +142,7 @@ class Cluster:
             pod_loopback=ipaddress.ip_network(options.pod_loopback_cidr),
             webhooks=HttpWebhooks(self._outbound),
         )
-        self.client = LocalClient(self._registry)
+        self.client = LocalClient(self._registry, authorizer=self._registry.authorizer)
         self._informers = Informers(self.client, chance)
         self._events = EventBroadcaster(self.client, clock)
         self._auditor = options.audit.auditor(clock, chance)
@@ -244,7 +244,7 @@ class Cluster:
         self._to_kubelets.door = KubeletDoor(kubelets.api)
         kubelet_server = self._kubelet_server(kubelets.api)
         scheduler = Scheduler(
-            client.as_user("system:kube-scheduler", ("system:masters",)),
+            client.as_user("system:kube-scheduler", ("system:authenticated",)),
             informers,
             events,
             clock,

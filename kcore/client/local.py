@@ -21,7 +21,9 @@ from kcore.api.meta_v1 import DeleteOptions
 from kcore.api.object import Object, encode_object
 from kcore.api.scheme import Scheme
 from kcore.client.client import Listed, WatchEvent
+from kcore.registry.access import Attributes, Authorizer, is_master
 from kcore.registry.converting import converted
+from kcore.registry.refusals import require
 from kcore.registry.request import Answer, ListOptions, PatchType, Request, User
 from kcore.registry.verbs import Registry
 from kcore.registry.watching import Watch
@@ -35,8 +37,15 @@ LOOPBACK = User("system:apiserver", groups=("system:masters",))
 
 # What the binaries call themselves whose users these are.
 _AGENTS = {"system:apiserver": "kube-apiserver", "system:nodes": "kubelet"}
+_CONTROLLERS = "system:serviceaccount:kube-system:"
 
 _encode = msgspec.json.Encoder().encode
+
+
+def _agent(user: str) -> str:
+    if user.startswith(_CONTROLLERS):
+        return "kube-controller-manager"
+    return _AGENTS.get(user) or user.rpartition(":")[2]
 
 
 def _copy(obj: T) -> T:
@@ -57,19 +66,24 @@ def _object(answer: Answer) -> Any:
 
 
 class LocalClient:
-    """A `Client` over a registry in the same process, trusted to be who it says."""
+    """A `Client` over a registry in the same process, trusted to be who it says.
 
-    def __init__(self, registry: Registry, user: User = LOOPBACK) -> None:
+    `authorizer`: who decides what it may do; None: everything. The API server itself is not asked about.
+    """
+
+    def __init__(self, registry: Registry, user: User = LOOPBACK, authorizer: Authorizer | None = None) -> None:
         self._registry = registry
         self._user = user
-        self._field_manager = _AGENTS.get(user.name) or user.name.rpartition(":")[2]
+        self._authorizer = authorizer
+        self._asks = authorizer is not None and not is_master(user)
+        self._field_manager = _agent(user.name)
 
     @property
     def scheme(self) -> Scheme:
         return self._registry.scheme
 
     def as_user(self, name: str, groups: Sequence[str] = ()) -> LocalClient:
-        return LocalClient(self._registry, User(name, groups=tuple(groups)))
+        return LocalClient(self._registry, User(name, groups=tuple(groups)), self._authorizer)
 
     async def get(self, kind: type[T] | Kind, name: str, namespace: str = "") -> T:
         request = self._request("get", kind, namespace, name)
@@ -195,6 +209,20 @@ class LocalClient:
     ) -> Request:
         if not isinstance(kind, Kind):
             kind = self._registry.scheme.of(kind)
+        if self._asks and self._authorizer is not None:
+            where = name if kind.group_resource == "namespaces" else namespace
+            require(
+                self._authorizer,
+                Attributes(
+                    self._user,
+                    verb,
+                    kind.group,
+                    kind.plural,
+                    subresource,
+                    where,
+                    name if subresource or verb != "create" else "",
+                ),
+            )
         return Request(
             verb,
             kind,

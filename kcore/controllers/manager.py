@@ -13,6 +13,7 @@ from kcore.client.figures import Figures
 from kcore.client.informer import Informers
 from kcore.client.runner import Runner
 from kcore.controllers import CONTROLLERS
+from kcore.controllers.accounts import as_controller
 from kcore.controllers.context import Context
 from kcore.controllers.garbagecollector import GarbageCollector
 from kcore.controllers.options import ControllerOptions
@@ -46,11 +47,13 @@ class ControllerManager:
         events: EventBroadcaster,
         options: ControllerOptions,
     ) -> None:
-        client = client.as_user("system:kube-controller-manager", ("system:masters", "system:authenticated"))
-        context = Context(client, informers, clock, chance, events, options)
+        def context(name: str) -> Context:
+            return Context(as_controller(client, name), informers, clock, chance, events, options)
+
         names = chosen(options.controllers)
-        self._runners = [Runner(make(context), informers) for make in CONTROLLERS if make.name in names]
-        self._garbage_collector = GarbageCollector(context) if GarbageCollector.name in names else None
+        self._runners = [Runner(make(context(make.name)), informers) for make in CONTROLLERS if make.name in names]
+        collects = GarbageCollector.name in names
+        self._garbage_collector = GarbageCollector(context(GarbageCollector.name)) if collects else None
 
     @property
     def figures(self) -> Sequence[Figures]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+import msgspec
 from msgspec.structs import replace
 
 from kcore.api.core_v1 import Node, Pod, PodCondition
@@ -125,7 +126,8 @@ class PodGarbageCollector(Controller):
         try:
             if not is_finished(pod):
                 failed = _failed(pod, why, format_seconds(self._clock.now()))
-                await self._client.update(failed, subresource="status")
+                patch = {"metadata": {"uid": metadata.uid}, "status": msgspec.to_builtins(failed.status)}
+                await self._client.patch(Pod, metadata.name, patch, metadata.namespace, subresource="status")
             await self._client.delete(Pod, metadata.name, metadata.namespace, options)
         except NotFound:
             return

@@ -15,7 +15,6 @@ from msgspec.structs import replace
 
 from kcore.api import quantity
 from kcore.api.core_v1 import PersistentVolumeClaim, Pod, ResourceQuota, ResourceQuotaStatus, Service
-from kcore.api.errors import NotFound
 from kcore.api.kind import Kind
 from kcore.api.object import Object
 from kcore.api.pod_resources import add_resources
@@ -77,10 +76,11 @@ class ResourceQuotaController(Controller):
         if self._quotas.get(key) is None:
             return None
         namespace, _, name = key.partition("/")
-        try:
-            quota = await self._client.get(ResourceQuota, name, namespace)
-        except NotFound:
+        # Upstream lets this controller list, and nothing else.
+        found = await self._client.list(ResourceQuota, namespace, field_selector=f"metadata.name={name}")
+        if not found.items:
             return None
+        quota = found.items[0]
         used = await self._count(quota)
         if quota.status.hard != quota.spec.hard or not _same(quota.status.used, used):
             status = ResourceQuotaStatus(hard=quota.spec.hard, used=used)

@@ -1,4 +1,4 @@
-"""Who may do what: the decision is an authorizer's; the refusal's wording is upstream's."""
+"""Who may do what: questions, and who decides them."""
 
 from __future__ import annotations
 

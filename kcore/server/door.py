@@ -15,13 +15,13 @@ from aiohttp import web
 from kcore.api.errors import ApiError, Unauthorized
 from kcore.kit.clock import Chance, Clock
 from kcore.registry.access import Attributes
+from kcore.registry.refusals import require
 from kcore.registry.request import User
 from kcore.registry.verbs import Registry
 from kcore.server.address import Address
 from kcore.server.aggregation.aggregator import Aggregator
 from kcore.server.audit import Audited, Auditor
 from kcore.server.authentication import Asking, Authenticator
-from kcore.server.authorization import require
 from kcore.server.connecting.connecter import CONNECTED, Connecter
 from kcore.server.connecting.kubelets import KubeletClient
 from kcore.server.connection import Connection

@@ -9,10 +9,10 @@ from multidict import CIMultiDictProxy
 from kcore.api.errors import BadRequest
 from kcore.api.field import quote
 from kcore.registry.access import Attributes, Authorizer
+from kcore.registry.refusals import require
 from kcore.registry.request import User
 from kcore.server.authentication.front_proxy import extra_headers
 from kcore.server.authentication.users import ANONYMOUS, AUTHENTICATED, UNAUTHENTICATED
-from kcore.server.authorization import require
 
 __all__ = ["asks_impersonation", "impersonated"]
 

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 import anyio
+import msgspec
 from anyio.abc import TaskGroup
 
 from kcore.api.core_v1 import Event, Namespace
@@ -17,11 +18,15 @@ from kcore.client.events import EventBroadcaster
 from kcore.client.informer import Informers
 from kcore.client.local import LocalClient
 from kcore.kit.clock import Chance, LoopClock
+from kcore.registry.access import Authorizer
+from kcore.registry.authorization import DEFAULT_MODES, authorizer
 from kcore.registry.codec import StoreCodec
+from kcore.registry.rbac.bootstrap import CLUSTER_ROLE_BINDINGS, CLUSTER_ROLES, ROLE_BINDINGS, ROLES
 from kcore.registry.strategies import STRATEGIES
 from kcore.registry.verbs import Registry
 from kcore.store.embedded import EmbeddedStore
 from kcore.store.log import MemoryLog
+from kcore.store.store import Put
 
 __all__ = ["World", "world"]
 
@@ -60,13 +65,30 @@ class World:
         return [f"{e.type} {e.reason} {e.message}" for e in about]
 
 
+_policy: list[Authorizer] = []
+
+
+async def bootstrap_policy() -> Authorizer:
+    """Who may do what in a new cluster; made once, from a store of its own."""
+    if not _policy:
+        scheme = Scheme()
+        store = EmbeddedStore(StoreCodec(scheme, STRATEGIES), MemoryLog())
+        for obj in (*CLUSTER_ROLES, *CLUSTER_ROLE_BINDINGS, *ROLES, *ROLE_BINDINGS):
+            metadata = obj.metadata
+            fresh = msgspec.convert(msgspec.to_builtins(obj), type(obj))  # the store writes into what it is given
+            await store.commit(Put(scheme.of(type(obj)).key(metadata.namespace, metadata.name), fresh))
+        _policy.append(authorizer(DEFAULT_MODES, store, scheme))
+    return _policy[0]
+
+
 @asynccontextmanager
 async def world(seed: int = 1) -> AsyncIterator[World]:
-    """A world without controllers; start what is needed in its `tasks`."""
+    """A world without controllers; start what is needed in its `tasks`. They may do what upstream's policy allows."""
     clock, chance, scheme = LoopClock(), Chance(seed), Scheme()
     store = EmbeddedStore(StoreCodec(scheme, STRATEGIES), MemoryLog())
-    registry = Registry(store, scheme, STRATEGIES, clock, chance)
-    client = LocalClient(registry)
+    policy = await bootstrap_policy()
+    registry = Registry(store, scheme, STRATEGIES, clock, chance, authorizer=policy)
+    client = LocalClient(registry, authorizer=policy)
     informers = Informers(client, chance)
     events = EventBroadcaster(client, clock)
     async with anyio.create_task_group() as tasks:

@@ -83,7 +83,7 @@ class ServiceController(Controller):
         if FINALIZER not in service.metadata.finalizers:
             finalizers = (*service.metadata.finalizers, FINALIZER)
             metadata = replace(service.metadata, finalizers=finalizers)
-            service = await self._client.update(replace(service, metadata=metadata))
+            service = await self._client.update(replace(service, metadata=metadata), subresource="status")
         try:
             addresses = await cloud.ensure(service, nodes)
         except CloudError as error:
@@ -100,7 +100,8 @@ class ServiceController(Controller):
         self._served.pop(key, None)
         service = await self._show(service, ())
         finalizers = tuple(f for f in service.metadata.finalizers if f != FINALIZER)
-        await self._client.update(replace(service, metadata=replace(service.metadata, finalizers=finalizers)))
+        metadata = replace(service.metadata, finalizers=finalizers)
+        await self._client.update(replace(service, metadata=metadata), subresource="status")
         self._recorder.event(service, "Normal", "DeletedLoadBalancer", "Deleted load balancer")
 
     async def _show(self, service: Service, ingress: tuple[LoadBalancerIngress, ...]) -> Service:

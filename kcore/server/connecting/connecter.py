@@ -11,9 +11,9 @@ from kcore.api.connect_options import PodExecOptions, PodPortForwardOptions, Pro
 from kcore.api.schema import TypeMeta
 from kcore.kit.clock import Chance
 from kcore.registry.access import Attributes
+from kcore.registry.refusals import require
 from kcore.registry.request import Request
 from kcore.registry.verbs import Registry
-from kcore.server.authorization import require
 from kcore.server.connecting.kubelets import KubeletClient
 from kcore.server.connecting.lookup import Lookup
 from kcore.server.connecting.pods import CONNECTIONS, PodAsked

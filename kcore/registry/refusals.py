@@ -1,4 +1,4 @@
-"""May this user do this? The decision is the registry's authorizer's; the refusals are put into words here."""
+"""What is said to who may not do something, in upstream's words."""
 
 from __future__ import annotations
 
