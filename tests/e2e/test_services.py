@@ -1,16 +1,19 @@
 """Services that carry traffic, from the outside: a served cluster and plain sockets.
 
-Each test has a service range of its own out of 127.0.0.0/8; what answers are small servers on loopback addresses.
+Each test has a service range of its own out of 127.0.0.0/8; what answers are small servers on loopback addresses, those
+of the test itself or pods that are processes.
 """
 
 from __future__ import annotations
 
 import contextlib
 import http.client
+import json
 import socket
 import subprocess
 import sys
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -21,7 +24,7 @@ import dns.message
 import dns.query
 import pytest
 
-from tests.e2e.serving import Served, eventually, serving
+from tests.e2e.serving import Kubectl, Served, eventually, kubectls, serving
 
 PODS = ("127.131.0.1", "127.131.0.2", "127.131.0.3")
 POD_PORT = 8095
@@ -143,3 +146,99 @@ def test_a_proxy_of_its_own_process_forwards_for_a_cluster_served_elsewhere(tmp_
             finally:
                 proxy.terminate()
         assert proxy.returncode == 0
+
+
+WEB = """
+import os
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+class Web(BaseHTTPRequestHandler):
+    def do_GET(self):
+        body = os.environ["POD_NAME"].encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+    def log_message(self, *args):
+        pass
+ThreadingHTTPServer((os.environ["POD_IP"], 8080), Web).serve_forever()
+"""
+
+
+def deployment(replicas: int) -> str:
+    container = {
+        "name": "web",
+        "image": "web:1",
+        "command": [sys.executable, "-c", WEB],
+        "readinessProbe": {"httpGet": {"port": 8080}, "periodSeconds": 1},
+        "lifecycle": {"preStop": {"sleep": {"seconds": 3}}},
+    }
+    template = {"metadata": {"labels": {"app": "web"}}, "spec": {"containers": [container]}}
+    spec = {"replicas": replicas, "selector": {"matchLabels": {"app": "web"}}, "template": template}
+    ports = [{"port": 80, "targetPort": 8080}]
+    documents = [
+        {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web"}, "spec": spec},
+        {
+            "apiVersion": "v1",
+            "kind": "Service",
+            "metadata": {"name": "web"},
+            "spec": {"type": "NodePort", "selector": {"app": "web"}, "ports": ports},
+        },
+    ]
+    return "\n---\n".join(map(json.dumps, documents))
+
+
+@contextlib.contextmanager
+def serving_web(folder: Path, service_cidr: str, dns_port: int, replicas: int) -> Iterator[tuple[Kubectl, str, int]]:
+    """A served cluster with process pods behind a Service: kubectl for it, the cluster IP and the node port."""
+    options = ("--ephemeral", "--nodes", "2", "--runtime", "process", "--service-cidr", service_cidr)
+    with serving(folder, *options, "--kubelet-port", "0", "--dns-port", str(dns_port)) as server:
+        kubectl = Kubectl(kubectls()[-1], server, "default")
+        kubectl("apply", "-f", "-", stdin=deployment(replicas))
+        kubectl("rollout", "status", "deployment/web", "--timeout=60s")
+        found = json.loads(kubectl("get", "service", "web", "-o", "json"))["spec"]
+        ip, node_port = found["clusterIP"], found["ports"][0]["nodePort"]
+        eventually(lambda: len({get(ip, 80) for _ in range(2 * replicas)}) == replicas if reached(ip, 80) else False)
+        yield kubectl, ip, node_port
+
+
+@pytest.mark.kubectl
+@pytest.mark.skipif(not kubectls(), reason="no kubectl on the PATH")
+def test_process_pods_are_reached_through_their_service_in_every_way(tmp_path: Path) -> None:
+    names = free_port()
+    with serving_web(tmp_path, "127.104.0.0/16", names, replicas=2) as (kubectl, ip, node_port):
+        pods = set(kubectl("get", "pods", "-o", "jsonpath={.items[*].metadata.name}").split())
+        assert {get("127.0.0.1", node_port) for _ in range(4)} == pods
+        query = dns.message.make_query("web.default.svc.cluster.local", "A")
+        answer = dns.query.udp(query, "127.104.0.10", timeout=10, port=names).answer
+        assert [str(item) for rrset in answer for item in rrset] == [ip]
+        for path in ("namespaces/default/services/web/proxy/", "proxy/namespaces/default/services/web/"):
+            assert kubectl("get", "--raw", f"/api/v1/{path}") in pods
+
+
+@pytest.mark.soak
+@pytest.mark.kubectl
+@pytest.mark.skipif(not kubectls(), reason="no kubectl on the PATH")
+def test_a_rollout_under_load_costs_no_request(tmp_path: Path) -> None:
+    with serving_web(tmp_path, "127.105.0.0/16", free_port(), replicas=3) as (kubectl, ip, _):
+        ended, failures, answers = threading.Event(), list[str](), Counter[str]()
+
+        def load() -> None:
+            while not ended.is_set():
+                try:
+                    answers[get(ip, 80)] += 1
+                except (OSError, http.client.HTTPException) as error:
+                    failures.append(repr(error))
+
+        threads = [threading.Thread(target=load) for _ in range(10)]
+        for thread in threads:
+            thread.start()
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline:
+            kubectl("rollout", "restart", "deployment/web")
+            kubectl("rollout", "status", "deployment/web", "--timeout=60s")
+        ended.set()
+        for thread in threads:
+            thread.join()
+        assert failures == []
+        assert len(answers) > 6
+        assert sum(answers.values()) > 1000
