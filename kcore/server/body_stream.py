@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from typing import TYPE_CHECKING, cast
 
 from aiohttp import web
@@ -32,6 +33,12 @@ class BodyStream(web.StreamResponse):
     @property
     def keep_alive(self) -> bool | None:
         return not self._closing
+
+    async def deliver(self, request: web.BaseRequest) -> BodyStream:
+        """Write it now, before the handler returns. A client that has gone is no error."""
+        with suppress(ConnectionError):
+            await self.prepare(request)
+        return self
 
     async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
         """Write everything, as fast as the client reads; called again, nothing."""

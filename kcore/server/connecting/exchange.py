@@ -77,11 +77,9 @@ async def _passed_back(
             return destination.refused(backend.code, await _text(backend))
         if destination.redirected is not None and 300 <= backend.code < 400 and value_of(backend.headers, b"location"):
             return destination.redirected
-        response = _answer(destination, backend)
-        await response.prepare(request)
+        return await _answer(destination, backend).deliver(request)
     except BackendError as error:
         return error
-    return response
 
 
 async def _text(backend: Backend) -> str:
@@ -139,17 +137,11 @@ async def _upgrade(
     await backend.send_body(_nothing())
     await backend.response()
     if not backend.upgraded:
-        response = _answer(destination, backend)
-        await response.prepare(request)
-        return response
-    client = UpgradedConnection(request)
-    try:
-        with suppress(*GONE):
+        return await _answer(destination, backend).deliver(request)
+    with suppress(*GONE):
+        async with UpgradedConnection(request) as client:
             await client.send(_lines(backend, backend.headers) + b"\r\n" + backend.rest())
             await _join(client, stream)
-    finally:
-        with anyio.CancelScope(shield=True):
-            await client.aclose()
     return Done()
 
 

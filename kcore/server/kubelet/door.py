@@ -106,9 +106,7 @@ class KubeletDoor:
             raise Invalid.named("", "PodLogOptions", asked.parts[1], errors)
         log = self.kubelets.logs(*self._container(asked), options)
         heads = cast("Connection", asked.request.protocol).heads
-        response = BodyStream(200, heads.opening(200, "text/plain"), await _begun(log))
-        await response.prepare(asked.request)
-        return response
+        return await BodyStream(200, heads.opening(200, "text/plain"), await _begun(log)).deliver(asked.request)
 
     async def _exec(self, asked: Asked) -> web.StreamResponse:
         from kcore.server.streaming.remote_command import command_options, serve_command

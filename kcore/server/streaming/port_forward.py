@@ -67,14 +67,17 @@ async def serve_port_forward(request: web.BaseRequest, query: Query, pod: str, d
     """Forward until the client has gone. `pod` is its name, for messages. Raises ApiError before the upgrade."""
     if upgrade_of(request.headers) is Upgrade.SPDY:
         name = spdy_protocol(request.headers, (PROTOCOL,))
-        await _Forwarding(await accept_spdy(request, name), pod, dial).run()
+        with suppress(*GONE):
+            await _Forwarding(await accept_spdy(request, name), pod, dial).run()
     elif TUNNEL in offered_protocols(request.headers):
-        socket = await accept_websocket(request, websocket_protocol(request, (TUNNEL,)))
-        await _Forwarding(SpdyConnection(MessageStream(socket)), pod, dial).run()
+        name = websocket_protocol(request, (TUNNEL,))
+        with suppress(*GONE):
+            carrier = MessageStream(await accept_websocket(request, name))
+            await _Forwarding(SpdyConnection(carrier), pod, dial).run()
     else:
-        ports = forwarded_ports(query)
-        name = websocket_protocol(request, CHANNELS)
-        await _forward_channels(await accept_websocket(request, name), name, ports, pod, dial)
+        ports, name = forwarded_ports(query), websocket_protocol(request, CHANNELS)
+        with suppress(*GONE):
+            await _forward_channels(await accept_websocket(request, name), name, ports, pod, dial)
     return Done()
 
 

@@ -261,7 +261,7 @@ class _SpdyClient:
 
     @classmethod
     async def accept(cls, options: CommandOptions, name: str, request: web.BaseRequest) -> _SpdyClient:
-        version = 5 - SPDY_PROTOCOLS.index(name) - 1
+        version = 4 - SPDY_PROTOCOLS.index(name)
         return cls(await accept_spdy(request, name), version, options)
 
     async def listen(self) -> None:

@@ -53,6 +53,12 @@ async def _receive(socket: web.WebSocketResponse) -> bytes | None:
     return str(message.data).encode() if message.type is WSMsgType.TEXT else None
 
 
+async def _close_soon(socket: web.WebSocketResponse) -> None:
+    """Close a socket whose client has said all, or is not waited for."""
+    with suppress(ConnectionError), anyio.move_on_after(1, shield=True):
+        await socket.close(drain=False)
+
+
 class Channel(ByteSendStream):
     """One channel: what comes on it is in `inbox`, what is sent goes out as messages."""
 
@@ -119,8 +125,7 @@ class ChannelSocket:
 
     async def abort(self) -> None:
         """Close the connection, unless that has happened."""
-        with suppress(ConnectionError), anyio.move_on_after(1, shield=True):
-            await self._socket.close(drain=False)
+        await _close_soon(self._socket)
 
 
 class MessageStream(ByteStream):
@@ -146,5 +151,4 @@ class MessageStream(ByteStream):
         """A WebSocket has no half-open state."""
 
     async def aclose(self) -> None:
-        with suppress(ConnectionError):
-            await self._socket.close()
+        await _close_soon(self._socket)
