@@ -342,6 +342,26 @@ def test_a_rule_that_costs_too_much_at_worst_is_refused() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("message", "expected", "said"),
+    [(4096, 4096, ["5.4x"]), (4096, 512, []), (1024, 1024, [])],
+)
+def test_what_a_rule_may_cost_is_what_it_may_upstream(message: int, expected: int, said: list[str]) -> None:
+    text = {"type": "string", "maxLength": expected}
+    expect = {"type": "object", "properties": {"contains": text, "equals": text}}
+    rule = (
+        "(!has(self.expect.contains) || !self.message.contains(self.expect.contains)) && "
+        "(!has(self.expect.equals) || self.message != self.expect.equals)"
+    )
+    properties = {"message": {"type": "string", "maxLength": message}, "expect": expect}
+    case = {"type": "object", "properties": properties, "x-kubernetes-validations": [{"rule": rule}]}
+    cases = {"type": "array", "maxItems": 20, "items": case}
+    found = [
+        str(error) for error in validate_definition(load(with_spec({"type": "object", "properties": {"c": cases}})))
+    ]
+    assert [error.partition("factor of ")[2].partition(" ")[0] for error in found] == said
+
+
 def test_limits_make_a_rule_affordable() -> None:
     texts = {"type": "array", "maxItems": 10, "items": {"type": "string", "maxLength": 20}}
     rules = [{"rule": "self.all(a, a.all(b, b.contains('x')))"}]

@@ -8,8 +8,12 @@ import msgspec
 import pytest
 
 from kcore.api.apiextensions_v1 import JSONSchemaProps
+from kcore.api.errors import Invalid
 from kcore.registry.custom.rules import rule_tree
 from kcore.registry.custom.validation import ABSENT
+from kcore.registry.request import PatchType
+from tests.registry.conftest import Api
+from tests.registry.widgets import asking, define, turn, version, widget
 
 TEXT = {"type": "string"}
 NUMBER = {"type": "integer"}
@@ -184,6 +188,51 @@ class TestRatcheting:
     def test_does_not_excuse_transitions(self) -> None:
         schema = of({"rule": "self.a == oldSelf.a && false"}, a=TEXT)
         assert found(schema, {"a": "x"}, {"a": "x"})[1] == []
+
+
+def sized(rule: str, message: str) -> dict[str, Any]:
+    """A version whose widgets' size has a rule."""
+    size = {**NUMBER, "x-kubernetes-validations": [{"rule": rule, "message": message}]}
+    return version(spec={"type": "object", "properties": {"size": size, "color": TEXT}})
+
+
+def ruled(schema: dict[str, Any]) -> dict[str, Any]:
+    return version(schema={"openAPIV3Schema": schema}, selectableFields=[])
+
+
+async def test_every_write_is_judged_and_what_stays_wrong_is_told(api: Api) -> None:
+    kind = await define(api, sized("self < 10", "big"))
+    with pytest.raises(Invalid, match=r"spec\.size: Invalid value: 10: big"):
+        await api.registry.create(asking("create", kind), widget(size=10))
+    await api.registry.create(asking("create", kind), widget(size=9))
+    definition = api.get("customresourcedefinitions", "widgets.example.com")
+    definition["spec"]["versions"] = [sized("self < 5", "small")]
+    await api.update("customresourcedefinitions", definition)
+    await turn()
+    kind = api.kind("widgets")
+    with pytest.raises(Invalid, match="small"):  # though another object of this look was found good before
+        await api.registry.create(asking("create", kind, "other"), widget("other", size=9))
+    request = asking("patch", kind)
+    await api.registry.patch(request, PatchType.MERGE, b'{"spec":{"color":"red"}}')
+    assert "spec.size: Invalid value: 9: small" in request.warnings
+    with pytest.raises(Invalid, match="small"):
+        await api.registry.patch(asking("patch", kind), PatchType.MERGE, b'{"spec":{"size":8}}')
+
+
+async def test_status_is_judged_by_its_rules_too(api: Api) -> None:
+    status = of({"rule": "self.replicas >= 0", "message": "negative"}, replicas=NUMBER)
+    kind = await define(api, ruled({"type": "object", "properties": {"status": status}}))
+    await api.registry.create(asking("create", kind), widget())
+    request = asking("patch", kind, subresource="status")
+    with pytest.raises(Invalid, match="status: Invalid value: negative"):
+        await api.registry.patch(request, PatchType.MERGE, b'{"status":{"replicas":-1}}')
+
+
+async def test_the_root_knows_the_name(api: Api) -> None:
+    kind = await define(api, ruled(of({"rule": "self.metadata.name.size() < 3 && self.kind == 'Widget'"})))
+    await api.registry.create(asking("create", kind, "ab"), widget("ab"))
+    with pytest.raises(Invalid, match="<nil>: Invalid value: failed rule"):
+        await api.registry.create(asking("create", kind, "abc"), widget("abc"))
 
 
 def test_one_rule_may_cost_so_much_and_no_more() -> None:

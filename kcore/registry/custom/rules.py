@@ -11,7 +11,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
+
+import msgspec
 
 from kcore.api.apiextensions_v1 import JSONSchemaProps, ValidationRule
 from kcore.api.field import OMITTED, FieldError, Path, duplicate, forbidden, invalid, quote, required
@@ -129,7 +132,13 @@ class RuleTree:
 
 
 def rule_tree(s: JSONSchemaProps) -> RuleTree | None:
-    """None where there are no rules."""
+    """None where there are no rules. A definition's status changes more often than its schemas do: those are known."""
+    return _tree_of(msgspec.json.encode(s))
+
+
+@lru_cache(maxsize=256)
+def _tree_of(document: bytes) -> RuleTree | None:
+    s = msgspec.json.decode(document, type=JSONSchemaProps)
     root = _node(s, declare(s, "selfType", root=True))
     return RuleTree(root, converter(s)) if root is not None else None
 
