@@ -39,6 +39,10 @@ class Body(NamedTuple):
     def api_version(self) -> str:
         return f"{self.group}/{self.version}" if self.group else self.version
 
+    @property
+    def tree(self) -> dict[str, str]:
+        return {"group": self.group, "version": self.version, "kind": self.name}
+
 
 class Attributes:
     """`obj` and `old` are in the version of the request; `forms` knows the others."""
@@ -86,6 +90,27 @@ class Attributes:
         fields = _bare(obj)
         return opening + (b"}" if fields == b"{}" else b"," + fields[1:])
 
+    def request_as(self, kind: Kind) -> dict[str, Any]:
+        """What the request is about, beside its objects: the same for webhooks and for expressions."""
+        req, subresource = self.req, self.req.subresource
+        named: dict[str, Any] = {
+            "kind": self.body(kind).tree,
+            "resource": _resource(kind),
+            "subResource": subresource,
+            "requestKind": self.body().tree,
+            "requestResource": _resource(req.kind),
+            "requestSubResource": subresource,
+            "name": self.name,
+            "namespace": self.namespace,
+        }
+        connects = self.operation is Operation.CONNECT
+        return _given(named) | {
+            "operation": self.operation.value,
+            "userInfo": _given(req.user._asdict() | {"username": req.user.name, "name": ""}),
+            "dryRun": req.dry_run,
+            "options": None if connects else req.options.document(self.operation.value, req.dry_run),
+        }
+
     def become(self, document: dict[str, JSON], kind: Kind) -> None:
         """Take a changed document, of an equivalent kind, for the object. Raises ApiError."""
         own = type(self.obj) is self.kind.type
@@ -97,6 +122,15 @@ class Attributes:
 
     def old_labels(self) -> Mapping[str, str] | None:
         return _labels(self.old)
+
+
+def _resource(kind: Kind) -> dict[str, str]:
+    return {"group": kind.group, "version": kind.version, "resource": kind.plural}
+
+
+def _given(tree: dict[str, Any]) -> dict[str, Any]:
+    """Without what is empty."""
+    return {key: value for key, value in tree.items() if value}
 
 
 def _bare(obj: Any) -> bytes:

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Awaitable, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import msgspec
 
 from kcore.api.admissionregistration_v1 import MutatingAdmissionPolicy as Policy
 from kcore.api.admissionregistration_v1 import MutatingAdmissionPolicyBinding as Binding
-from kcore.api.errors import ApiError, Forbidden
+from kcore.api.errors import ApiError
 from kcore.api.kind import Kind
-from kcore.api.meta_v1 import StatusCause, StatusDetails
+from kcore.api.meta_v1 import StatusCause
 from kcore.registry.admission.attributes import Attributes
 from kcore.registry.admission.forms import Forms
 from kcore.registry.admission.matching import is_exempt
-from kcore.registry.admission.plugin import Operation, Plugin, refused_name
+from kcore.registry.admission.plugin import Operation, Plugin, forbidden
 from kcore.registry.admission.policies.hooks import Hook, Hooks
-from kcore.registry.admission.policies.params import Misconfigured, find_kind, find_params
+from kcore.registry.admission.policies.invocations import Invocation, Misfit, invocations
+from kcore.registry.admission.refusal import Refusal
 from kcore.registry.admission.reinvocation import Reinvocation
 from kcore.registry.request import Request
 from kcore.registry.strategy import Environment, Strategies
@@ -25,21 +26,9 @@ from kcore.registry.strategy import Environment, Strategies
 if TYPE_CHECKING:
     from kcore.registry.policies.mutating import CompiledMutation
 
+    Turn: TypeAlias = Invocation[CompiledMutation]
+
 __all__ = ["MutatingAdmissionPolicy"]
-
-
-class _Invocation(NamedTuple):
-    policy: Policy
-    binding: Binding
-    compiled: CompiledMutation
-    kind: Kind
-    param: Any
-
-    @property
-    def key(self) -> str:
-        metadata = self.param["metadata"] if self.param is not None else {}
-        named = f"{metadata.get('namespace', '')}/{metadata.get('name', '')}"
-        return f"{self.policy.metadata.name}/{self.binding.metadata.name}/{named}"
 
 
 class _Failure(NamedTuple):
@@ -70,94 +59,78 @@ class MutatingAdmissionPolicy(Plugin):
         return self._run(hooks, Attributes(req, operation, obj, old, self._forms)) if hooks else None
 
     async def _run(self, hooks: Sequence[Hook[CompiledMutation | Exception]], attributes: Attributes) -> Any:
-        failures: list[_Failure] = []
-        invocations = [found for hook in hooks for found in self._invocations(hook, attributes, failures)]
-        if invocations:
-            self._invoke(invocations, attributes, failures)
+        found = [turn for hook in hooks for turn in invocations(hook, attributes, self.env)]
+        failures = [
+            _Failure(misfit.policy, misfit.binding, misfit.message) for misfit in found if isinstance(misfit, Misfit)
+        ]
+        turns = [turn for turn in found if not isinstance(turn, Misfit)]
+        if turns:
+            failures += self._take(turns, attributes)
         counting = [failure for failure in failures if failure.policy.spec.failure_policy != "Ignore"]
         if counting:
-            raise _denied(attributes, counting)
+            raise _refusal(attributes, counting)
         return attributes.obj
 
-    def _invocations(
-        self, hook: Hook[CompiledMutation | Exception], attributes: Attributes, failures: list[_Failure]
-    ) -> Iterator[_Invocation]:
-        """Each binding with each of its params. Raises NotFound for a namespace that is not there."""
-        policy, compiled = hook.policy, hook.compiled
-        kind = hook.match.kind_for(attributes, self.env.store)
-        if kind is None:
-            return
-        wanted = policy.spec.param_kind
-        param_kind = find_kind(self.env, wanted) if wanted is not None else None
-        if isinstance(compiled, Exception):
-            failures.append(_Failure(policy, None, f"failed to configure policy: {compiled}"))
-            return
-        if wanted is not None and param_kind is None:
-            named = f"{wanted.api_version}, Kind={wanted.kind}"
-            why = f"failed to find resource referenced by paramKind: '{named}'"
-            failures.append(_Failure(policy, None, f"failed to configure policy: {why}"))
-            return
-        for binding, match in hook.bindings:
-            if match.kind_for(attributes, self.env.store) is None:
-                continue
-            reference = binding.spec.param_ref
-            try:
-                for param in find_params(self.env, self._forms, param_kind, reference, attributes.namespace):
-                    yield _Invocation(policy, binding, compiled, kind, param)
-            except Misconfigured as e:
-                failures.append(_Failure(policy, binding, f"failed to configure binding: {e}"))
-
-    def _invoke(self, invocations: Sequence[_Invocation], attributes: Attributes, failures: list[_Failure]) -> None:
+    def _take(self, turns: Sequence[Turn], attributes: Attributes) -> Sequence[_Failure]:
+        """Each turn sees what the former ones made; answers what went wrong."""
         req = attributes.req
         reinvocation = req.reinvocation = req.reinvocation or Reinvocation()
         replay = reinvocation.replay(type(self).__name__)
         if reinvocation.again and replay.changed_since(attributes.obj):
             replay.recall()
-        for invocation in invocations:
-            if not self._applies(invocation, attributes, failures):
+        failures: list[_Failure] = []
+        for turn in turns:
+            if not self._applies(turn, attributes, failures):
                 continue
-            if reinvocation.again and not replay.is_due(invocation.key):
+            if reinvocation.again and not replay.is_due(_key(turn)):
                 continue
-            before = attributes.object_as(invocation.kind)
-            self._mutate(invocation, attributes, failures)
-            if attributes.object_as(invocation.kind) != before:
+            before = attributes.object_as(turn.kind)
+            self._mutate(turn, attributes, failures)
+            if attributes.object_as(turn.kind) != before:
                 replay.recall()
                 reinvocation.wanted = True
-            if invocation.policy.spec.reinvocation_policy == "IfNeeded":
-                replay.ran(invocation.key)
+            if turn.policy.spec.reinvocation_policy == "IfNeeded":
+                replay.ran(_key(turn))
         replay.leave(attributes.obj)
+        return failures
 
-    def _inputs(self, invocation: _Invocation, attributes: Attributes) -> Any:
+    def _inputs(self, turn: Turn, attributes: Attributes) -> Any:
         from kcore.registry.admission.policies.inputs import inputs_for
 
-        return inputs_for(attributes, invocation.kind, self.env).with_params(invocation.param)
+        return inputs_for(attributes, turn.kind, self.env).with_params(turn.param)
 
-    def _applies(self, invocation: _Invocation, attributes: Attributes, failures: list[_Failure]) -> bool:
+    def _applies(self, turn: Turn, attributes: Attributes, failures: list[_Failure]) -> bool:
         from kcore.registry.policies.evaluation import Failed
 
         try:
-            return invocation.compiled.applies_to(self._inputs(invocation, attributes))
+            return turn.compiled.applies_to(self._inputs(turn, attributes))
         except Failed as failure:
-            failures.append(_Failure(invocation.policy, invocation.binding, str(failure), "Invalid"))
+            failures.append(_Failure(turn.policy, turn.binding, str(failure), "Invalid"))
             return False
 
-    def _mutate(self, invocation: _Invocation, attributes: Attributes, failures: list[_Failure]) -> None:
+    def _mutate(self, turn: Turn, attributes: Attributes, failures: list[_Failure]) -> None:
         """Each mutation sees what the former made."""
         from kcore.registry.policies.evaluation import Failed
 
-        compiled, kind = invocation.compiled, invocation.kind
-        for step in compiled.steps:
-            document = attributes.object_as(kind)
+        for step in turn.compiled.steps:
+            document = attributes.object_as(turn.kind)
             if document is None:
                 return
             try:
                 tree = msgspec.json.decode(document)
-                changed = compiled.changed(step, self._inputs(invocation, attributes), tree, kind)
+                changed = turn.compiled.changed(step, self._inputs(turn, attributes), tree, turn.kind)
             except Failed as failure:
-                failures.append(_Failure(invocation.policy, invocation.binding, str(failure), "Invalid"))
+                failures.append(_Failure(turn.policy, turn.binding, str(failure), "Invalid"))
                 continue
             if changed is not None:
-                attributes.become(changed, kind)
+                attributes.become(changed, turn.kind)
+
+
+def _key(turn: Turn) -> str:
+    """What tells one turn from another, from round to round."""
+    metadata = turn.param["metadata"] if turn.param is not None else {}
+    param = f"{metadata.get('namespace', '')}/{metadata.get('name', '')}"
+    return f"{turn.policy.metadata.name}/{turn.binding.metadata.name}/{param}"
 
 
 def _compiled(policy: Policy) -> CompiledMutation | Exception:
@@ -170,10 +143,12 @@ def _compiled(policy: Policy) -> CompiledMutation | Exception:
         return e
 
 
-def _denied(attributes: Attributes, failures: Sequence[_Failure]) -> ApiError:
+def _refusal(attributes: Attributes, failures: Sequence[_Failure]) -> ApiError:
     """The first failure gives message and reason; all are causes."""
-    kind, first = attributes.kind, failures[0]
+    first = failures[0]
+    status = forbidden(attributes.req, attributes.obj, first.words).status
+    assert status.details is not None
     causes = tuple(StatusCause(message=failure.words) for failure in failures)
-    name = refused_name(attributes.req, attributes.obj)
-    details = StatusDetails(name=name, group=kind.group, kind=kind.plural, causes=causes)
-    return Forbidden(first.words, details, reason=first.reason or None)
+    details = msgspec.structs.replace(status.details, causes=causes)
+    reason = first.reason or status.reason
+    return Refusal(msgspec.structs.replace(status, message=first.words, details=details, reason=reason))

@@ -13,13 +13,12 @@ from kcore.registry.policies.expressions import (
     CONDITION,
     MESSAGE,
     VALUE,
-    BadExpression,
     Names,
     compile_one,
     compile_variables,
 )
 
-__all__ = ["CompiledValidation", "Denial", "Verdict", "compile_validating"]
+__all__ = ["CompiledValidation", "Denial", "Verdict"]
 
 _MESSAGE_MAX = 5 * 1024
 
@@ -123,10 +122,3 @@ def _words(rule: _Rule, evaluation: Evaluation) -> str:
         if made and len(made.encode()) <= _MESSAGE_MAX and "\n" not in made:
             return made
     return validation.message.strip() or f"failed expression: {validation.expression.strip()}"
-
-
-def compile_validating(policy: ValidatingAdmissionPolicy) -> CompiledValidation | BadExpression:
-    try:
-        return CompiledValidation(policy)
-    except BadExpression as e:
-        return e

@@ -10,7 +10,6 @@ from kcore.api.core_v1 import Namespace
 from kcore.api.kind import Kind
 from kcore.registry.access import Attributes as Access
 from kcore.registry.admission.attributes import Attributes
-from kcore.registry.admission.webhooks.review import request_of
 from kcore.registry.policies.authorizer import AuthorizerValue, ResourceCheck
 from kcore.registry.policies.evaluation import Inputs
 from kcore.registry.strategy import Environment
@@ -41,7 +40,7 @@ def _tree(document: bytes | None) -> Any:
 
 def _request(attributes: Attributes, kind: Kind) -> Any:
     """What a webhook would be sent, less the objects."""
-    return msgspec.json.decode(msgspec.json.encode(request_of(attributes, kind)))
+    return msgspec.json.decode(msgspec.json.encode(attributes.request_as(kind)))
 
 
 def _namespace(attributes: Attributes, env: Environment) -> Any:

@@ -7,11 +7,11 @@ from typing import Any
 
 import msgspec
 
-from kcore.api.admissionregistration_v1 import ParamKind, ParamRef
-from kcore.api.kind import Kind, parse_api_version
+from kcore.api.admissionregistration_v1 import ParamRef
+from kcore.api.kind import Kind
 from kcore.api.object import encode_object
 from kcore.api.selectors import selector_from_struct
-from kcore.registry.admission.forms import Forms
+from kcore.registry.admission.attributes import Attributes
 from kcore.registry.strategy import Environment
 
 __all__ = ["Misconfigured", "find_params"]
@@ -21,18 +21,13 @@ class Misconfigured(Exception):
     """The policy or the binding makes no sense for this request; the message is upstream's."""
 
 
-def find_kind(env: Environment, kind: ParamKind) -> Kind | None:
-    group, version = parse_api_version(kind.api_version)
-    return env.scheme.find_kind(group, version, kind.kind)
-
-
 def find_params(
-    env: Environment, forms: Forms, kind: Kind | None, reference: ParamRef | None, namespace: str
+    env: Environment, attributes: Attributes, kind: Kind | None, reference: ParamRef | None
 ) -> Sequence[Any]:
     """Documents to evaluate with, one after the other; None stands for no params. Raises Misconfigured."""
     if kind is None or reference is None:
         return (None,)
-    where = _namespace(kind, reference, namespace)
+    where = _namespace(kind, reference, attributes.namespace)
     if reference.name:
         record = env.store.head(kind.key(where, reference.name))
         records = [record] if record is not None else []
@@ -45,7 +40,7 @@ def find_params(
         ]
     if not records and reference.parameter_not_found_action == "Deny":
         raise Misconfigured("no params found for policy binding with `Deny` parameterNotFoundAction")
-    return [_document(kind, forms.shown(record.obj, kind)) for record in records]
+    return [_document(kind, attributes.forms.shown(record.obj, kind)) for record in records]
 
 
 def _namespace(kind: Kind, reference: ParamRef, namespace: str) -> str:

@@ -7,7 +7,7 @@ from typing import ClassVar
 import structlog
 from msgspec.structs import replace
 
-from kcore.api.errors import ApiError, BadRequest, InternalError
+from kcore.api.errors import BadRequest, InternalError
 from kcore.api.field import quote
 from kcore.api.kind import Kind
 from kcore.api.meta_v1 import Status
@@ -15,6 +15,7 @@ from kcore.registry.admission.attributes import Attributes
 from kcore.registry.admission.forms import Forms
 from kcore.registry.admission.matching import is_exempt, matches_namespace, matches_object
 from kcore.registry.admission.plugin import Operation, Plugin, forbidden
+from kcore.registry.admission.refusal import Refusal
 from kcore.registry.admission.webhooks.hooks import Configuration, Hook, Hooks, Invocation, Webhook
 from kcore.registry.admission.webhooks.review import (
     BadAnswer,
@@ -28,29 +29,23 @@ from kcore.registry.admission.webhooks.review import (
 from kcore.registry.strategy import Environment, Strategies
 from kcore.registry.webhook_client import CallFailed
 
-__all__ = ["HookFailed", "Rejected", "WebhookPlugin"]
+__all__ = ["HookFailed", "WebhookPlugin"]
 
 log = structlog.get_logger(__name__)
 
 _SECONDS = 10
+_CODE_MIN = 400
 _QUIET = ("None", "NoneOnDryRun")
 
 
-class Rejected(ApiError):
-    """A webhook says no, with a Status of its own."""
-
-    def __init__(self, name: str, given: Status | None) -> None:
-        given = given or Status()
-        denied = f"admission webhook {quote(name)} denied the request"
-        why = given.message or given.reason
-        super().__init__(f"{denied}: {why}" if why else f"{denied} without explanation", given.details)
-        self._status = replace(
-            given, kind="Status", api_version="v1", status="Failure", message=self.message, code=max(given.code, 400)
-        )
-
-    @property
-    def status(self) -> Status:
-        return self._status
+def _rejection(name: str, given: Status | None) -> Refusal:
+    """What a webhook's no is to the client: its own Status, which may leave much out."""
+    given = given or Status()
+    denied = f"admission webhook {quote(name)} denied the request"
+    why = given.message or given.reason
+    message = f"{denied}: {why}" if why else f"{denied} without explanation"
+    code = max(given.code, _CODE_MIN)
+    return Refusal(replace(given, kind="Status", api_version="v1", status="Failure", message=message, code=code))
 
 
 class HookFailed(Exception):
@@ -97,7 +92,7 @@ class WebhookPlugin(Plugin):
             raise forbidden(attributes.req, attributes.obj or attributes.old, str(failure)) from None
 
     async def ask(self, invocation: Invocation, attributes: Attributes) -> Verdict:
-        """The webhook's consent. Raises Rejected, HookFailed, BadRequest."""
+        """The webhook's consent. Raises Refusal, HookFailed, BadRequest."""
         hook, req = invocation.hook, attributes.req
         webhook = hook.webhook
         if req.dry_run and webhook.side_effects not in _QUIET:
@@ -107,7 +102,7 @@ class WebhookPlugin(Plugin):
             req.annotate(f"{webhook.name}/{key}", value)
         req.warnings.extend(answer.warnings)
         if not answer.allowed:
-            raise Rejected(webhook.name, answer.status)
+            raise _rejection(webhook.name, answer.status)
         return answer
 
     async def _call(self, hook: Hook, attributes: Attributes, kind: Kind) -> Verdict:

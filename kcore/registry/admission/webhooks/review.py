@@ -6,17 +6,17 @@ import base64
 import binascii
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 
 from kcore.api.errors import ApiError
 from kcore.api.kind import Kind
 from kcore.api.meta_v1 import Status
-from kcore.registry.admission.attributes import Attributes, Body
+from kcore.registry.admission.attributes import Attributes
 from kcore.registry.patching.json_patch import Operation, parse_operations
 
-__all__ = ["BadAnswer", "Verdict", "question", "request_of", "review_version", "verdict"]
+__all__ = ["BadAnswer", "Verdict", "question", "review_version", "verdict"]
 
 GROUP = "admission.k8s.io"
 VERSIONS = ("v1", "v1beta1")
@@ -32,48 +32,11 @@ def question(attributes: Attributes, kind: Kind, uid: str, version: str) -> byte
     """The review of a request, its object shown as `kind`."""
     request = {
         "uid": uid,
-        **request_of(attributes, kind),
+        **attributes.request_as(kind),
         "object": _raw(attributes.object_as(kind)),
         "oldObject": _raw(attributes.old_object_as(kind)),
     }
     return msgspec.json.encode({"kind": "AdmissionReview", "apiVersion": f"{GROUP}/{version}", "request": request})
-
-
-def request_of(attributes: Attributes, kind: Kind) -> dict[str, Any]:
-    """What a request is about, beside its objects."""
-    req, subresource = attributes.req, attributes.req.subresource
-    request: dict[str, Any] = {
-        "kind": _kind(attributes.body(kind)),
-        "resource": _resource(kind),
-        "subResource": subresource,
-        "requestKind": _kind(attributes.body()),
-        "requestResource": _resource(req.kind),
-        "requestSubResource": subresource,
-        "name": attributes.name,
-        "namespace": attributes.namespace,
-    }
-    request = {key: value for key, value in request.items() if value}
-    request |= {
-        "operation": attributes.operation.value,
-        "userInfo": _user(attributes),
-        "dryRun": req.dry_run,
-        "options": req.options.document(attributes.operation.value, req.dry_run),
-    }
-    return request
-
-
-def _kind(body: Body) -> dict[str, str]:
-    return {"group": body.group, "version": body.version, "kind": body.name}
-
-
-def _resource(kind: Kind) -> dict[str, str]:
-    return {"group": kind.group, "version": kind.version, "resource": kind.plural}
-
-
-def _user(attributes: Attributes) -> dict[str, Any]:
-    user = attributes.req.user
-    info = {"username": user.name, "uid": user.uid, "groups": user.groups, "extra": user.extra}
-    return {key: value for key, value in info.items() if value}
 
 
 def _raw(document: bytes | None) -> msgspec.Raw:
