@@ -5,7 +5,7 @@ The HTTP door stands before it. Words and codes are those of upstream's kubelet,
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Collection, Iterator, Sequence
 from typing import Any
 
 from anyio.abc import ByteStream
@@ -96,6 +96,11 @@ class KubeletApi:
         pods = [pod for pod in self._pods.on_node(node) if self._pods.local(pod.metadata.uid) is not None]
         usage = {pod.metadata.uid: await served.runtime.stats(pod.metadata.uid) for pod in pods}
         return summary(node, pods, usage, await served.runtime.node_stats(node), self._clock.now())
+
+    def probed(self, node: str) -> Iterator[tuple[Pod, tuple[str, str, bool], int]]:
+        for pod in self._pods.on_node(node):
+            counts = self._nodes[node].runtime.probed(pod.metadata.uid)
+            yield from ((pod, answered, count) for answered, count in counts.items())
 
     def _local(self, pod: Pod, container: str) -> LocalPod:
         local = self._pods.local(pod.metadata.uid)

@@ -267,5 +267,8 @@ class Runtime(Protocol):
     async def stats(self, uid: str) -> Mapping[str, ContainerUsage]:
         """What the running containers of a pod use."""
 
+    def probed(self, uid: str) -> Mapping[tuple[str, str, bool], int]:
+        """How many answers a pod's probes were given: by container, kind of probe, and whether they were good."""
+
     async def node_stats(self, node: str) -> NodeUsage:
         """What a node uses as a whole."""

@@ -162,3 +162,6 @@ def test_port_is_forwarded_and_proxied(kubectl: Kubectl) -> None:
         forwarding.terminate()
     path = f"/api/v1/namespaces/{kubectl.namespace}/pods/web:8080/proxy"
     assert kubectl("get", "--raw", f"{path}/") == f'<a href="{path}/next">hello</a>'
+    probed = kubectl("get", "--raw", "/api/v1/nodes/node-0/proxy/metrics/probes")
+    answers = [line for line in probed.splitlines() if f'namespace="{kubectl.namespace}"' in line]
+    assert any('probe_type="Readiness",result="successful"' in line for line in answers)

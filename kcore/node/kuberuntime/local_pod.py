@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -45,6 +46,8 @@ class LocalPod:
         self.stopping: set[str] = set()
         self.changed = anyio.Event()
         """Set when something that the pod may wait for has changed."""
+        self.probed: Counter[tuple[str, str, bool]] = Counter()
+        """Answers to probes: by container, kind of probe, and whether they were good."""
         self._nudges: dict[str, anyio.Event] = {}
         self._probes: dict[str, anyio.CancelScope] = {}
 

@@ -41,7 +41,7 @@ Ask = Callable[[Probe], Awaitable[Outcome]]
 """Puts a probe's question to its container, within its time limit."""
 
 OnHealth = Callable[[Health], None]
-OnFailure = Callable[[Kind, str], None]
+OnAnswer = Callable[[Kind, Outcome], None]
 
 
 def judge(verdict: Verdict, good: bool, probe: Probe) -> Verdict:
@@ -64,11 +64,11 @@ def initial_health(container: AnyContainer) -> Health:
 class Prober:
     """Asks one container for as long as it runs, and tells what becomes of its health."""
 
-    def __init__(self, container: AnyContainer, ask: Ask, on_health: OnHealth, on_failure: OnFailure) -> None:
+    def __init__(self, container: AnyContainer, ask: Ask, on_health: OnHealth, on_answer: OnAnswer) -> None:
         self._container = container
         self._ask = ask
         self._on_health = on_health
-        self._on_failure = on_failure
+        self._on_answer = on_answer
         self._health = initial_health(container)
 
     async def run(self, age: float = 0.0) -> None:
@@ -91,8 +91,7 @@ class Prober:
         await anyio.sleep(max(0.0, probe.initial_delay_seconds - age))
         while True:
             outcome = await self._ask(probe)
-            if not outcome.good:
-                self._on_failure(kind, outcome.output)
+            self._on_answer(kind, outcome)
             verdict = judge(verdict, outcome.good, probe)
             if kind == "readiness":
                 self._turn(self._health._replace(ready=bool(verdict.good)))

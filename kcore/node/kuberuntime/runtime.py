@@ -240,6 +240,10 @@ class KubeRuntime:
         names = {local.ids[name]: name for name, record in local.state.containers.items() if record.running}
         return {names[id_]: usage for id_, usage in (await self._service.stats(list(names))).items()}
 
+    def probed(self, uid: str) -> Mapping[tuple[str, str, bool], int]:
+        local = self._pods.get(uid)
+        return local.probed if local is not None else {}
+
     async def node_stats(self, node: str) -> NodeUsage:
         return await self._service.node_stats()
 
@@ -511,10 +515,13 @@ class KubeRuntime:
             if current.id == record.id and current.running:
                 self._update(local, current, health=health)
 
-        def on_failure(kind: str, output: str) -> None:
-            self._tell(local, "Warning", "Unhealthy", f"{kind.capitalize()} probe failed: {output}", container)
+        def on_answer(kind: str, outcome: Outcome) -> None:
+            local.probed[container.name, kind, outcome.good] += 1
+            if not outcome.good:
+                words = f"{kind.capitalize()} probe failed: {outcome.output}"
+                self._tell(local, "Warning", "Unhealthy", words, container)
 
-        prober = Prober(container, ask, on_health, on_failure)
+        prober = Prober(container, ask, on_health, on_answer)
         age = self._clock.now() - record.started_at
 
         async def run() -> None:

@@ -91,14 +91,15 @@ class KubeletDoor:
         return _json({"kubeletconfig": configuration(asked.node)})
 
     async def _metrics(self, asked: Asked) -> Reply:
-        from kcore.server.kubelet.figures import METRICS
+        from kcore.server.kubelet.figures import METRICS, Shown
 
         render = METRICS.get("/".join(asked.parts))
         if render is None:
             return page_not_found()
         name = asked.node.metadata.name
-        summary, pods = await self.kubelets.summary(name), self.kubelets.pods(name)
-        return Reply(200, await anyio.to_thread.run_sync(render, asked.node, pods, summary), METRICS_TYPE)
+        summary = await self.kubelets.summary(name)
+        shown = Shown(asked.node, self.kubelets.pods(name), summary, list(self.kubelets.probed(name)))
+        return Reply(200, await anyio.to_thread.run_sync(render, shown), METRICS_TYPE)
 
     async def _logs(self, asked: Asked) -> web.StreamResponse:
         options = log_options(asked.query)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from anyio.abc import ByteStream
@@ -48,3 +48,6 @@ class Kubelets(Protocol):
 
     async def summary(self, node: str) -> dict[str, Any]:
         """What a node and its pods use: the document of `/stats/summary`."""
+
+    def probed(self, node: str) -> Iterable[tuple[Pod, tuple[str, str, bool], int]]:
+        """How many answers probes were given: by pod, container, kind of probe, and whether they were good."""

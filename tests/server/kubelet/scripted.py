@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from typing import Any
 
 import anyio
@@ -94,6 +94,9 @@ class ScriptedKubelets:
         if not self.target:
             raise ConnectionRefusedError(111, "Connection refused")
         return await anyio.connect_tcp("127.0.0.1", self.target)
+
+    def probed(self, node: str) -> Iterable[tuple[Pod, tuple[str, str, bool], int]]:
+        return [(pod, ("app", "readiness", False), 3) for pod in self.pods(node)]
 
     async def summary(self, node: str) -> dict[str, Any]:
         cpu = {"time": "2026-11-28T09:00:00Z", "usageNanoCores": 1, "usageCoreNanoSeconds": 2_500_000_000}

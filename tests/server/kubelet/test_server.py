@@ -171,12 +171,15 @@ async def test_metrics_are_those_of_the_summary(pki: Pki) -> None:
     async with kubelet_port(pki, kubelets()) as (port, _):
         resource = (await port.ask("GET", "/metrics/resource", "admin-token")).body.decode()
         cadvisor = (await port.ask("GET", "/metrics/cadvisor", "admin-token")).body.decode()
+        probes = (await port.ask("GET", "/metrics/probes", "admin-token")).body.decode()
         own = (await port.ask("GET", "/metrics", "admin-token")).body.decode()
     labels = 'container="app",namespace="default",pod="web"'
     assert f"container_cpu_usage_seconds_total{{{labels}}} 2.5 1795856400000" in resource
     assert "node_memory_working_set_bytes 20.0 1795856400000" in resource
     assert 'container_memory_rss{container="app",image="",namespace="default",pod="web"} 10.0' in cadvisor
     assert "machine_cpu_cores 4.0" in cadvisor
+    told = f'{labels},pod_uid="uid-web",probe_type="Readiness",result="failed"'
+    assert f"prober_probe_total{{{told}}} 3.0" in probes
     assert 'kubelet_node_name{node="n1"} 1.0' in own
 
 
