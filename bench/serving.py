@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-__all__ = ["Served", "bare", "free_port", "report", "served", "wrk"]
+__all__ = ["Served", "bare", "cpu_seconds", "free_port", "report", "served", "wrk"]
 
 
 def free_port() -> int:
@@ -78,6 +78,12 @@ class Served:
         found = re.search(r"VmRSS:\s+(\d+)", status)
         assert found
         return int(found[1]) / 1024
+
+
+def cpu_seconds(server: Served) -> float:
+    """What the process has used so far, in user and system time."""
+    fields = Path(f"/proc/{server.process.pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 @contextlib.contextmanager

@@ -103,6 +103,8 @@ class Claimant:
         return [obj for obj in objects if await self._patch(obj, entry, finalizers)]
 
     async def _release_all(self, objects: list[T]) -> None:
+        if not objects:
+            return
         entry = {"$patch": "delete", "uid": self._owner.metadata.uid}
         finalizers = {"$deleteFromPrimitiveList/finalizers": self._finalizers} if self._finalizers else {}
         async with anyio.create_task_group() as patches:

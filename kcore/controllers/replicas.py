@@ -94,6 +94,7 @@ class ReplicaManager(Controller, Generic[S]):
         self._expectations = Expectations(self._clock)
         self._removal = PodRemoval(self._client, self._recorder, self._expectations)
         self._freshness = Freshness(self._owners)
+        self._selectors: dict[str, tuple[object, Selector]] = {}
 
     # What differs between the kinds.
 
@@ -147,8 +148,16 @@ class ReplicaManager(Controller, Generic[S]):
 
     def _would_adopt(self, pod: Pod) -> Iterator[str]:
         for owner in self._owners.by_index("namespace", pod.metadata.namespace):
-            if self.selector(owner).matches(pod.metadata.labels):
+            if self._selector(owner).matches(pod.metadata.labels):
                 yield key_of(owner)
+
+    def _selector(self, owner: S) -> Selector:
+        """The selector, made anew only when the owner's spec is another."""
+        key, spec = key_of(owner), getattr(owner, "spec")  # noqa: B009  # of a kind that has one
+        known = self._selectors.get(key)
+        if known is None or known[0] is not spec:
+            known = self._selectors[key] = spec, self.selector(owner)
+        return known[1]
 
     # From what is to what should be.
 
@@ -156,11 +165,12 @@ class ReplicaManager(Controller, Generic[S]):
         owner = self._owners.get(key)
         if owner is None:
             self._freshness.forget(key)
+            self._selectors.pop(key, None)
             return None
         if not self._freshness.is_fresh(key):
             return None
         uid = owner.metadata.uid
-        selector = self.selector(owner)
+        selector = self._selector(owner)
         nearby = owned_or_orphaned(self._pods, owner)
         claimant = Claimant(self._client, owner, lambda pod: selector.matches(pod.metadata.labels))
         pods = await claimant.claim([pod for pod in nearby if is_active(pod)])
