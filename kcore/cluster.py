@@ -142,12 +142,12 @@ class Cluster:
             pod_loopback=ipaddress.ip_network(options.pod_loopback_cidr),
             webhooks=HttpWebhooks(self._outbound),
         )
-        self.client = LocalClient(self._registry, authorizer=self._registry.authorizer)
+        self._aggregator = Aggregator(self._store, scheme, clock, chance, self._pki.front_proxy_client)
+        self.client = LocalClient(self._registry, authorizer=self._registry.authorizer, others=self._aggregator.fetch)
         self._informers = Informers(self.client, chance)
         self._events = EventBroadcaster(self.client, clock)
         self._auditor = options.audit.auditor(clock, chance)
         self._to_kubelets = KubeletClient(self._pki.kubelet_client_context)
-        self._aggregator = Aggregator(self._store, scheme, clock, chance, self._pki.front_proxy_client)
         self._server = ApiServer(
             self._registry,
             clock,

@@ -22,7 +22,7 @@ from kcore.api.scheme import Scheme
 from kcore.client.client import Listed, PatchType, WatchEvent, WatchType
 from kcore.client.kubeconfig import Access
 
-__all__ = ["HttpClient"]
+__all__ = ["HttpClient", "error_of"]
 
 T = TypeVar("T", bound=Object)
 
@@ -232,7 +232,7 @@ class HttpClient:
                 method, self._access.server + path, params=params, data=body, headers=headers
             ) as response:
                 if response.status >= 400:
-                    raise _error(await response.read(), response.status)
+                    raise error_of(await response.read(), response.status)
                 yield response
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise ServiceUnavailable(f"{method} {path}: {error}") from error
@@ -271,7 +271,7 @@ def _scale(data: bytes) -> Scale:
         raise InternalError.because(f"the server's answer is no Scale: {error}") from error
 
 
-def _error(body: bytes | msgspec.Raw, code: int) -> ApiError:
+def error_of(body: bytes | msgspec.Raw, code: int) -> ApiError:
     """The error that a Status tells of; or, where the answer is none, one of the same code."""
     try:
         status = msgspec.json.decode(body, type=Status)
@@ -298,5 +298,5 @@ async def _batches(kind: Kind, response: aiohttp.ClientResponse) -> AsyncIterato
 def _event(kind: Kind, line: bytes) -> WatchEvent[Any]:
     seen = msgspec.json.decode(line, type=_Line)
     if seen.type == "ERROR":
-        raise _error(seen.object, 500)
+        raise error_of(seen.object, 500)
     return WatchEvent(WatchType(seen.type), _decode(kind, seen.object))

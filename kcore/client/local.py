@@ -6,7 +6,7 @@ fills what it is given in place while caches may be sharing it.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
@@ -29,7 +29,7 @@ from kcore.registry.verbs import Registry
 from kcore.registry.watching import Watch
 from kcore.store.store import Record
 
-__all__ = ["LocalClient"]
+__all__ = ["Fetch", "LocalClient"]
 
 T = TypeVar("T", bound=Object)
 
@@ -38,6 +38,9 @@ LOOPBACK = User("system:apiserver", groups=("system:masters",))
 # What the binaries call themselves whose users these are.
 _AGENTS = {"system:apiserver": "kube-apiserver", "system:nodes": "kubelet"}
 _CONTROLLERS = "system:serviceaccount:kube-system:"
+
+Fetch = Callable[[User, str, Mapping[str, str]], Awaitable[bytes]]
+"""GETs a document, by path and query, as somebody. Raises ApiError."""
 
 _encode = msgspec.json.Encoder().encode
 
@@ -68,13 +71,21 @@ def _object(answer: Answer) -> Any:
 class LocalClient:
     """A `Client` over a registry in the same process, trusted to be who it says.
 
-    `authorizer`: who decides what it may do; None: everything. The API server itself is not asked about.
+    `authorizer`: who decides what it may do; None: everything. The API server itself is not asked about. `others`
+    fetches from API servers behind this one.
     """
 
-    def __init__(self, registry: Registry, user: User = LOOPBACK, authorizer: Authorizer | None = None) -> None:
+    def __init__(
+        self,
+        registry: Registry,
+        user: User = LOOPBACK,
+        authorizer: Authorizer | None = None,
+        others: Fetch | None = None,
+    ) -> None:
         self._registry = registry
         self._user = user
         self._authorizer = authorizer
+        self._others = others
         self._asks = authorizer is not None and not is_master(user)
         self._field_manager = _agent(user.name)
 
@@ -83,7 +94,7 @@ class LocalClient:
         return self._registry.scheme
 
     def as_user(self, name: str, groups: Sequence[str] = ()) -> LocalClient:
-        return LocalClient(self._registry, User(name, groups=tuple(groups)), self._authorizer)
+        return LocalClient(self._registry, User(name, groups=tuple(groups)), self._authorizer, self._others)
 
     async def get(self, kind: type[T] | Kind, name: str, namespace: str = "") -> T:
         request = self._request("get", kind, namespace, name)
@@ -101,8 +112,9 @@ class LocalClient:
         return await self._registry.update(request, _copy(scale))  # type: ignore[return-value]
 
     async def fetch(self, path: str, query: Mapping[str, str]) -> Any:
-        """In the same process there are no APIs but those of the scheme."""
-        raise NotFound("the server could not find the requested resource")
+        if self._others is None:
+            raise NotFound("the server could not find the requested resource")
+        return msgspec.json.decode(await self._others(self._user, path, query))
 
     async def list(
         self,

@@ -66,10 +66,17 @@ class Answer(NamedTuple):
 class Door:
     """The server, and requests to it as the administrator unless told otherwise."""
 
-    def __init__(self, server: ApiServer, registry: Registry, session: aiohttp.ClientSession) -> None:
+    def __init__(
+        self,
+        server: ApiServer,
+        registry: Registry,
+        session: aiohttp.ClientSession,
+        aggregator: Aggregator | None = None,
+    ) -> None:
         self.server = server
         self.registry = registry
         self.session = session
+        self.aggregator = aggregator
 
     async def ask(
         self, method: str, path: str, body: Any = None, *, token: str | None = "admin-token", **headers: str
@@ -177,6 +184,6 @@ async def serving(
         # Uncompressed unless asked, and no URL requoting: what a test writes is what goes out.
         session = aiohttp.ClientSession(headers={"Accept-Encoding": "identity"}, skip_auto_headers=["Accept"])
         async with session:
-            yield Door(server, registry, session)
+            yield Door(server, registry, session, aggregator)
         tasks.cancel_scope.cancel()
     await asyncio.sleep(0)  # let the transports close

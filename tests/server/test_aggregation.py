@@ -16,8 +16,10 @@ from aiohttp import web
 
 from kcore.api.core_v1 import Service, ServicePort, ServiceSpec
 from kcore.api.discovery_v1 import Endpoint, EndpointPort, EndpointSlice
+from kcore.api.errors import NotFound, ServiceUnavailable
 from kcore.api.kind import GroupVersion
 from kcore.api.meta_v1 import ObjectMeta
+from kcore.client.local import LocalClient
 from kcore.kit.clock import SystemClock
 from kcore.registry.request import User
 from kcore.server.aggregation.documents import discovered
@@ -371,3 +373,19 @@ def test_extra_keys_are_escaped_in_header_names() -> None:
 @pytest.mark.parametrize("document", [b"", b"[]", b'{"resources":1}', b'{"resources":[{"kind":"x"}]}'])
 def test_documents_that_cannot_be_read_are_as_good_as_none(document: bytes) -> None:
     assert discovered(GroupVersion("a", "v1"), document) == ()
+
+
+async def test_parts_of_this_process_read_from_the_other_server(tmp_path: Path) -> None:
+    async with aggregating(tmp_path) as (door, florist):
+        assert door.aggregator is not None
+        client = LocalClient(door.registry, others=door.aggregator.fetch).as_user("controller", ("system:masters",))
+        assert await client.fetch(f"{VERSION}/roses", {"colour": "red"}) == {"asked": f"{VERSION}/roses?colour=red"}
+        (request,) = florist.requests
+        assert request.headers["X-Remote-User"] == "controller"
+        with pytest.raises(NotFound, match="the server could not find the requested resource"):
+            await client.fetch("/apis/custom.metrics.k8s.io/v1beta2/namespaces/a/pods/*/hits", {})
+        florist.discovery_status = 500
+        await put(door, florists(1)[0])  # a change, so that it is checked again
+        await condition(door, lambda found: found["status"] == "False")
+        with pytest.raises(ServiceUnavailable):
+            await client.fetch(f"{VERSION}/roses", {})

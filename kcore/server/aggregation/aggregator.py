@@ -4,23 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from urllib.parse import urlencode
 
+import aiohttp
 import anyio
 import msgspec
 from anyio.abc import TaskStatus
 
+from kcore.api.errors import NotFound, ServiceUnavailable
 from kcore.api.scheme import Scheme
 from kcore.client.client import Client
+from kcore.client.http import error_of
 from kcore.client.informer import Informers
 from kcore.kit.clock import Chance, Clock
+from kcore.registry.request import User
+from kcore.registry.service_endpoints import Unresolved
 from kcore.server.address import Address
 from kcore.server.aggregation.availability import AvailabilityController
 from kcore.server.aggregation.backends import Backend, Backends
 from kcore.server.aggregation.documents import RemoteDocuments
+from kcore.server.aggregation.identity import identity
 from kcore.server.aggregation.proxy import Proxy
 from kcore.server.authentication.front_proxy import ProxyHeaders
 from kcore.server.certificates import FRONT_PROXY
-from kcore.server.outbound import Outbound
+from kcore.server.outbound import BadBundle, Outbound
 from kcore.store.store import Store
 
 __all__ = ["Aggregator", "authentication_data"]
@@ -56,6 +63,27 @@ class Aggregator:
     def of(self, address: Address) -> Backend | None:
         """Who answers for a resource, if not this server."""
         return self.backends.find(address.group, address.version)
+
+    async def fetch(self, user: User, path: str, query: Mapping[str, str]) -> bytes:
+        """A document of another server, for those in this process who need one: custom metrics, above all."""
+        _, root, group, version, *_ = (*path.split("/"), "", "", "", "")
+        backend = self.backends.find(group, version) if root == "apis" else None
+        if backend is None:
+            raise NotFound("the server could not find the requested resource")
+        if not backend.available:
+            raise ServiceUnavailable("the server is currently unable to handle the request")
+        given = urlencode({name: value for name, value in query.items() if value})
+        try:
+            asked = self._outbound.request(
+                "GET", backend.target(path), query=given, headers=identity(user), insecure=backend.insecure
+            )
+            async with asked as answer:
+                body = await answer.read()
+        except (aiohttp.ClientError, OSError, Unresolved, BadBundle) as error:
+            raise ServiceUnavailable(f"the server is currently unable to handle the request: {error}") from error
+        if answer.status >= 400:
+            raise error_of(body, answer.status)
+        return body
 
     def behind(self, path: str) -> Backend | None:
         """Who answers at a path that is no resource: the discovery and OpenAPI documents of its group and version."""
