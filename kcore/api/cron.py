@@ -210,6 +210,8 @@ def _number(text: str, bounds: _Bounds) -> int:
 def _integer(text: str) -> int:
     if not re.fullmatch(r"[+-]?[0-9]+", text):
         raise CronError(f'failed to parse int from {text}: strconv.Atoi: parsing "{text}": invalid syntax')
+    if len(text) > 18:
+        raise CronError(f'failed to parse int from {text}: strconv.Atoi: parsing "{text}": value out of range')
     number = int(text)
     if number < 0:
         raise CronError(f"negative number ({number}) not allowed: {text}")

@@ -63,7 +63,10 @@ def decode_json(type_: type[Struct], body: bytes) -> Decoded:
         raise DecodeError(str(e)) from None
     if type_ is CustomResource:
         repeated = tuple(repeated_keys(tree))
-        obj, findings = _custom(plain(tree))
+        try:
+            obj, findings = _custom(plain(tree))
+        except JSONSyntaxError as e:
+            raise DecodeError(str(e)) from None
         return Decoded(obj, (*repeated, *findings))
     return _walk(type_, tree)
 
@@ -172,7 +175,7 @@ def _walk(type_: type[Struct], tree: Any, walker: _Walker | None = None) -> Deco
         obj = walker.value(shape_of(type_), tree)
     except _Abort as e:
         raise DecodeError(str(e)) from None
-    except _Misfit as e:
+    except (_Misfit, JSONSyntaxError) as e:
         raise DecodeError(str(e)) from None
     except RecursionError:
         raise DecodeError("exceeded max depth") from None
@@ -270,7 +273,8 @@ class _Walker:
 
     def either(self, shape: Shape, value: Any) -> Any:
         """A struct, list or boolean: the alternative whose JSON type it has. Go decodes it apart, not strictly."""
-        wanted = {dict: Form.STRUCT, list: Form.LIST, bool: Form.BOOL}.get(type(plain(value)))
+        json_types = ((dict, Form.STRUCT), (list, Form.LIST), (bool, Form.BOOL))
+        wanted = next((form for type_, form in json_types if isinstance(value, type_)), None)
         chosen = next((a for a in shape.alternatives if a.form is wanted), shape.alternatives[0])
         findings, self.findings = self.findings, {}
         try:

@@ -8,9 +8,18 @@ from __future__ import annotations
 
 import json
 import re
+from itertools import accumulate
+from math import isinf
 from typing import Any, NoReturn
 
 __all__ = ["JSONSyntaxError", "NumberText", "RepeatedKeys", "parse_json", "plain", "repeated_keys"]
+
+
+_DEPTH_MAX = 10_000
+_TOO_DEEP = "exceeded max depth"
+_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_STEPS = bytes.maketrans(b"[{]}", b"\x02\x02\x00\x00")
+_NO_BRACKETS = bytes({*range(256)} - {*b"[{]}"})
 
 
 class JSONSyntaxError(ValueError):
@@ -31,21 +40,37 @@ class RepeatedKeys(dict[str, Any]):
 
 def parse_json(body: bytes) -> Any:
     """Raises JSONSyntaxError."""
+    if _too_deep(body):
+        raise JSONSyntaxError(_TOO_DEEP)
     text = body.decode("utf-8", "replace")
     try:
         tree = _parse(text)
     except (ValueError, RecursionError) as e:
-        raise JSONSyntaxError(_explain(text) or "exceeded max depth") from e
+        raise JSONSyntaxError(_explain(text) or _TOO_DEEP) from e
     return _without_surrogates(tree) if "\\ud" in text or "\\uD" in text else tree
 
 
+def _too_deep(body: bytes) -> bool:
+    """Whether containers are nested deeper than Go allows. All that is said of brackets is said in C."""
+    if body.count(b"[") + body.count(b"{") <= _DEPTH_MAX:
+        return False
+    steps = _STRING.sub(b"", body).translate(_STEPS, _NO_BRACKETS)
+    return max(accumulate(step - 1 for step in steps), default=0) > _DEPTH_MAX
+
+
 def plain(tree: Any) -> Any:
-    """The tree with ordinary dicts and floats only."""
+    """The tree with ordinary dicts and floats only. Raises JSONSyntaxError for a number that no float can hold."""
     if isinstance(tree, dict):
         return {k: plain(v) for k, v in tree.items()}
     if isinstance(tree, list):
         return [plain(v) for v in tree]
-    return float(tree) if isinstance(tree, NumberText) else tree
+    if isinstance(tree, NumberText):
+        if isinf(tree):
+            raise JSONSyntaxError(f"json: cannot unmarshal number {tree.text} into Go value of type float64")
+        return float(tree)
+    if isinstance(tree, int) and not -(2**63) <= tree < 2**64:
+        return float(tree)
+    return tree
 
 
 def repeated_keys(tree: Any) -> list[str]:

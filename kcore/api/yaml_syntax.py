@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Iterator
+from math import isinf
 from typing import Any, NamedTuple
 
 import yaml
@@ -187,8 +188,8 @@ def _resolve(text: str) -> Any:
         if pattern.fullmatch(digits) and len(digits) < 100:
             number = int(digits, base)
             return number if -(2**63) <= number < 2**64 else _whole(float(number))
-    if _FLOAT(digits):
-        return _whole(float(digits))
+    if _FLOAT(digits) and not isinf(whole := float(digits)):  # what is too large is a text, to go-yaml
+        return _whole(whole)
     if _NOT_JSON(text):
         raise ValueError(f"json: unsupported value: {text.lstrip('+').replace('.', '')}")
     return text

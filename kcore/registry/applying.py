@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -11,6 +12,7 @@ from kcore.api.decoding import json_type, may_repeat_keys
 from kcore.api.errors import BadRequest
 from kcore.api.kind import parse_api_version
 from kcore.api.schema import JSON
+from kcore.kit.offload import beside
 from kcore.registry.managed_fields import Managers
 from kcore.registry.metadata import check_address
 from kcore.registry.pipeline import Pipeline
@@ -28,7 +30,7 @@ _encode = msgspec.json.Encoder().encode
 async def apply(pipe: Pipeline, req: Request, body: bytes) -> Answer:
     """Apply a configuration, in YAML or JSON, for the manager `req.field_manager`."""
     managers = pipe.managers(req)
-    config = _configuration(req, managers, body)
+    config = await beside(len(body), partial(_configuration, req, managers, body))
     if req.subresource == "scale":
         return await _apply_scale(pipe, req, managers, config)
     strategy = pipe.strategy(req.kind)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -9,6 +10,7 @@ import msgspec
 from kcore.api.autoscaling_v1 import Scale
 from kcore.api.documents import Expected
 from kcore.api.errors import UnsupportedMediaType
+from kcore.kit.offload import beside
 from kcore.registry.applying import apply
 from kcore.registry.metadata import check_address
 from kcore.registry.patching.patch import prepare
@@ -32,7 +34,8 @@ async def patch(pipe: Pipeline, req: Request, patch_type: PatchType, body: bytes
         raise UnsupportedMediaType(
             f"the body of the request was in an unknown format - accepted media types include: {accepted}"
         )
-    patched = prepare(patch_type, body, Expected.of(kind), pipe.env.scheme, req.field_validation)
+    given = (patch_type, body, Expected.of(kind), pipe.env.scheme, req.field_validation)
+    patched = await beside(len(body), partial(prepare, *given))
     strategy = pipe.strategy(kind)
 
     def make(old: Record | None) -> Any:
@@ -48,7 +51,8 @@ async def patch(pipe: Pipeline, req: Request, patch_type: PatchType, body: bytes
 
 async def _patch_scale(pipe: Pipeline, req: Request, patch_type: PatchType, body: bytes) -> Scale:
     expected = Expected(Scale, "autoscaling", "v1")
-    patched = prepare(patch_type, body, expected, pipe.env.scheme, req.field_validation)
+    given = (patch_type, body, expected, pipe.env.scheme, req.field_validation)
+    patched = await beside(len(body), partial(prepare, *given))
 
     def make(live: Scale) -> Scale:
         scale: Scale

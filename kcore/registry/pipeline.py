@@ -7,7 +7,7 @@ from typing import Any
 
 from kcore.api import explanation_v1alpha1, metrics_v1beta1
 from kcore.api.core_v1 import ComponentStatus
-from kcore.api.errors import ApiError, BadRequest, InternalError, Invalid, NotFound
+from kcore.api.errors import ApiError, BadRequest, InternalError, Invalid, NotFound, RequestEntityTooLarge
 from kcore.api.field import FieldError, quote
 from kcore.api.kind import Kind
 from kcore.api.meta_v1 import StatusDetails
@@ -127,7 +127,8 @@ class Pipeline:
         try:
             return (await self.store(kind).commit(op, *charges))[0]
         except RecordTooLarge:
-            raise InternalError("etcdserver: request is too large", reason="") from None  # clients know these words
+            # Clients know these words; upstream says them with a 500.
+            raise RequestEntityTooLarge("etcdserver: request is too large") from None
         except StoreUnavailable as e:
             raise InternalError.because(str(e)) from e
 

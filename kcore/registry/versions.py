@@ -30,6 +30,7 @@ _EXACT = "Exact"
 _NOT_OLDER_THAN = "NotOlderThan"
 _MATCH = Path("resourceVersionMatch")
 _UINT64 = 2**64
+_UINT64_DIGITS = 20
 
 
 def parse_version(text: str) -> int:
@@ -37,14 +38,15 @@ def parse_version(text: str) -> int:
     if not text:
         return 0
     why = ""
+    digits = text.lstrip("0") or "0"
     if not (text.isascii() and text.isdigit()):
         why = "invalid syntax"
-    elif len(text.lstrip("0")) > 20 or int(text) >= _UINT64:
+    elif len(digits) > _UINT64_DIGITS or int(digits) >= _UINT64:
         why = "value out of range"
     if why:
         detail = f'strconv.ParseUint: parsing "{text}": {why}'
         raise BadRequest(f'invalid resource version: resourceVersion: Invalid value: "{text}": {detail}')
-    return int(text)
+    return int(digits)
 
 
 def too_large(version: int, current: int) -> Timeout:

@@ -29,6 +29,7 @@ __all__ = [
 ]
 
 _FIELD_MANAGER_MAX = 128  # bytes
+_INT64_DIGITS = 19
 _FIELD_VALIDATIONS = ("", "Ignore", "Strict", "Warn")
 
 
@@ -62,7 +63,9 @@ class Query:
         digits = text[1:] if text[0] in "+-" else text
         if not (digits.isascii() and digits.isdigit()):
             raise BadRequest(f"strconv.ParseInt: parsing {quote(text)}: invalid syntax")
-        value = int(text) if len(digits.lstrip("0")) < 20 else 2**63
+        size = digits.lstrip("0") or "0"
+        value = int(size) if len(size) <= _INT64_DIGITS else 2**64
+        value = -value if text[0] == "-" else value
         if not -(2**63) <= value < 2**63:
             raise BadRequest(f"strconv.ParseInt: parsing {quote(text)}: value out of range")
         return value

@@ -5,8 +5,6 @@ from __future__ import annotations
 from functools import partial
 from typing import NamedTuple
 
-import anyio
-import anyio.to_thread
 from aiohttp import web
 
 from kcore.api.documents import Expected, decode_document
@@ -15,6 +13,7 @@ from kcore.api.field import Path, invalid
 from kcore.api.kind import Kind
 from kcore.api.meta_v1 import DeleteOptions
 from kcore.kit.clock import Chance, Clock
+from kcore.kit.offload import beside
 from kcore.registry.converting import NotConverted, converted
 from kcore.registry.request import ListOptions, PatchType, Request, User
 from kcore.registry.tables import INCLUDE_OBJECT
@@ -45,9 +44,6 @@ __all__ = ["Call", "Resources"]
 
 # The verbs whose address ends in a name. (A watch may too, in its legacy form.)
 _OF_ONE = frozenset(("get", "update", "patch", "delete"))
-
-_LARGE = 256 * 1024
-
 _PATCH_TYPES = {patch_type.value: patch_type for patch_type in PatchType}
 
 
@@ -193,8 +189,7 @@ class Resources:
             field_validation=options.field_validation,
             warnings=req.warnings,
         )
-        # To say what is wrong with a large document takes long.
-        obj = await anyio.to_thread.run_sync(decode) if len(body) > _LARGE else decode()
+        obj = await beside(len(body), decode)
         verb = self._registry.create if call.verb == "create" else self._registry.update
         answer = await verb(req, obj)
         return _reply(req, self._views.answer(kind, answer, representation), representation)

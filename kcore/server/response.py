@@ -34,7 +34,9 @@ def header(name: str, value: str) -> bytes:
 
 
 def warning(text: str) -> bytes:
-    """A Warning header (RFC 7234, 5.5) as client-go and kubectl print it."""
+    """A Warning header (RFC 7234, 5.5) as client-go and kubectl print it; none for a text that no header can carry."""
+    if any(character < " " or character == "\x7f" for character in text):
+        return b""
     quoted = text.replace("\\", "\\\\").replace('"', '\\"')
     return header("Warning", f'299 - "{quoted}"')
 

@@ -68,6 +68,10 @@ def test_a_time_that_daylight_saving_repeats_runs_once() -> None:
         ("*/0 * * * *", "step of range should be a positive number: */0"),
         ("1-2-3 * * * *", "too many hyphens: 1-2-3"),
         ("1/2/3 * * * *", "too many slashes: 1/2/3"),
+        (
+            f"{'9' * 30} * * * *",
+            f'failed to parse int from {"9" * 30}: strconv.Atoi: parsing "{"9" * 30}": value out of range',
+        ),
         ("x * * * *", 'failed to parse int from x: strconv.Atoi: parsing "x": invalid syntax'),
         ("@never", "unrecognized descriptor: @never"),
         ("@every x", 'failed to parse duration @every x: time: invalid duration "x"'),

@@ -15,6 +15,7 @@ from kcore.api.apps_v1 import Deployment, ReplicaSet
 from kcore.api.coordination_v1 import Lease
 from kcore.api.core_v1 import ConfigMap, Pod, Secret, Service
 from kcore.api.decoding import Decoded, DecodeError, decode_json, decode_tree, decoder
+from kcore.api.json_syntax import JSONSyntaxError, parse_json, plain
 from kcore.api.schema import Struct
 
 
@@ -188,6 +189,21 @@ def test_lone_surrogates_and_bad_utf8_become_replacement_characters() -> None:
 def test_deep_nesting_is_an_error_not_a_crash(body: bytes) -> None:
     with pytest.raises(DecodeError):
         decode(ConfigMap, body)
+
+
+def test_brackets_in_strings_nest_nothing() -> None:
+    body = b'{"metadata":{"name":"x"},"data":{"a":"' + b'[{\\"' * 20_000 + b'"}}'
+    assert decode(ConfigMap, body).obj.data["a"] == '[{"' * 20_000
+
+
+def test_many_containers_side_by_side_are_not_deep() -> None:
+    assert len(parse_json(b"[" + b"[]," * 20_000 + b"[]]")) == 20_001
+
+
+def test_numbers_beyond_64_bits_become_floats() -> None:
+    assert plain(parse_json(b"[1e2, 18446744073709551615, 18446744073709551616]")) == [100.0, 2**64 - 1, float(2**64)]
+    with pytest.raises(JSONSyntaxError, match="cannot unmarshal number 1e999 into Go value of type float64"):
+        plain(parse_json(b'{"a": [1e999]}'))
 
 
 def test_stored_documents_decode_even_where_the_pattern_cannot_tell() -> None:

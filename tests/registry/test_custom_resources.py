@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from kcore.api.autoscaling_v1 import Scale, ScaleSpec
-from kcore.api.errors import ApiError, BadRequest, InternalError, Invalid, MethodNotAllowed, UnsupportedMediaType
+from kcore.api.errors import ApiError, BadRequest, Invalid, MethodNotAllowed, NotFound, UnsupportedMediaType
 from kcore.api.meta_v1 import ObjectMeta
 from kcore.registry.request import PatchType
 from kcore.registry.tables import table
@@ -78,7 +78,7 @@ async def test_scale_stands_where_the_definition_says(api: Api) -> None:
 async def test_an_object_without_replicas_has_no_scale(api: Api) -> None:
     kind = await define(api)
     await api.registry.create(asking("create", kind), widget())
-    with pytest.raises(InternalError):
+    with pytest.raises(NotFound, match=r"replicas field \"\.spec\.replicas\" does not exist"):
         api.registry.get(asking("get", kind, subresource="scale"))
 
 

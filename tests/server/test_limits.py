@@ -235,7 +235,7 @@ async def test_objects_have_a_largest_size() -> None:
         owners = [{"apiVersion": "v1", "kind": "Pod", "name": "p" * 200, "uid": f"{i:036}"} for i in range(2500)]
         patch = {"metadata": {"ownerReferences": owners}}
         answer = await door.ask("PATCH", f"{CONFIGMAPS}/large", patch, Content_Type="application/merge-patch+json")
-        assert (answer.code, answer.json["message"]) == (500, "etcdserver: request is too large")
+        assert (answer.code, answer.json["message"]) == (413, "etcdserver: request is too large")
         assert "ownerReferences" not in (await door.ask("GET", f"{CONFIGMAPS}/large")).json["metadata"]
         assert (await door.ask("DELETE", f"{CONFIGMAPS}/large")).code == 200
 

@@ -8,7 +8,7 @@ import msgspec
 
 from kcore.api.apiextensions_v1 import CustomResourceSubresourceScale
 from kcore.api.autoscaling_v1 import ScaleSpec, ScaleStatus
-from kcore.api.errors import InternalError
+from kcore.api.errors import NotFound
 from kcore.api.kind import Kind
 from kcore.api.object import CustomResource
 from kcore.registry.custom.json_path import lookup, simple_path
@@ -27,11 +27,11 @@ def _paths(kind: Kind) -> CustomResourceSubresourceScale:
 
 
 def custom_scale(kind: Kind, obj: CustomResource) -> tuple[ScaleSpec, ScaleStatus]:
-    """Raises InternalError where the object says nothing of its replicas."""
+    """Raises NotFound (upstream: an internal error) where the object says nothing of its replicas."""
     paths = _paths(kind)
     replicas = lookup(obj.content, simple_path(paths.spec_replicas_path))
     if not isinstance(replicas, int):
-        raise InternalError.because(f'the spec replicas field "{paths.spec_replicas_path}" does not exist')
+        raise NotFound(f'the spec replicas field "{paths.spec_replicas_path}" does not exist')
     running = lookup(obj.content, simple_path(paths.status_replicas_path))
     selector = lookup(obj.content, simple_path(paths.label_selector_path)) if paths.label_selector_path else ""
     return ScaleSpec(replicas=replicas), ScaleStatus(

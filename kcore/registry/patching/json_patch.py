@@ -83,7 +83,11 @@ def _operation(item: JSON) -> Operation:
         if value is not None and not isinstance(value, str):
             into = f"Go struct field jsonPatchOp.{name} of type string"
             raise _undecodable(f"json: cannot unmarshal {json_type(value)} into {into}")
-    return Operation(item.get("op") or "", item.get("path"), item.get("from"), plain(item.get("value")))
+    try:
+        value = plain(item.get("value"))
+    except JSONSyntaxError as e:
+        raise _undecodable(str(e)) from None
+    return Operation(item.get("op") or "", item.get("path"), item.get("from"), value)
 
 
 def apply_operations(tree: dict[str, JSON], operations: tuple[Operation, ...]) -> dict[str, JSON]:

@@ -11,7 +11,7 @@ from kcore.api.decoding import Decoded, DecodeError, decode_tree, decode_unstruc
 from kcore.api.documents import Expected, kind_mismatch
 from kcore.api.errors import BadRequest, Invalid
 from kcore.api.field import Path, invalid
-from kcore.api.json_syntax import JSONSyntaxError, parse_json, repeated_keys
+from kcore.api.json_syntax import JSONSyntaxError, parse_json, plain, repeated_keys
 from kcore.api.kind import parse_api_version
 from kcore.api.schema import JSON, fill
 from kcore.api.scheme import Scheme
@@ -60,8 +60,7 @@ def _json(body: bytes, result: _Result) -> Apply:
 
 
 def _merge(body: bytes, result: _Result) -> Apply:
-    findings = _read_map(body, "error decoding patch: ")
-    patch = msgspec.json.decode(body) or {}
+    patch, findings = _read_map(body, "error decoding patch: ")
 
     def apply(standing: bytes) -> Patched:
         return result.from_json(merge_patch(result.tree(standing), patch), findings)
@@ -70,18 +69,18 @@ def _merge(body: bytes, result: _Result) -> Apply:
 
 
 def _strategic(body: bytes, result: _Result) -> Apply:
-    findings = _read_map(body, "")
+    patch, findings = _read_map(body, "")
     shape = shape_of(result.expected.type)
 
     def apply(standing: bytes) -> Patched:
-        merged = strategic_merge(result.tree(standing), msgspec.json.decode(body) or {}, shape)
-        return result.from_map(merged, body, findings)
+        merged = strategic_merge(result.tree(standing), plain(patch), shape)
+        return result.from_map(merged, patch, findings)
 
     return apply
 
 
-def _read_map(body: bytes, prefix: str) -> tuple[str, ...]:
-    """Check that a patch is a JSON object or null; answers which keys it repeats."""
+def _read_map(body: bytes, prefix: str) -> tuple[Tree, tuple[str, ...]]:
+    """A patch that is a JSON object, or null, and which keys it repeats."""
     try:
         tree = parse_json(body)
     except JSONSyntaxError as e:
@@ -90,7 +89,10 @@ def _read_map(body: bytes, prefix: str) -> tuple[str, ...]:
         raise BadRequest(
             f"{prefix}json: cannot unmarshal {json_type(tree)} into Go value of type map[string]interface {{}}"
         )
-    return tuple(repeated_keys(tree))
+    try:
+        return plain(tree or {}), tuple(repeated_keys(tree))
+    except JSONSyntaxError as e:
+        raise BadRequest(f"{prefix}{e}") from None
 
 
 class _Result(NamedTuple):
@@ -118,11 +120,11 @@ class _Result(NamedTuple):
             raise _cannot_apply(shown(), str(e)) from None
         return self._finish(decoded, findings, shown)
 
-    def from_map(self, tree: Tree, body: bytes, findings: tuple[str, ...]) -> Patched:
+    def from_map(self, tree: Tree, patch: Tree, findings: tuple[str, ...]) -> Patched:
         """Strategic patches make a map, which becomes the object without having been a document."""
 
         def shown() -> str:
-            return go_format(msgspec.json.decode(body))
+            return go_format(patch)
 
         try:
             decoded = decode_unstructured(self.expected.type, tree)

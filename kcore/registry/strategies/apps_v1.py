@@ -169,7 +169,7 @@ class DaemonSetStrategy(Ruled):
 def _template_generation(daemon_set: DaemonSet) -> int:
     """A field of old versions of the API, which lives on as an annotation."""
     text = daemon_set.metadata.annotations.get(_TEMPLATE_GENERATION, "")
-    return int(text) if text.isascii() and text.isdecimal() else 0
+    return int(text) if text.isascii() and text.isdecimal() and len(text) <= 19 else 0
 
 
 def _set_template_generation(daemon_set: DaemonSet, generation: int) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 __all__ = ["IndexesError", "count_indexes", "overlap"]
 
+_INDEX_LENGTH_MAX = 19
 _is_integer = re.compile(r"[+-]?[0-9]+").fullmatch
 
 
@@ -58,6 +59,6 @@ def _intervals(text: str, completions: int) -> Iterator[tuple[int, int]]:
 
 
 def _index(text: str) -> int:
-    if not _is_integer(text):
+    if not _is_integer(text) or len(text) > _INDEX_LENGTH_MAX:
         raise IndexesError(f'cannot convert string to integer for index: "{text}"')
     return int(text)

@@ -1,0 +1,19 @@
+"""Computations that take longer the more they are given: the large ones are done beside the loop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+import anyio.to_thread
+
+__all__ = ["beside"]
+
+T = TypeVar("T")
+
+_LARGE = 64 * 1024
+
+
+async def beside(size: int, work: Callable[[], T]) -> T:
+    """`size`: how many bytes `work` has to look at."""
+    return work() if size < _LARGE else await anyio.to_thread.run_sync(work)
