@@ -530,3 +530,45 @@ async def test_user_is_who_asks_not_who_wrote_the_policy(policies: PolicyApi) ->
     request.user = User("vera", groups=("system:authenticated",))
     with pytest.raises(ApiError, match="denied request"):
         await policies.api.create("configmaps", CM, request)
+
+
+@pytest.mark.parametrize(
+    ("resource", "document", "words"),
+    [
+        (
+            "validatingadmissionpolicies",
+            {
+                "metadata": {"name": "peek"},
+                "spec": {
+                    "paramKind": {"apiVersion": "v1", "kind": "Secret"},
+                    "matchConstraints": {"resourceRules": [RULE]},
+                    "validations": rules("params.data.x == 'y'"),
+                },
+            },
+            'spec.paramKind: Forbidden: user &{vera  [system:authenticated] map[]} must have "get" permission on all '
+            "objects of the referenced paramKind (kind=Secret, apiVersion=v1)",
+        ),
+        (
+            "validatingadmissionpolicybindings",
+            {
+                "metadata": {"name": "peek"},
+                "spec": {
+                    "policyName": "absent",
+                    "validationActions": ["Deny"],
+                    "paramRef": {"name": "s", "namespace": "ns", "parameterNotFoundAction": "Deny"},
+                },
+            },
+            "spec.paramRef: Forbidden: user &{vera  [system:authenticated] map[]} does not have "
+            '"get" permission on the object referenced by paramRef',
+        ),
+    ],
+)
+async def test_who_may_not_read_params_may_not_have_policies_read_them(
+    policies: PolicyApi, resource: str, document: Any, words: str
+) -> None:
+    request = policies.api.request("create", resource)
+    request.user = User("vera", groups=("system:authenticated",))
+    with pytest.raises(Invalid) as refused:
+        await policies.api.create(resource, document, request)
+    assert words in refused.value.message
+    await policies.api.create(resource, document)

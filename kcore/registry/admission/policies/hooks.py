@@ -51,6 +51,7 @@ class Hooks(Generic[C]):
         changed = self._policies.follow()
         if self._bindings.follow() or changed or self._generation != self._scheme.generation:
             self._found = {}
+            self._compiled = {key: known for key, known in self._compiled.items() if key in self._policies.records}
             self._generation = self._scheme.generation
         found = self._found.get(place)
         if found is None:
