@@ -7,7 +7,10 @@ Strings count a tenth of a unit a letter, patterns a quarter; what is not listed
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence, Sized
+from itertools import chain
 from typing import Any, TypeAlias
+
+from kcore.cel.errors import CostExceeded
 
 __all__ = [
     "AUTHORIZATION_CHECK",
@@ -79,16 +82,19 @@ def _matched(args: Sequence[Any], result: Any) -> int:
     return pattern_cost(size_of(args[0]), size_of(args[1]))
 
 
-def _traversal(value: Any) -> int:
+def _traversal(value: Any, spent: int = 0) -> int:
+    """What going through a value costs, added to what was spent; more than anything may cost ends it."""
     if isinstance(value, str):
-        return len(value.encode("utf-8", "surrogatepass")) // 10
+        return spent + len(value.encode("utf-8", "surrogatepass")) // 10
     if isinstance(value, bytes):
-        return len(value) // 10
-    if isinstance(value, list):
-        return sum(map(_traversal, value))
-    if isinstance(value, Mapping):
-        return sum(_traversal(key) + _traversal(each) for key, each in value.items())
-    return 1
+        return spent + len(value) // 10
+    if not isinstance(value, list | Mapping):
+        return spent + 1
+    for each in value if isinstance(value, list) else chain.from_iterable(value.items()):
+        spent = _traversal(each, spent)
+        if spent > CALL_LIMIT:
+            raise CostExceeded
+    return spent
 
 
 def _selector(args: Sequence[Any], result: Any) -> int:

@@ -50,6 +50,16 @@ CONSTANTS: Mapping[str, Type] = {
 """The types that have a name in expressions."""
 
 
+# Putting lists together costs one, however long they are: doubling thirty times would fill the memory.
+_ELEMENTS_MAX = 4_000_000
+
+
+def _concatenate(a: list[Any], b: list[Any]) -> list[Any]:
+    if len(a) + len(b) > _ELEMENTS_MAX:
+        raise EvaluationError(f"list is longer than {_ELEMENTS_MAX} elements")
+    return a + b
+
+
 def _arithmetic() -> Iterator[Overload]:
     types = {"int64": INT, "uint64": UINT, "double": DOUBLE, "duration": DURATION, "timestamp": TIMESTAMP}
     symbols = {"add": "_+_", "subtract": "_-_", "multiply": "_*_", "divide": "_/_", "modulo": "_%_"}
@@ -60,7 +70,7 @@ def _arithmetic() -> Iterator[Overload]:
         yield function(symbols[verb], id_, (left, right), results.get(id_, left), run)
     yield function("_+_", "add_string", (STRING, STRING), STRING, operator.add)
     yield function("_+_", "add_bytes", (BYTES, BYTES), BYTES, operator.add)
-    yield function("_+_", "add_list", (_LIST, _LIST), _LIST, operator.add)
+    yield function("_+_", "add_list", (_LIST, _LIST), _LIST, _concatenate)
     yield function("-_", "negate_int64", (INT,), INT, lambda a: OPERATIONS["subtract_int64"](0, a))
     yield function("-_", "negate_double", (DOUBLE,), DOUBLE, operator.neg)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from kcore.cel.types import (
     BOOL,
@@ -111,14 +111,25 @@ def type_of(value: Any) -> Type:
 
 def equal(a: Any, b: Any) -> bool:
     """Numbers of all kinds compare by their value; what else is of different types is different."""
+    return _equal(a, b, {})
+
+
+_Known: TypeAlias = dict[tuple[int, int], bool]
+"""Containers that were compared. An expression can nest one list in others so that a tree of it has more nodes than
+anybody could visit: `[a, a]` of `[b, b]` of ... Each pair is compared once."""
+
+
+def _equal(a: Any, b: Any, known: _Known) -> bool:
     kind, other = type(a), type(b)
     if kind is other:
-        if kind is list:
-            return len(a) == len(b) and all(map(equal, a, b))
-        if kind is dict:
-            return _equal_maps(a, b)
+        if kind is list or kind is dict:
+            found = known.get((id(a), id(b)))
+            if found is None:
+                same = _equal_lists if kind is list else _equal_maps
+                found = known[id(a), id(b)] = same(a, b, known)
+            return found
         if kind is Optional:
-            return a.present == b.present and equal(a.value, b.value)
+            return a.present == b.present and _equal(a.value, b.value, known)
         return bool(a == b)
     if kind in _NUMBERS and other in _NUMBERS:
         return float(a) == float(b) if float in (kind, other) else bool(a == b)
@@ -127,13 +138,17 @@ def equal(a: Any, b: Any) -> bool:
         special, plain = (a, b) if kind is not list else (b, a)
         return bool(special == plain)
     if isinstance(a, Mapping) and isinstance(b, Mapping):
-        return _equal_maps(a, b)
+        return _equal_maps(a, b, known)
     if isinstance(a, Type) and isinstance(b, Type):
         return a.runtime_name == b.runtime_name
     return False
 
 
-def _equal_maps(a: Mapping[Any, Any], b: Mapping[Any, Any]) -> bool:
+def _equal_lists(a: list[Any], b: list[Any], known: _Known) -> bool:
+    return len(a) == len(b) and all(_equal(x, y, known) for x, y in zip(a, b, strict=True))
+
+
+def _equal_maps(a: Mapping[Any, Any], b: Mapping[Any, Any], known: _Known) -> bool:
     if len(a) != len(b):
         return False
-    return all(key in b and equal(value, b[key]) for key, value in a.items())
+    return all(key in b and _equal(value, b[key], known) for key, value in a.items())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -226,6 +227,47 @@ def test_nothing_absorbs_what_costs_too_much() -> None:
         evaluate("l.all(a, l.all(b, l.all(c, false || a + b + c >= 0))) || true", l=list(range(500)))
     with pytest.raises(CostExceeded):
         evaluate("l.exists(a, l.all(b, l.all(c, a + b + c >= 0)) && false)", l=list(range(2000)))
+
+
+@pytest.mark.parametrize(
+    ("start", "step"),
+    [
+        ("l", "@ + @"),
+        ("s", "@ + @"),
+        ("s", "'%s%s'.format([@, @])"),
+        ("s", "@.replace('a', 'aaaaaaaaaaaaaaaa')"),
+        ("s", "[@, @].join()"),
+        ("s", "strings.quote(@ + @)"),
+        ("[1]", "@ + @.map(i, i)"),
+    ],
+)
+def test_no_value_grows_without_end(start: str, step: str) -> None:
+    said = failure(doubled(start, step) + " == dyn(1)", l=[1], s="a")
+    assert "longer than" in said or "cost limit" in said
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "# == $",
+        "# in [$]",
+        "[#].indexOf($) == 0",
+        "sets.contains([#], [$])",
+        "'%s'.format([#]) == ''",
+        "[#, $].distinct() == []",
+    ],
+)
+def test_lists_within_lists_are_not_gone_through_again_and_again(question: str) -> None:
+    one, other = doubled("dyn([1])", "dyn([@, @])"), doubled("dyn([1])", "dyn([@, @])")
+    program = ENVIRONMENT.compile(question.replace("#", f"({one})").replace("$", f"({other})"))
+    with suppress(EvaluationError):
+        program.evaluate({})
+
+
+def doubled(start: str, step: str, times: int = 60) -> str:
+    """`step` of `start`, and of what that gives, and so on."""
+    opening = "".join(f"cel.bind(v{i + 1}, {step.replace('@', f'v{i}')}, " for i in range(times))
+    return f"cel.bind(v0, {start}, {opening}v{times}{')' * (times + 1)}"
 
 
 def test_data_of_any_depth_ends_in_an_answer() -> None:

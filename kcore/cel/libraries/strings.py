@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from kcore.cel.conversions import double_text, to_string
@@ -21,6 +21,9 @@ _QUOTED = {
     "\a": "\\a", "\b": "\\b", "\f": "\\f", "\n": "\\n", "\r": "\\r", "\t": "\\t", "\v": "\\v", "\\": "\\\\", '"': '\\"',
 }  # fmt: skip
 _DIGITS_MAX = 1000
+_LENGTH_MAX = 16 << 20
+# Of lists and maps, which take longer to write: one list may stand in another many times over.
+_NESTED_MAX = 1 << 18
 _FLOATS = {"inf": "Infinity", "-inf": "-Infinity", "nan": "NaN"}
 
 
@@ -71,11 +74,20 @@ def _split(text: str, separator: str, limit: int = -1) -> list[str]:
     return [*text[: limit - 1], text[limit - 1 :]]
 
 
+def _bounded(length: int, limit: int = _LENGTH_MAX) -> None:
+    """What costs less than its result is long may not make one of any length."""
+    if length > limit:
+        raise EvaluationError(f"string is longer than {limit} characters")
+
+
 def _replace(text: str, old: str, new: str, limit: int = -1) -> str:
+    times = text.count(old) if limit < 0 else min(limit, text.count(old))
+    _bounded(len(text) + times * (len(new) - len(old)))
     return text.replace(old, new, limit)
 
 
 def _join(items: list[Any], separator: str = "") -> str:
+    _bounded(sum(map(len, items)) + len(separator) * len(items))
     return separator.join(items)
 
 
@@ -87,7 +99,17 @@ def _quote(text: str) -> str:
 
 
 def _format(template: str, arguments: list[Any]) -> str:
-    return "".join(_formatted(template, arguments))
+    return _together(_formatted(template, arguments))
+
+
+def _together(pieces: Iterable[str], separator: str = "", limit: int = _LENGTH_MAX) -> str:
+    kept: list[str] = []
+    length = 0
+    for piece in pieces:
+        length += len(piece) + len(separator)
+        _bounded(length, limit)
+        kept.append(piece)
+    return separator.join(kept)
 
 
 def _formatted(template: str, arguments: list[Any]) -> Iterator[str]:
@@ -168,10 +190,10 @@ def _text(value: Any) -> str:
     if value is None:
         return "null"
     if isinstance(value, list):
-        return f"[{', '.join(_text(each) for each in value)}]"
+        return f"[{_together(map(_text, value), ', ', _NESTED_MAX)}]"
     if isinstance(value, Mapping):
         entries = sorted((_text(key), _text(each)) for key, each in value.items())
-        return f"{{{', '.join(f'{key}: {each}' for key, each in entries)}}}"
+        return f"{{{_together((f'{key}: {each}' for key, each in entries), ', ', _NESTED_MAX)}}}"
     if isinstance(value, float):
         return _FLOATS.get(str(value)) or double_text(value)
     return to_string(value)
