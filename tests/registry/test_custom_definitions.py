@@ -228,6 +228,14 @@ def test_what_is_wrong_with_a_schema(spec: Any, said: list[str]) -> None:
     assert all(error.startswith(start) for error, start in zip(found, said, strict=True))
 
 
+@pytest.mark.parametrize(("depth", "said"), [(100, 0), (400, 1)])
+def test_schemas_have_a_bottom(depth: int, said: int) -> None:
+    spec: dict[str, Any] = {"type": "string"}
+    for _ in range(depth):
+        spec = {"type": "object", "properties": {"a": spec}, "x-kubernetes-validations": [{"rule": "has(self.a)"}]}
+    assert len(list(validate_definition(load(with_spec(spec))))) == said
+
+
 def test_metadata_has_no_defaults() -> None:
     root = {"type": "object", "properties": {"kind": {"type": "string", "default": "Thing"}}}
     schema = {"openAPIV3Schema": root}

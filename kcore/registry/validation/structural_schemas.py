@@ -24,10 +24,15 @@ __all__ = ["validate_schema"]
 
 _TYPES = ("array", "boolean", "integer", "number", "object", "string")
 _UNSTRUCTURABLE = ("is not supported", "must be a schema object and not an array")
+# Everything that is made of a schema walks down it, several calls a level.
+_DEPTH_MAX = 150
 _METADATA = frozenset(("name", "generateName"))
 
 
 def validate_schema(schema: JSONSchemaProps, path: Path) -> Iterator[FieldError]:
+    if _is_too_deep(schema):
+        yield forbidden(path, f"schemas may not be nested in more than {_DEPTH_MAX} others")
+        return
     if schema.nullable:
         yield forbidden(path / "nullable", "nullable cannot be true at the root")
     faults = [*_faults(schema, path, _Place(root=True))]
@@ -50,6 +55,13 @@ def validate_schema(schema: JSONSchemaProps, path: Path) -> Iterator[FieldError]
 
 def _has_rules(s: JSONSchemaProps) -> bool:
     return bool(s.x_kubernetes_validations) or any(_has_rules(child) for child, _ in _fields(s, Path("")))
+
+
+def _is_too_deep(schema: JSONSchemaProps) -> bool:
+    level = [schema]
+    for _ in range(_DEPTH_MAX):
+        level = [child for each in level for child, _ in _below(each, Path(""))]
+    return bool(level)
 
 
 # --- what may be written ---
