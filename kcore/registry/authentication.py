@@ -55,7 +55,7 @@ class TokenUnion:
     async def authenticate(self, token: str, audiences: Sequence[str] = ()) -> Authenticated:
         """Raises InvalidToken, with all that the sources have to say against it."""
         wanted = audiences or self.audiences
-        errors = []
+        errors: list[str] = []
         for source in self._sources:
             try:
                 found = await source.authenticate(token, wanted)

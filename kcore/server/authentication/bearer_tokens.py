@@ -20,9 +20,10 @@ class BearerTokens:
         credentials = asking.headers.get("Authorization")
         if credentials is None:
             return None
-        scheme, _, rest = credentials.strip().partition(" ")
-        token = rest.partition(" ")[0]
-        if scheme.lower() != "bearer" or not token:
+        scheme, _, token = credentials.strip().partition(" ")
+        if " " in token:
+            token = token.partition(" ")[0]
+        if not token or (scheme != "Bearer" and scheme.lower() != "bearer"):
             return None
         return await _owner(self._tokens, token)
 

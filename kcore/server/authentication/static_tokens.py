@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from kcore.registry.authentication import ISSUER, AnyAudience
+from kcore.registry.authentication import ISSUER, AnyAudience, Authenticated
 from kcore.registry.request import User
 from kcore.server.authentication.users import known
 
@@ -19,14 +19,22 @@ class StaticTokens(AnyAudience):
 
     def __init__(self, users: Mapping[str, User], audiences: Sequence[str] = (ISSUER,)) -> None:
         super().__init__(audiences)
-        self._users = {_digest(token): known(user) for token, user in users.items()}
+        own = tuple(audiences)
+        self._own = own
+        self._known = {_digest(token): Authenticated(known(user), own) for token, user in users.items()}
+
+    async def authenticate(self, token: str, audiences: Sequence[str]) -> Authenticated | None:
+        if audiences == self._own:  # as for every request
+            return self._known.get(_digest(token))
+        return await super().authenticate(token, audiences)
 
     async def user(self, token: str) -> User | None:
-        return self._users.get(_digest(token))
+        found = self._known.get(_digest(token))
+        return found.user if found is not None else None
 
 
 def _digest(token: str) -> bytes:
-    return hashlib.sha256(token.encode(errors="surrogateescape")).digest()
+    return hashlib.sha256(token.encode("utf-8", "surrogateescape")).digest()
 
 
 def read_token_file(path: Path) -> Mapping[str, User]:
