@@ -211,6 +211,10 @@ class Cluster:
             await ensure_bootstrap_policy(self.client)
             await ensure_service_cidr(self.client, self.options.service_cidr)
             await ensure_flow_control(self.client)
+            if self.options.kubelet.enable_crds:
+                from kcore.node.stages.definition import ensure_stages  # few clusters have Stages
+
+                await ensure_stages(self.client)
             if first_start:
                 if self.options.default_storage_class and self.options.nodes:
                     await ensure_default_class(self.client, self.options.default_storage_class)

@@ -26,6 +26,7 @@ from kcore.node.runtime import Runtime
 from kcore.node.runtimes import ProcessOptions, new_runtime
 from kcore.node.sources.files import FileSource
 from kcore.node.sources.urls import UrlSource
+from kcore.node.stages.engine import StageEngine
 from kcore.node.usage import UsageMeter
 
 __all__ = ["LOOPBACK_HOSTS", "KubeletEngine", "KubeletOptions", "api_server_variables"]
@@ -141,6 +142,10 @@ class KubeletEngine:
         self._sources = list(self._static_sources(clock))
         self._unread = {"file" if isinstance(source, FileSource) else "http" for source in self._sources}
         self.pods.static.complete = not self._sources
+        self.stages = StageEngine(client, informers, events, clock, chance, self.nodes)
+        self.nodes.is_scripted = lambda: self.stages.drives("Node")
+        self.pods.is_scripted = lambda: self.stages.drives("Pod")
+        self.stages.on_change = self.pods.look_at_all
         self.usage = UsageMeter(self._node_informer, self.nodes, self.pods, clock)
         self.api = KubeletApi(self.nodes, self.pods, self._node_informer, clock)
         """What its kubelets can be asked."""
@@ -177,5 +182,6 @@ class KubeletEngine:
             self.pods.start(tasks)
             if options.node.register_node:
                 await self.nodes.register(options.names(), options.node.runtime)
+            await tasks.start(self.stages.run)
             await tasks.start(self.usage.run)
             task_status.started()

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 
 import anyio
+import msgspec
 import structlog
 from anyio.abc import TaskGroup
 from msgspec.structs import replace
@@ -16,6 +17,7 @@ from msgspec.structs import replace
 from kcore.api.coordination_v1 import Lease
 from kcore.api.core_v1 import Node, NodeStatus
 from kcore.api.errors import AlreadyExists, ApiError, Conflict, NotFound
+from kcore.api.schema import JSON
 from kcore.api.timestamp import format_micro
 from kcore.client.client import Client
 from kcore.client.events import EventBroadcaster
@@ -114,6 +116,8 @@ class NodeKeeper:
         self._statuses: WorkQueue[str] = WorkQueue()
         self._on_served: Callable[[ServedNode], None] = lambda node: None
         self._on_dropped: Callable[[ServedNode], None] = lambda node: None
+        self.is_scripted: Callable[[], bool] = lambda: False
+        """Whether somebody else writes the statuses of fake nodes."""
         self.on_shortage: Callable[[ServedNode, Shortage], Awaitable[None]] = _bear_it
         """What to do about each thing that a node is short of, whenever it looks."""
 
@@ -131,6 +135,15 @@ class NodeKeeper:
     def object(self, name: str) -> Node | None:
         """The object of a node."""
         return self._informer.get(name)
+
+    def conditions(self, name: str) -> JSON:
+        """The conditions of a node that is well, as JSON."""
+        node, served = self._informer.get(name), self._served[name]
+        if node is None:
+            return []
+        status = self._status(node, served.runtime, served.host_ip)
+        tree: JSON = msgspec.json.decode(msgspec.json.encode(status.conditions))
+        return tree
 
     def names(self) -> Collection[str]:
         """Of the nodes that are ours."""
@@ -295,6 +308,8 @@ class NodeKeeper:
         if node is None or LOST in node.metadata.annotations:
             return
         real = not served.runtime.editable
+        if self.is_scripted() and not real:
+            return
         found = shortages(await served.runtime.node_stats(served.name)) if real else scripted_shortages(node)
         served.shortages = found
         for shortage in found:

@@ -47,12 +47,15 @@ class NodeOptions:
     manifest_url: str = ""
     manifest_url_header: Sequence[str] = ()
     http_check_frequency: float = 20.0
+    enable_crds: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         parse_labels(self.node_labels)
         parse_taints(self.register_with_taints)
         self.capacity()
         self.headers()
+        if unknown := set(self.enable_crds) - {"Stage"}:
+            raise ValueError(f"--enable-crds: {min(unknown)!r} is not Stage, the only one there is")
         for name in ("node_status_update_frequency", "file_check_frequency", "http_check_frequency"):
             if getattr(self, name) <= 0:
                 raise ValueError(f"--{name.replace('_', '-')} must be greater than 0")

@@ -6,6 +6,8 @@ side, so that their writes share the store's commits.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import structlog
 from anyio.abc import TaskGroup
 from msgspec.structs import replace
@@ -85,6 +87,8 @@ class PodKeeper:
         self._pods: dict[str, LocalPod] = {}
         self._recorders: dict[str, EventRecorder] = {}
         self.static = StaticPods(client, clock, self._queue.add)
+        self.is_scripted: Callable[[], bool] = lambda: False
+        """Whether somebody else decides over the pods of fake nodes."""
         informer.add_index(BY_NODE, _node_of)
 
     def start(self, tasks: TaskGroup) -> None:
@@ -100,6 +104,10 @@ class PodKeeper:
         for runtime in self._nodes.runtimes():
             for uid in set(runtime.uids()) - known:
                 runtime.forget(uid)
+
+    def look_at_all(self) -> None:
+        for pod in self._informer.values():
+            self._queue.add(key_of(pod))
 
     def find(self, namespace: str, name: str) -> LocalPod | None:
         """What runs here under that name: its uid is what the runtime knows it by."""
@@ -200,6 +208,8 @@ class PodKeeper:
             return
         node = self._nodes.get(pod.spec.node_name)
         if node is None:
+            return
+        if node.runtime.editable and self.is_scripted():
             return
         local = self._pods.get(pod.metadata.uid) or self._meet(key, pod, node)
         if local.rejected is not None and pod.status.phase not in TERMINAL:

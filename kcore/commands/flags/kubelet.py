@@ -66,5 +66,6 @@ kubelet_options = flags(
         multiple=True,
         help="Header to send to it, as NAME:VALUE; may be given more than once.",
     ),
+    Option(["--enable-crds"], type=Names(), default="", help="With Stage, KWOK's Stages script fake pods and nodes."),
     Option(["--http-check-frequency"], type=Seconds(), default="20s", show_default=True, help="How often it is read."),
 )
