@@ -90,7 +90,14 @@ def test_any_text_is_a_question_or_refused(text: str) -> None:
         ("{{ range .spec.none }}x{{ else }}none{{ end }}", "none"),
         ("{{ range $key, $value := .metadata.labels }}{{ $key }}={{ $value }}{{ end }}", "app=web"),
         ("{{ $x := .metadata.name }}{{ with .spec }}{{ $x }} {{ $.metadata.name }}{{ end }}", "web web"),
-        ("{{ $x := 1 }}{{ if true }}{{ $x = 2 }}{{ end }}{{ $x }}", "1"),
+        ("{{ $x := 1 }}{{ if true }}{{ $x = 2 }}{{ end }}{{ $x }}", "2"),
+        ("{{ $x := 1 }}{{ if true }}{{ $x := 2 }}{{ end }}{{ $x }}", "1"),
+        ("{{ range .spec.containers }}{{ .name }}{{ break }}{{ end }}", "a"),
+        ("{{ range .spec.containers }}{{ if eq .name `a` }}{{ continue }}{{ end }}{{ .name }}{{ end }}", "b"),
+        ('{{ define "x" }}<{{ .name }}>{{ end }}{{ range .spec.containers }}{{ template "x" . }}{{ end }}', "<a><b>"),
+        ('{{ define "x" }}{{ .a }}{{ end }}{{ template "x" dict "a" .metadata.name }}', "web"),
+        ("{{ index ( or .none dict ) `x` }}", "<no value>"),
+        ("{{ add1 ( or .none 0 ) }}", "1"),
         ("a {{- .metadata.name -}} b", "awebb"),
         ("{{/* nothing */}}a", "a"),
         ("{{ or .metadata.none .metadata.name }}", "web"),
@@ -99,7 +106,7 @@ def test_any_text_is_a_question_or_refused(text: str) -> None:
         ("{{ len .spec.containers }}", "2"),
         ("{{ printf `%s-%d` .metadata.name 3 }}", "web-3"),
         ("{{ Shout .metadata.name | Quote }}", '"WEB"'),
-        ("{{ YAML .metadata.labels 1 }}", "app: web"),
+        ("a:{{ YAML .metadata.labels 1 }}", "a:\n  app: web\n  "),
     ],
 )
 def test_templates_write(text: str, written: str) -> None:
@@ -163,6 +170,26 @@ def test_labels_and_annotations_select() -> None:
 def test_wrong_stages_are_refused(text: str) -> None:
     with pytest.raises(StageError, match="stage s: "):
         stage("s", text)
+
+
+def test_the_later_form_means_the_same() -> None:
+    later = stage(
+        "s",
+        """
+        resourceRef: {kind: Pod}
+        selector: {matchExpressions: [{jq: {key: .metadata.name, operator: In, values: [web]}}]}
+        delay: {durationFrom: {jq: {expression: .metadata.wait}}, durationMilliseconds: 5}
+        steps:
+        - event: {reason: Done}
+        - patch: {root: status, subresource: status, template: "phase: Running"}
+        - delete: {}
+        """,
+    )
+    assert later.matches(TREE)
+    assert later.delay({"metadata": {"wait": "2s"}}, 0.0, 0.0) == 2.0
+    assert [patch.template for patch in later.patches] == ["phase: Running"]
+    assert later.spec.next.delete
+    assert later.spec.next.event is not None
 
 
 def test_weights_decide() -> None:

@@ -117,7 +117,7 @@ class Stage:
     def __init__(self, name: str, spec: Mapping[str, Any]) -> None:
         self.name = name
         try:
-            self.spec = msgspec.convert(spec, Spec)
+            self.spec = msgspec.convert(_plain(spec), Spec)
             self._conditions = [_condition(e) for e in self._selector().match_expressions]
             for patch in self.patches:
                 compile_template(patch.template)
@@ -195,6 +195,31 @@ def duration_seconds(text: str) -> float | None:
     if not parts or "".join(number + unit for number, unit in parts) != text:
         return None
     return sum(float(number) * _UNITS[unit] for number, unit in parts)
+
+
+def _plain(spec: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A spec in its older form: later KWOKs wrap expressions in `jq`, and give `steps` in place of `next`."""
+    tree: Mapping[str, Any] = _unwrapped(spec)
+    steps = tree.get("steps")
+    if not isinstance(steps, list):
+        return tree
+    after: dict[str, Any] = {"patches": []}
+    for step in steps:
+        if "patch" in step:
+            after["patches"].append(step["patch"])
+        after |= {name: step[name] for name in ("event", "finalizers") if name in step}
+        if "delete" in step:
+            after["delete"] = step["delete"] is not False
+    return {**tree, "next": {**after, **(tree.get("next") or {})}}
+
+
+def _unwrapped(tree: Any) -> Any:
+    if isinstance(tree, dict):
+        if set(tree) == {"jq"} and isinstance(tree["jq"], dict):
+            inner = dict(tree["jq"])
+            return {"expressionFrom": inner.pop("expression"), **inner} if "expression" in inner else inner
+        return {name: _unwrapped(value) for name, value in tree.items()}
+    return [_unwrapped(value) for value in tree] if isinstance(tree, list) else tree
 
 
 def _condition(expression: Expression) -> Condition:

@@ -30,32 +30,62 @@ class TemplateError(ValueError):
     """Text that is no template, or one that fails on what it is given; the message is one sentence."""
 
 
+Value = Callable[["Scope"], Any]
+Node = Callable[["Scope", list[str]], None]
+_NOTHING: Value = lambda scope: None  # noqa: E731
+
+
+class Cell:
+    """What a variable holds."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+
+class _Break(Exception):
+    """Out of the innermost range."""
+
+
+class _Continue(Exception):
+    """On with the innermost range."""
+
+
 class Scope:
     """Variables, those of outer blocks included."""
 
-    def __init__(self, dot: Any, variables: dict[str, Any], functions: Mapping[str, Function]) -> None:
+    def __init__(
+        self,
+        dot: Any,
+        functions: Mapping[str, Function],
+        templates: Mapping[str, Sequence[Node]],
+        variables: Mapping[str, Cell] | None = None,
+    ) -> None:
         self.dot = dot
-        self.variables = variables
         self.functions = functions
+        self.templates = templates
+        self.variables = {"$": Cell(dot)} if variables is None else dict(variables)
 
     def inner(self, dot: Any) -> Scope:
-        return Scope(dot, dict(self.variables), self.functions)
+        """A block's: what it assigns to outer variables stays, what it declares goes with it."""
+        return Scope(dot, self.functions, self.templates, self.variables)
 
-
-Value = Callable[[Scope], Any]
-Node = Callable[[Scope, list[str]], None]
+    def declare(self, names: Sequence[str], *values: Any) -> None:
+        self.variables.update({name: Cell(value) for name, value in zip(names, values, strict=False)})
 
 
 class Template:
     """A parsed template."""
 
-    def __init__(self, nodes: Sequence[Node]) -> None:
+    def __init__(self, nodes: Sequence[Node], defined: Mapping[str, Sequence[Node]]) -> None:
         self._nodes = nodes
+        self._defined = defined
 
     def render(self, data: Any, functions: Mapping[str, Function]) -> str:
         """Raises TemplateError."""
         out: list[str] = []
-        scope = Scope(data, {"$": data}, {**_BUILT_IN, **functions})
+        scope = Scope(data, {**_BUILT_IN, **functions}, self._defined)
         try:
             for node in self._nodes:
                 node(scope, out)
@@ -77,7 +107,7 @@ def compile_template(text: str) -> Template:
     nodes, end = parser.block()
     if end:
         raise TemplateError(f"unexpected {{{{{end}}}}}")
-    return Template(nodes)
+    return Template(nodes, parser.defined)
 
 
 def _pieces(text: str) -> Iterator[str | _Action]:
@@ -102,6 +132,7 @@ class _Parser:
     def __init__(self, pieces: Sequence[str | _Action]) -> None:
         self._pieces = pieces
         self._at = 0
+        self.defined: dict[str, Sequence[Node]] = {}
 
     def block(self) -> tuple[list[Node], str]:
         """Nodes up to `end`, `else` or the end of the text, and which of them it was."""
@@ -121,6 +152,14 @@ class _Parser:
     def _node(self, word: str, rest: str, whole: str) -> Node:
         if word in ("if", "with", "range"):
             return self._control(word, rest)
+        if word == "define":
+            self.defined[_quoted(rest)], _ = self.block()
+            return _text("")
+        if word == "template":
+            name, _, argument = rest.strip().partition(" ")
+            return _invoke(_quoted(name), _statement(argument)[1] if argument.strip() else _NOTHING)
+        if word in ("break", "continue"):
+            return _leave(_Break if word == "break" else _Continue)
         names, value, declares = _statement(whole)
         return _output(value) if not names else _assign(names[0], value, declares)
 
@@ -153,9 +192,35 @@ def _assign(name: str, value: Value, declares: bool) -> Node:
     def node(scope: Scope, out: list[str]) -> None:
         if not declares and name not in scope.variables:
             raise TemplateError(f"undefined variable {name}")
-        scope.variables[name] = value(scope)
+        if declares:
+            scope.declare([name], value(scope))
+        else:
+            scope.variables[name].value = value(scope)
 
     return node
+
+
+def _invoke(name: str, argument: Value) -> Node:
+    def node(scope: Scope, out: list[str]) -> None:
+        if name not in scope.templates:
+            raise TemplateError(f"template {name!r} not defined")
+        _run(scope.templates[name], Scope(argument(scope), scope.functions, scope.templates), out)
+
+    return node
+
+
+def _leave(how: type[Exception]) -> Node:
+    def node(scope: Scope, out: list[str]) -> None:
+        raise how
+
+    return node
+
+
+def _quoted(text: str) -> str:
+    text = text.strip()
+    if len(text) < 2 or text[0] not in '"`' or text[-1] != text[0]:
+        raise TemplateError(f"{text!r} is no name in quotes")
+    return text[1:-1]
 
 
 def _run(nodes: Sequence[Node], scope: Scope, out: list[str]) -> None:
@@ -166,7 +231,7 @@ def _run(nodes: Sequence[Node], scope: Scope, out: list[str]) -> None:
 def _if(names: Sequence[str], value: Value, body: Sequence[Node], otherwise: Sequence[Node]) -> Node:
     def node(scope: Scope, out: list[str]) -> None:
         found, inner = value(scope), scope.inner(scope.dot)
-        inner.variables.update(dict.fromkeys(names, found))
+        inner.declare(names, found)
         _run(body if _true(found) else otherwise, inner, out)
 
     return node
@@ -176,7 +241,7 @@ def _with(names: Sequence[str], value: Value, body: Sequence[Node], otherwise: S
     def node(scope: Scope, out: list[str]) -> None:
         found = value(scope)
         inner = scope.inner(found if _true(found) else scope.dot)
-        inner.variables.update(dict.fromkeys(names, found))
+        inner.declare(names, found)
         _run(body if _true(found) else otherwise, inner, out)
 
     return node
@@ -188,8 +253,13 @@ def _range(names: Sequence[str], value: Value, body: Sequence[Node], otherwise: 
         pairs = sorted(found.items()) if isinstance(found, Mapping) else list(enumerate(found or ()))
         for key, item in pairs:
             inner = scope.inner(item)
-            inner.variables.update(zip(names, (item,) if len(names) == 1 else (key, item), strict=False))
-            _run(body, inner, out)
+            inner.declare(names, *((item,) if len(names) == 1 else (key, item)))
+            try:
+                _run(body, inner, out)
+            except _Break:
+                break
+            except _Continue:
+                continue
         if not pairs:
             _run(otherwise, scope, out)
 
@@ -247,9 +317,7 @@ def _command(tokens: Sequence[str], piped: Value | None) -> Value:
     arguments = [value for _, value in operands[1:]]
 
     def call(scope: Scope) -> Any:
-        if name not in scope.functions:
-            raise TemplateError(f"function {name!r} not defined")
-        return scope.functions[name](*[argument(scope) for argument in arguments])
+        return _called(scope, name, *[argument(scope) for argument in arguments])
 
     return call
 
@@ -292,7 +360,13 @@ def _operand(token: str) -> tuple[str, Value]:
     fields = [field for field in fields if field]
     if head == "" or head.startswith("$"):
         return "", lambda scope: _followed(_start(scope, head), fields)
-    return token, lambda scope: None
+    return token, lambda scope: _called(scope, token)
+
+
+def _called(scope: Scope, name: str, *arguments: Any) -> Any:
+    if name not in scope.functions:
+        raise TemplateError(f"function {name!r} not defined")
+    return scope.functions[name](*arguments)
 
 
 def _start(scope: Scope, head: str) -> Any:
@@ -300,7 +374,7 @@ def _start(scope: Scope, head: str) -> Any:
         return scope.dot
     if head not in scope.variables:
         raise TemplateError(f"undefined variable {head}")
-    return scope.variables[head]
+    return scope.variables[head].value
 
 
 def _followed(value: Any, fields: Sequence[str]) -> Any:
@@ -342,8 +416,9 @@ def _index(value: Any, *keys: Any) -> Any:
 def _as_yaml(value: Any, indent: int = 0) -> str:
     import yaml  # few templates need it
 
-    text = yaml.safe_dump(value, default_flow_style=False, sort_keys=False).rstrip("\n")
-    return text.replace("\n", "\n" + "  " * indent)
+    text: str = yaml.safe_dump(value, default_flow_style=False, sort_keys=False)
+    # With an indent, it begins a line of its own, as KWOK's does.
+    return f"\n{text}".replace("\n", "\n" + "  " * indent) if indent else text
 
 
 _BUILT_IN: Mapping[str, Function] = {
@@ -361,6 +436,9 @@ _BUILT_IN: Mapping[str, Function] = {
     "print": lambda *values: "".join(map(_written, values)),
     "printf": lambda form, *values: form.replace("%v", "%s").replace("%q", '"%s"') % values,
     "default": lambda otherwise, value=None: value if _true(value) else otherwise,
+    "add": lambda *numbers: sum(int(number) for number in numbers),
+    "add1": lambda number: int(number) + 1,
+    "sub": lambda a, b: int(a) - int(b),
     "dict": lambda *pairs: dict(zip(pairs[::2], pairs[1::2], strict=True)),
     "Quote": lambda value: json.dumps(value if isinstance(value, str) else _written(value)),
     "YAML": _as_yaml,
