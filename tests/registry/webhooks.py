@@ -58,9 +58,7 @@ class Switchboard:
         if isinstance(answer, Awaitable):
             answer = await answer
         response = {"uid": request["uid"], **answer}
-        return json.dumps(
-            {"kind": "AdmissionReview", "apiVersion": review["apiVersion"], "response": response}
-        ).encode()
+        return json.dumps({**review, "response": response}).encode()
 
     @property
     def called(self) -> list[str]:

@@ -47,7 +47,7 @@ class Body(NamedTuple):
 class Attributes:
     """`obj` and `old` are in the version of the request; `forms` knows the others."""
 
-    __slots__ = ("forms", "obj", "old", "operation", "req")
+    __slots__ = ("_asked", "forms", "obj", "old", "operation", "req")
 
     def __init__(self, req: Request, operation: Operation, obj: Any, old: Any, forms: Forms) -> None:
         self.req = req
@@ -55,6 +55,7 @@ class Attributes:
         self.obj = obj
         self.old = old
         self.forms = forms
+        self._asked: dict[tuple[int, Kind], tuple[Any, Any]] = {}
 
     @property
     def kind(self) -> Kind:
@@ -73,6 +74,15 @@ class Attributes:
     def body(self, kind: Kind | None = None) -> Body:
         return Body.of(kind or self.kind, self.req.subresource)
 
+    async def ready_as(self, kind: Kind) -> None:
+        """Have the objects converted into a kind, if that takes asking: `object_as` can not wait. Raises ApiError."""
+        if not self.forms.takes_asking(self.kind, kind):
+            return
+        for obj in (self.obj, self.old):
+            if type(obj) is self.kind.type and (id(obj), kind) not in self._asked:
+                # With the object itself, so that its id stays its own.
+                self._asked[id(obj), kind] = (obj, await self.forms.ask_converted(obj, kind))
+
     def object_as(self, kind: Kind) -> bytes | None:
         """The new object as a document of an equivalent kind."""
         return self._document(self.obj, kind)
@@ -85,7 +95,8 @@ class Attributes:
             return None
         body = self.body(kind)
         if type(obj) is self.kind.type:
-            obj = self.forms.convert(obj, self.kind, kind)
+            asked = self._asked.get((id(obj), kind))
+            obj = self.forms.convert(obj, self.kind, kind) if asked is None else asked[1]
         opening = f'{{"kind":"{body.name}","apiVersion":"{body.api_version}"'.encode()
         fields = _bare(obj)
         return opening + (b"}" if fields == b"{}" else b"," + fields[1:])
@@ -111,11 +122,17 @@ class Attributes:
             "options": None if connects else req.options.document(self.operation.value, req.dry_run),
         }
 
-    def become(self, document: dict[str, JSON], kind: Kind) -> None:
+    async def become(self, document: dict[str, JSON], kind: Kind) -> None:
         """Take a changed document, of an equivalent kind, for the object. Raises ApiError."""
         own = type(self.obj) is self.kind.type
         obj = self.forms.remade(self.req, kind, kind.type if own else type(self.obj), document)
-        self.obj = self.forms.convert(obj, kind, self.kind) if own else obj
+        if not own:
+            self.obj = obj
+        elif self.forms.takes_asking(kind, self.kind):
+            self.obj = await self.forms.ask_converted(obj, self.kind)
+            self._asked[id(self.obj), kind] = (self.obj, obj)
+        else:
+            self.obj = self.forms.convert(obj, kind, self.kind)
 
     def object_labels(self) -> Mapping[str, str] | None:
         return _labels(self.obj)

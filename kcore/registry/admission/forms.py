@@ -13,6 +13,7 @@ from kcore.api.errors import InternalError
 from kcore.api.kind import Kind
 from kcore.api.schema import JSON, fill
 from kcore.api.scheme import Scheme
+from kcore.registry.custom.strategy import CustomResourceStrategy
 from kcore.registry.metadata import check_namespace
 from kcore.registry.request import Request
 from kcore.registry.strategy import Strategies
@@ -34,6 +35,19 @@ class Forms:
         if kind.definition is not None:
             return kind.group_resource
         return (self._strategies(kind).stored_kind() or kind).group_resource
+
+    def takes_asking(self, source: Kind, target: Kind) -> bool:
+        """Whether only a webhook can convert from one kind to the other."""
+        return source != target and target.definition is not None and self._custom(target).by_webhook
+
+    def _custom(self, kind: Kind) -> CustomResourceStrategy:
+        strategy = self._strategies(kind)
+        assert isinstance(strategy, CustomResourceStrategy)
+        return strategy
+
+    async def ask_converted(self, obj: Any, target: Kind) -> Any:
+        """The object as a kind shows it into which only a webhook converts. Raises ApiError."""
+        return (await self._custom(target).converted((obj,)))[0]
 
     def convert(self, obj: Any, source: Kind, target: Kind) -> Any:
         """The object as another kind shows it; what both have is shared."""

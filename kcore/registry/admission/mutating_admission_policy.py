@@ -65,13 +65,13 @@ class MutatingAdmissionPolicy(Plugin):
         ]
         turns = [turn for turn in found if not isinstance(turn, Misfit)]
         if turns:
-            failures += self._take(turns, attributes)
+            failures += await self._take(turns, attributes)
         counting = [failure for failure in failures if failure.policy.spec.failure_policy != "Ignore"]
         if counting:
             raise _refusal(attributes, counting)
         return attributes.obj
 
-    def _take(self, turns: Sequence[Turn], attributes: Attributes) -> Sequence[_Failure]:
+    async def _take(self, turns: Sequence[Turn], attributes: Attributes) -> Sequence[_Failure]:
         """Each turn sees what the former ones made; answers what went wrong."""
         req = attributes.req
         reinvocation = req.reinvocation = req.reinvocation or Reinvocation()
@@ -80,12 +80,13 @@ class MutatingAdmissionPolicy(Plugin):
             replay.recall()
         failures: list[_Failure] = []
         for turn in turns:
-            if not self._applies(turn, attributes, failures):
-                continue
             if reinvocation.again and not replay.is_due(_key(turn)):
                 continue
+            await attributes.ready_as(turn.kind)
+            if not self._applies(turn, attributes, failures):
+                continue
             before = attributes.object_as(turn.kind)
-            self._mutate(turn, attributes, failures)
+            await self._mutate(turn, attributes, failures)
             if attributes.object_as(turn.kind) != before:
                 replay.recall()
                 reinvocation.wanted = True
@@ -108,7 +109,7 @@ class MutatingAdmissionPolicy(Plugin):
             failures.append(_Failure(turn.policy, turn.binding, str(failure), "Invalid"))
             return False
 
-    def _mutate(self, turn: Turn, attributes: Attributes, failures: list[_Failure]) -> None:
+    async def _mutate(self, turn: Turn, attributes: Attributes, failures: list[_Failure]) -> None:
         """Each mutation sees what the former made."""
         from kcore.registry.policies.evaluation import Failed
 
@@ -123,7 +124,7 @@ class MutatingAdmissionPolicy(Plugin):
                 failures.append(_Failure(turn.policy, turn.binding, str(failure), "Invalid"))
                 continue
             if changed is not None:
-                attributes.become(changed, turn.kind)
+                await attributes.become(changed, turn.kind)
 
 
 def _key(turn: Turn) -> str:

@@ -41,7 +41,10 @@ class MutatingAdmissionWebhook(WebhookPlugin):
         if reinvocation.again and replay.changed_since(attributes.obj):
             replay.recall()
         for invocation in invocations:
-            if self.concerns(invocation, attributes) and (not reinvocation.again or replay.is_due(invocation.hook.uid)):
+            if reinvocation.again and not replay.is_due(invocation.hook.uid):
+                continue
+            await attributes.ready_as(invocation.kind)
+            if self.concerns(invocation, attributes):
                 await self._turn(invocation, attributes, reinvocation, replay)
         replay.leave(attributes.obj)
         return attributes.obj
@@ -55,7 +58,7 @@ class MutatingAdmissionWebhook(WebhookPlugin):
         changed = False
         try:
             answer = await self.ask(invocation, attributes)
-            changed = self._apply(invocation, attributes, answer)
+            changed = await self._apply(invocation, attributes, answer)
         except HookFailed as failure:
             self.fail(hook, failure)
             attributes.req.annotate(f"failed-open.mutation.webhook.admission.k8s.io/{place}", hook.webhook.name)
@@ -68,7 +71,7 @@ class MutatingAdmissionWebhook(WebhookPlugin):
         if hook.webhook.reinvocation_policy == "IfNeeded":
             replay.ran(hook.uid)
 
-    def _apply(self, invocation: Invocation, attributes: Attributes, answer: Verdict) -> bool:
+    async def _apply(self, invocation: Invocation, attributes: Attributes, answer: Verdict) -> bool:
         """Patch the object; answers whether that changed it."""
         name = invocation.hook.webhook.name
         if not answer.patch:
@@ -83,5 +86,5 @@ class MutatingAdmissionWebhook(WebhookPlugin):
             document = apply_operations(msgspec.json.decode(before), answer.patch)
         except ApiError as e:
             raise InternalError.because(str(e)) from None
-        attributes.become(document, invocation.kind)
+        await attributes.become(document, invocation.kind)
         return attributes.object_as(invocation.kind) != before

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Awaitable, Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import msgspec
 
@@ -24,6 +24,8 @@ from kcore.registry.strategy import Environment, Strategies
 
 if TYPE_CHECKING:
     from kcore.registry.policies.validating import CompiledValidation, Denial
+
+    _Hook: TypeAlias = Hook[CompiledValidation | Exception]
 
 __all__ = ["ValidatingAdmissionPolicy"]
 
@@ -57,14 +59,26 @@ class ValidatingAdmissionPolicy(Plugin):
 
     def validate(self, req: Request, operation: Operation, obj: Any, old: Any) -> Awaitable[None] | None:
         hooks = self._hooks.about((req.kind, operation, req.subresource))
-        if hooks:
-            attributes = Attributes(req, operation, obj, old, self._forms)
-            denied = [each for hook in hooks for each in self._judged(hook, attributes)]
-            if denied:
-                raise _refusal(attributes, denied[0])
+        if not hooks:
+            return None
+        attributes = Attributes(req, operation, obj, old, self._forms)
+        asking = {k for hook in hooks for k in hook.match.kinds if self._forms.takes_asking(req.kind, k)}
+        if asking:
+            return self._judge_converted(hooks, attributes, asking)
+        self._judge(hooks, attributes)
         return None
 
-    def _judged(self, hook: Hook[CompiledValidation | Exception], attributes: Attributes) -> Iterator[_Denied]:
+    async def _judge_converted(self, hooks: Sequence[_Hook], attributes: Attributes, kinds: Iterable[Kind]) -> None:
+        for kind in kinds:
+            await attributes.ready_as(kind)
+        self._judge(hooks, attributes)
+
+    def _judge(self, hooks: Sequence[_Hook], attributes: Attributes) -> None:
+        denied = [each for hook in hooks for each in self._judged(hook, attributes)]
+        if denied:
+            raise _refusal(attributes, denied[0])
+
+    def _judged(self, hook: _Hook, attributes: Attributes) -> Iterator[_Denied]:
         """What one policy has against the request. Raises NotFound for a namespace that is not there."""
         from kcore.registry.admission.policies.inputs import inputs_for
 

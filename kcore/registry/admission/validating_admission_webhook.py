@@ -27,8 +27,15 @@ class ValidatingAdmissionWebhook(WebhookPlugin):
         if not invocations:
             return None
         attributes = Attributes(req, operation, obj, old, self.forms)
+        if any(self.forms.takes_asking(req.kind, invocation.kind) for invocation in invocations):
+            return self._ask_converted(invocations, attributes)
         concerned = [invocation for invocation in invocations if self.concerns(invocation, attributes)]
         return self._ask_all(concerned, attributes) if concerned else None
+
+    async def _ask_converted(self, invocations: Sequence[Invocation], attributes: Attributes) -> None:
+        for invocation in invocations:
+            await attributes.ready_as(invocation.kind)
+        await self._ask_all([i for i in invocations if self.concerns(i, attributes)], attributes)
 
     async def _ask_all(self, invocations: Sequence[Invocation], attributes: Attributes) -> None:
         """Of several refusals the first one's counts, in the order of the configurations."""

@@ -39,6 +39,11 @@ class Match:
             self._included = (Candidate(frozenset(), place[0]),)
 
     @property
+    def kinds(self) -> frozenset[Kind]:
+        """As which kinds objects may be seen."""
+        return frozenset(candidate.kind for candidate in self._included)
+
+    @property
     def possible(self) -> bool:
         return bool(self._included) and not any(not candidate.names for candidate in self._excluded)
 
