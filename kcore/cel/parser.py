@@ -53,15 +53,20 @@ class _SyntaxError(Exception):
 
 def parse(text: str) -> Node:
     """Raises CompileError."""
+    issues: list[Issue] = []
     try:
         if len(text) > _SIZE_MAX:
             why = f"expression code point size exceeds limit: size: {len(text)}, limit {_SIZE_MAX}"
             raise _SyntaxError(0, why)
-        return _Parser(tokenize(text)).whole()
+        tokens, issues = tokenize(text)
+        node = _Parser(tokens).whole()
     except (_SyntaxError, LexicalError) as e:
-        raise CompileError(text, [e.issue]) from None
+        raise CompileError(text, [*issues, e.issue]) from None
     except RecursionError:
         raise CompileError(text, [Issue(0, f"expression recursion limit exceeded: {DEPTH_MAX}")]) from None
+    if issues:
+        raise CompileError(text, issues)
+    return node
 
 
 class _Parser:

@@ -39,6 +39,8 @@ _TOKEN = re.compile(
     """,
     re.VERBOSE | re.ASCII,
 )
+# Characters that only begin an operator.
+_HALVES = "=&|"
 _KEYWORDS = frozenset(("in", "true", "false", "null"))
 _ESCAPES = {
     "a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v",
@@ -49,21 +51,30 @@ _ESCAPE = re.compile(
 )
 
 
-def tokenize(text: str) -> list[Token]:
-    """Raises LexicalError."""
+def tokenize(text: str) -> tuple[list[Token], list[Issue]]:
+    """The tokens, and what is none between them: the parser goes on without it. Raises LexicalError."""
     found: list[Token] = []
+    issues: list[Issue] = []
     at = 0
     while at < len(text):
         match = _TOKEN.match(text, at)
         if match is None:
-            raise LexicalError(at, f"Syntax error: token recognition error at: '{text[at]}'")
+            odd = text[at : at + (2 if text[at] in _HALVES else 1)]
+            issues.append(Issue(at, f"Syntax error: token recognition error at: '{odd}'"))
+            at += len(odd)
+            continue
         start, at = at, match.end()
         group = match.lastgroup
         if group == "skip":
             continue
         if group == "string":
-            token, at = _string(text, start, match["string"])
-            found.append(token)
+            literal = _string(text, start, match["string"])
+            if isinstance(literal, Issue):
+                issues.append(literal)
+                at = len(text)
+            else:
+                token, at = literal
+                found.append(token)
         elif group == "name":
             word = match["name"]
             found.append(Token(word if word in _KEYWORDS else "IDENTIFIER", word, start))
@@ -76,10 +87,10 @@ def tokenize(text: str) -> list[Token]:
         else:
             found.append(Token("NUM_UINT" if match["unsigned"] else "NUM_INT", match[0], start))
     found.append(Token(END, END, len(text)))
-    return found
+    return found, issues
 
 
-def _string(text: str, start: int, opening: str) -> tuple[Token, int]:
+def _string(text: str, start: int, opening: str) -> tuple[Token, int] | Issue:
     """A string or bytes literal, and where it ends."""
     prefix, mark = opening.rstrip("'\"").lower(), opening.lstrip("rRbB")
     begin = at = start + len(opening)
@@ -87,7 +98,7 @@ def _string(text: str, start: int, opening: str) -> tuple[Token, int]:
     while not text.startswith(mark, at):
         char = text[at : at + 1]
         if not char or (char in "\r\n" and len(mark) == 1):
-            raise LexicalError(start, f"Syntax error: token recognition error at: '{text[start:at]}'")
+            return Issue(start, f"Syntax error: token recognition error at: '{text[start:at]}'")
         at += 2 if char == "\\" and not raw else 1
     body = text[begin:at]
     if "b" in prefix:

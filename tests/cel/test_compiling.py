@@ -24,7 +24,6 @@ NO_RANGE = "cannot be range of a comprehension (must be list, map, or dynamic)"
         ("n n", 3, "Syntax error: extraneous input 'n' expecting <EOF>"),
         ("(n", 3, "Syntax error: missing ')' at '<EOF>'"),
         ("n @", 3, "Syntax error: token recognition error at: '@'"),
-        ("'abc", 1, "Syntax error: token recognition error at: ''abc'"),
         ("for", 1, "reserved identifier: for"),
         ("9223372036854775808", 1, "invalid int literal"),
         ("18446744073709551616u", 1, "invalid uint literal"),
@@ -49,6 +48,34 @@ NO_RANGE = "cannot be range of a comprehension (must be list, map, or dynamic)"
 def test_a_wrong_expression_is_told_what_and_where(expression: str, column: int, message: str) -> None:
     told = complaint(expression)
     assert told == f"ERROR: <input>:1:{column}: {message}\n | {expression}\n | {'.' * (column - 1)}^"
+
+
+@pytest.mark.parametrize(
+    ("expression", "said"),
+    [
+        (
+            "n = 1",
+            [
+                "1:3: Syntax error: token recognition error at: '= '",
+                "1:5: Syntax error: extraneous input '1' expecting <EOF>",
+            ],
+        ),
+        (
+            "'abc",
+            [
+                "1:1: Syntax error: token recognition error at: ''abc'",
+                f"1:5: Syntax error: mismatched input '<EOF>' {OPERAND}",
+            ],
+        ),
+        ("n & 1 | #", ["1:3: Syntax error: token recognition error at: '& '",
+                       "1:5: Syntax error: extraneous input '1' expecting <EOF>",
+                       "1:7: Syntax error: token recognition error at: '| '",
+                       "1:9: Syntax error: token recognition error at: '#'"]),
+    ],
+)  # fmt: skip
+def test_what_is_no_token_is_told_and_left_out(expression: str, said: list[str]) -> None:
+    lines = [line for line in complaint(expression).splitlines() if line.startswith("ERROR")]
+    assert lines == [f"ERROR: <input>:{line}" for line in said]
 
 
 def test_all_wrong_names_are_told_in_the_order_of_the_text() -> None:
