@@ -35,7 +35,12 @@ spec:
             type: object
             description: What is wanted.
             properties:
-              size: {type: integer, default: 3, minimum: 1, description: How big it is.}
+              size:
+                type: integer
+                default: 3
+                minimum: 1
+                description: How big it is.
+                x-kubernetes-validations: [{rule: self <= 100 || self == oldSelf, message: too big}]
               replicas: {type: integer}
           status: {type: object, x-kubernetes-preserve-unknown-fields: true}
 """
@@ -58,6 +63,8 @@ def test_kubectl_defines_applies_and_explains(kubectl: Kubectl) -> None:
         kubectl("apply", "-f", "-", stdin=THING % words)
         assert kubectl("get", words["plural"]).split() == ["NAME", "SIZE", "one", "3"]
         kubectl("patch", words["plural"], "one", "--type=merge", "-p", '{"spec":{"replicas":9}}')
+        bigger = kubectl("patch", words["plural"], "one", "--type=merge", "-p", '{"spec":{"size":500}}', check=False)
+        assert "spec.size: Invalid value: 500: too big" in bigger
         assert "configured" in kubectl("apply", "-f", "-", stdin=THING % words)
         kubectl("scale", words["plural"], "one", "--replicas=5")
         assert json.loads(kubectl("get", words["plural"], "one", "-o", "json"))["spec"] == {"replicas": 5, "size": 3}
