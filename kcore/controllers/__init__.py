@@ -22,6 +22,7 @@ from kcore.controllers.customresourcedefinition import CustomResourceDefinitionC
 from kcore.controllers.daemonset import DaemonSetController
 from kcore.controllers.deployment import DeploymentController
 from kcore.controllers.disruption import DisruptionController
+from kcore.controllers.disruptiontarget import StaleDisruptionController
 from kcore.controllers.endpoints import EndpointsController
 from kcore.controllers.endpointslice import EndpointSliceController
 from kcore.controllers.endpointslicemirroring import EndpointSliceMirroringController
@@ -92,6 +93,7 @@ CONTROLLERS: tuple[Make, ...] = (
     EndpointSliceMirroringController,
     ServiceController,
     DisruptionController,
+    StaleDisruptionController,
     HorizontalPodAutoscalerController,
     ResourceQuotaController,
     ServiceCIDRController,

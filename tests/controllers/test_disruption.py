@@ -5,10 +5,11 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from kcore.api.core_v1 import ConfigMap, Pod
+from kcore.api.core_v1 import ConfigMap, Pod, PodCondition
 from kcore.api.errors import TooManyRequests
 from kcore.api.meta_v1 import LabelSelector, ObjectMeta, OwnerReference
 from kcore.api.policy_v1 import Eviction, PodDisruptionBudget, PodDisruptionBudgetSpec, PodDisruptionBudgetStatus
+from kcore.api.timestamp import format_seconds
 from kcore.controllers.budget import desired_healthy
 from tests.controllers.control import controlled, deployment, make_ready, pods_of, run_pods, template
 from tests.sim.world import World
@@ -131,3 +132,25 @@ async def test_pods_of_something_without_a_scale_may_not_be_disrupted() -> None:
         condition = (await status(w)).conditions[0]
         assert (condition.status, condition.reason) == ("False", "SyncFailed")
         assert condition.message == "configmaps does not implement the scale subresource"
+
+
+async def test_announced_disruption_that_never_comes_is_taken_back() -> None:
+    async with controlled() as w:
+        one = template()
+        pod = await w.client.create(Pod(metadata=replace(one.metadata, name="p", namespace="ns"), spec=one.spec))
+        announced = PodCondition(
+            type="DisruptionTarget",
+            status="True",
+            reason="PreemptionByScheduler",
+            last_transition_time=format_seconds(w.clock.now()),
+        )
+        await w.client.update(replace(pod, status=replace(pod.status, conditions=(announced,))), subresource="status")
+
+        async def told() -> str:
+            conditions = (await w.client.get(Pod, "p", "ns")).status.conditions
+            return next(c.status for c in conditions if c.type == "DisruptionTarget")
+
+        await w.settle(115)
+        assert await told() == "True"
+        await w.settle(10)
+        assert await told() == "False"

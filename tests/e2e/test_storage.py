@@ -44,3 +44,61 @@ def test_claim_is_bound_grows_and_leaves_no_volume_behind(kubectl: Kubectl) -> N
         return "NotFound" in kubectl("get", "pv", volume, check=False)
 
     eventually(no_volume)
+
+
+WAITING = """
+apiVersion: storage.k8s.io/v1
+kind: StorageClass
+metadata: {name: CLASS}
+provisioner: kcore.dev/host-path
+volumeBindingMode: WaitForFirstConsumer
+---
+apiVersion: v1
+kind: PersistentVolumeClaim
+metadata: {name: data}
+spec: {accessModes: [ReadWriteOnce], storageClassName: CLASS, resources: {requests: {storage: 1Gi}}}
+"""
+
+
+def test_claim_of_a_class_that_waits_is_bound_where_its_pod_goes(kubectl: Kubectl) -> None:
+    name = f"waiting-{kubectl.namespace[-8:]}"
+    kubectl("apply", "-f", "-", stdin=WAITING.replace("CLASS", name))
+
+    def told() -> bool:
+        """the claim says that it waits"""
+        return "waiting for first consumer" in kubectl("describe", "pvc", "data")
+
+    eventually(told)
+    assert kubectl("get", "pvc", "data", "-o", "jsonpath={.status.phase}") == "Pending"
+    kubectl("apply", "-f", "-", stdin=CLAIM.partition("---")[2])
+    kubectl("wait", "pod/user", "--for=condition=Ready", "--timeout=30s")
+    node = kubectl("get", "pod", "user", "-o", "jsonpath={.spec.nodeName}")
+    claim = kubectl.json("get", "pvc", "data")
+    assert claim["status"]["phase"] == "Bound"
+    assert claim["metadata"]["annotations"]["volume.kubernetes.io/selected-node"] == node
+    kubectl("delete", "pod/user", "pvc/data", f"storageclass/{name}")
+
+
+def test_pod_with_an_ephemeral_volume_brings_its_own_claim(kubectl: Kubectl) -> None:
+    scratch = """
+apiVersion: v1
+kind: Pod
+metadata: {name: user}
+spec:
+  terminationGracePeriodSeconds: 1
+  containers: [{name: app, image: "app:1"}]
+  volumes:
+  - name: scratch
+    ephemeral:
+      volumeClaimTemplate: {spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}}}
+"""
+    kubectl("apply", "-f", "-", stdin=scratch)
+    kubectl("wait", "pod/user", "--for=condition=Ready", "--timeout=30s")
+    kubectl("wait", "pvc/user-scratch", "--for=jsonpath={.status.phase}=Bound", "--timeout=30s")
+    kubectl("delete", "pod", "user")
+
+    def gone() -> bool:
+        """the claim went with its pod"""
+        return "NotFound" in kubectl("get", "pvc", "user-scratch", check=False)
+
+    eventually(gone)
