@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import signal
 import subprocess
@@ -23,15 +24,25 @@ pytestmark = pytest.mark.kubectl
 BINARIES = kubectls()
 ENDS: list[Path | None] = [*dict.fromkeys((BINARIES[0], BINARIES[-1]))] if BINARIES else [None]
 SERVE = (
-    "import http.server as h, pathlib; pathlib.Path('index.html').write_text('<a href=\"/next\">hello</a>'); "
-    "h.test(h.SimpleHTTPRequestHandler, port=8080, bind='0.0.0.0')"
+    "import http.server as h, os, pathlib; pathlib.Path('index.html').write_text('<a href=\"/next\">hello</a>'); "
+    "h.test(h.SimpleHTTPRequestHandler, port=8080, bind=os.environ['POD_IP'])"
 )
+POD_IP = {"name": "POD_IP", "valueFrom": {"fieldRef": {"fieldPath": "status.podIP"}}}
 
 
 @pytest.fixture(scope="module")
 def processes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """A cluster whose one node runs pods as processes."""
-    options = ("--ephemeral", "--nodes", "1", "--runtime", "process")
+    """A cluster whose one node runs pods as processes, at addresses that no other cluster's pods have."""
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    options = (
+        "--ephemeral",
+        "--nodes",
+        "1",
+        "--runtime",
+        "process",
+        "--pod-loopback-cidr",
+        f"127.{64 + worker}.0.0/16",
+    )
     with serving(tmp_path_factory.mktemp("processes"), *options) as running:
         yield running
 
@@ -64,7 +75,8 @@ def typing(kubectl: Kubectl, *arguments: str) -> Iterator[Terminal]:
 
 def test_logs_of_now_and_before(kubectl: Kubectl) -> None:
     kubectl("apply", "-f", "-", stdin=pod("talker", "sh", "-c", "echo one; echo two >&2; sleep 1; exit 7"))
-    assert sorted(kubectl("logs", "-f", "talker", "--pod-running-timeout=60s").splitlines()) == ["one", "two"]
+    kubectl("wait", "--for=jsonpath={.status.phase}=Running", "pod/talker", "--timeout=60s")
+    assert sorted(kubectl("logs", "-f", "talker").splitlines()) == ["one", "two"]
 
     def restarted() -> bool:
         """the container has been started again"""
@@ -150,7 +162,7 @@ def test_pod_is_debugged_by_another_container(kubectl: Kubectl) -> None:
 def test_port_is_forwarded_and_proxied(kubectl: Kubectl) -> None:
     listens = {"tcpSocket": {"port": 8080}, "periodSeconds": 1}
     ports = [{"containerPort": 8080}]
-    run(kubectl, "web", "python3", "-c", SERVE, workingDir="/tmp", ports=ports, readinessProbe=listens)
+    run(kubectl, "web", "python3", "-c", SERVE, workingDir="/tmp", ports=ports, readinessProbe=listens, env=[POD_IP])
     forwarding = subprocess.Popen(
         kubectl.command("port-forward", "web", ":8080"), stdout=subprocess.PIPE, text=True, env=kubectl.environment
     )
