@@ -34,6 +34,7 @@ _ACCOUNTS = {
     "root-ca-certificate-publisher-controller": "root-ca-cert-publisher",
     "service-cidr-controller": "service-cidrs-controller",
     "service-lb-controller": "service-controller",
+    "stale-disruption-controller": "disruption-controller",
     "taint-eviction-controller": "node-controller",
 }
 _NAMESPACE = "kube-system"
