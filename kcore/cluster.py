@@ -75,8 +75,9 @@ __all__ = ["Cluster", "Options", "serve"]
 
 LINGER_SECONDS = 300.0
 """How long pods of a cluster that was killed run on, for its next life to find."""
-LOAD_BALANCER_CIDR = "172.19.0.0/24"
-"""What comes with nodes of our own, unless something else was asked for."""
+LOAD_BALANCER_CIDR, LOOPBACK_LOAD_BALANCER_CIDR = "172.19.0.0/24", "127.19.0.0/24"
+"""What comes with nodes of our own, unless something else was asked for. The second where Services are served on
+loopback addresses, so that load balancers can be reached, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -344,7 +345,8 @@ class Cluster:
 
     def _controller_options(self) -> ControllerOptions:
         own = self.options.controllers
-        balanced = LOAD_BALANCER_CIDR if self.options.nodes else None
+        loopback = self._service_network().is_loopback
+        balanced = (LOOPBACK_LOAD_BALANCER_CIDR if loopback else LOAD_BALANCER_CIDR) if self.options.nodes else None
         return replace(
             own,
             load_balancer_cidr=own.load_balancer_cidr or balanced,

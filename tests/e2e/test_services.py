@@ -128,6 +128,21 @@ def test_an_endpoint_that_dies_costs_nobody_an_answer_and_affinity_holds(tmp_pat
             assert len({get(sticky, 80, source=client).split()[0] for _ in range(6)}) == 1
 
 
+def test_a_load_balancer_is_reached_at_the_address_that_it_got(tmp_path: Path) -> None:
+    options = ("--ephemeral", "--nodes", "0", "--service-cidr", "127.104.0.0/16", "--cluster-dns=false")
+    with pods(), serving(tmp_path, *options, "--load-balancer-cidr", "127.19.104.0/28") as server:
+        make_service(server, "web", *PODS, type="LoadBalancer")
+
+        def ingress() -> list[dict[str, str]]:
+            status = server.request("GET", "/api/v1/namespaces/default/services/web")["status"]
+            return list(status["loadBalancer"].get("ingress", ()))
+
+        eventually(lambda: bool(ingress()))
+        assert ingress() == [{"ip": "127.19.104.1", "ipMode": "VIP"}]
+        eventually(lambda: reached("127.19.104.1", 80))
+        assert {get("127.19.104.1", 80).split()[0] for _ in range(30)} == set(PODS)
+
+
 def test_a_proxy_of_its_own_process_forwards_for_a_cluster_served_elsewhere(tmp_path: Path) -> None:
     options = ("--ephemeral", "--nodes", "0", "--service-cidr", "127.103.0.0/16", "--proxy-mode", "none")
     with pods(), serving(tmp_path, *options, "--cluster-dns=false") as server:

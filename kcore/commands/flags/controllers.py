@@ -26,7 +26,8 @@ controller_options = flags(
         ["--load-balancer-cidr"],
         type=Network(),
         default=None,
-        help="Addresses of Services of type LoadBalancer.  [default: 172.19.0.0/24 where kcore runs nodes, else none]",
+        help="Addresses of Services of type LoadBalancer.  [default where kcore runs nodes: 172.19.0.0/24, or "
+        "127.19.0.0/24 where the service range is of 127.0.0.0/8; else none]",
     ),
     Option(
         ["--node-cidr-mask-size"],
