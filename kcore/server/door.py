@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 from collections.abc import Callable
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from aiohttp import web
 
@@ -20,7 +20,6 @@ from kcore.registry.request import User
 from kcore.registry.verbs import Registry
 from kcore.server.address import Address
 from kcore.server.aggregation.aggregator import Aggregator
-from kcore.server.audit import Audited, Auditor
 from kcore.server.authentication import Asking, Authenticator
 from kcore.server.connecting.connecter import CONNECTED, Connecter
 from kcore.server.connecting.kubelets import KubeletClient
@@ -40,6 +39,10 @@ from kcore.server.resources import Call, Resources
 from kcore.server.response import Reply, header
 from kcore.server.stream import EventStream, Lasting
 from kcore.server.streaming.upgrading import asks_upgrade
+
+if TYPE_CHECKING:
+    from kcore.server.audit.auditor import Auditor
+    from kcore.server.audit.event import Audited
 
 __all__ = ["Door"]
 

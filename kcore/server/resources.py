@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from aiohttp import web
 
@@ -19,7 +19,6 @@ from kcore.registry.request import ListOptions, PatchType, Request, User
 from kcore.registry.tables import INCLUDE_OBJECT
 from kcore.registry.verbs import Registry
 from kcore.server.address import Address
-from kcore.server.audit import Audited
 from kcore.server.body import expected_body, media_type, read_body, read_document
 from kcore.server.connecting.connecter import CONNECTED, Connecter
 from kcore.server.errors import error_reply, method_not_allowed, unsupported_patch
@@ -39,6 +38,9 @@ from kcore.server.response import Reply, warning
 from kcore.server.stream import EventStream, Lines, cached_lines, table_lines
 from kcore.server.views import Views
 from kcore.server.websocket import wants_websocket
+
+if TYPE_CHECKING:
+    from kcore.server.audit.event import Audited
 
 __all__ = ["Call", "Resources"]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Callable, Collection, Sequence
+from typing import TYPE_CHECKING
 
 import anyio
 import structlog
@@ -14,7 +15,6 @@ from kcore.kit.clock import Chance, Clock
 from kcore.registry.authentication import TokenUnion
 from kcore.registry.verbs import Registry
 from kcore.server.aggregation.aggregator import Aggregator
-from kcore.server.audit import Auditor
 from kcore.server.authentication import ADMIN, Authenticator, authenticators
 from kcore.server.connecting.dialing import unverified
 from kcore.server.connecting.kubelets import KubeletClient
@@ -26,6 +26,9 @@ from kcore.server.metrics import Collector
 from kcore.server.openid import OpenId
 from kcore.server.response import Heads
 from kcore.server.stream import Lasting
+
+if TYPE_CHECKING:
+    from kcore.server.audit.auditor import Auditor
 
 __all__ = ["ApiServer", "PortInUse"]
 

@@ -4,10 +4,3 @@
 sinks (`log_file`, `webhook`) take events away. May import the rest of the server and the client's kubeconfig reader.
 Without a policy there is no auditor, and requests pay nothing.
 """
-
-from __future__ import annotations
-
-from kcore.server.audit.auditor import Auditor
-from kcore.server.audit.event import Audited
-
-__all__ = ["Audited", "Auditor"]

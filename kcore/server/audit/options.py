@@ -1,18 +1,17 @@
-"""`--audit-*`: what is told of requests, and where it goes."""
+"""`--audit-*`: what is told of requests, and where it goes. The rest of the package is loaded where something is."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from kcore.client import kubeconfig
 from kcore.kit.clock import Chance, Clock
-from kcore.server.audit.auditor import Auditor
-from kcore.server.audit.log_file import LogFile, json_line, legacy_line
-from kcore.server.audit.policy import read_policy
-from kcore.server.audit.sink import Buffered
-from kcore.server.audit.webhook import Webhook
+
+if TYPE_CHECKING:
+    from kcore.server.audit.auditor import Auditor
+    from kcore.server.audit.sink import Buffered
 
 __all__ = ["AuditOptions"]
 
@@ -39,12 +38,20 @@ class AuditOptions:
 
     def auditor(self, clock: Clock, chance: Chance) -> Auditor | None:
         """None where nothing is told or nobody listens. Raises ValueError for what can not be used."""
-        sinks = list(self._sinks(clock))
-        if self.audit_policy_file is None or not sinks:
+        if self.audit_policy_file is None or not (self.audit_log_path or self.audit_webhook_config_file):
             return None
+        from kcore.server.audit.auditor import Auditor
+        from kcore.server.audit.policy import read_policy
+
+        sinks = list(self._sinks(clock))
         return Auditor(read_policy(self.audit_policy_file), sinks, clock, chance)
 
     def _sinks(self, clock: Clock) -> Iterator[Buffered]:
+        from kcore.client import kubeconfig
+        from kcore.server.audit.log_file import LogFile, json_line, legacy_line
+        from kcore.server.audit.sink import Buffered
+        from kcore.server.audit.webhook import Webhook
+
         if self.audit_log_path:
             log_file = LogFile(
                 None if self.audit_log_path == "-" else Path(self.audit_log_path),
