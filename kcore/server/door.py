@@ -30,7 +30,7 @@ from kcore.server.errors import error_reply, method_not_allowed, page_not_found,
 from kcore.server.health import Health
 from kcore.server.impersonation import asks_impersonation, impersonated
 from kcore.server.insecure_port import require_own_browser
-from kcore.server.limits import Limits, TooBusy
+from kcore.server.limits import Fairness, Limits, TooBusy
 from kcore.server.metrics import Metrics, labels_of
 from kcore.server.negotiation import error_media_type
 from kcore.server.openid import OpenId
@@ -76,6 +76,8 @@ class Door:
         self._limits = limits
         self._deadlines = Deadlines(request_timeout)
         self.metrics = Metrics(lambda: [stream.labels for stream in self.streams])
+        if isinstance(limits, Fairness):
+            self.metrics.others.append(limits.figures)
         self._aggregator = aggregator
         self.documents = Documents(registry.scheme, address, health, self.metrics, openid, aggregator)
         self._resources = Resources(registry, clock, chance, Connecter(registry, kubelets, chance))

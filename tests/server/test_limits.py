@@ -86,6 +86,33 @@ async def test_answers_name_their_schema_and_level() -> None:
                 assert list(found) == uids
 
 
+async def test_metrics_tell_who_was_let_in() -> None:
+    async with serving(limits=LimitOptions(), policed=True) as door:
+        await door.ask("GET", CONFIGMAPS, token="known-token")
+        text = (await door.ask("GET", "/metrics")).body.decode()
+    name = "apiserver_flowcontrol"
+    known = 'flow_schema="catch-all",priority_level="catch-all"'
+    for line in (
+        f"{name}_dispatched_requests_total{{{known}}} 1.0",
+        f"{name}_current_executing_requests{{{known}}} 0.0",
+        f'{name}_current_executing_requests{{flow_schema="exempt",priority_level="exempt"}} 1.0',
+        f'{name}_nominal_limit_seats{{priority_level="catch-all"}} 600.0',
+    ):
+        assert line in text, line
+
+
+async def test_refusals_are_counted_with_their_reason() -> None:
+    _, limits = await fairness(wait=0.01)
+    while limits.try_sit(asked()) is not None:
+        pass
+    with pytest.raises(TooBusy):
+        await limits.wait(asked())
+    lines = [(s.labels, s.value) for family in limits.figures().collect() for s in family.samples]
+    labels = {"priority_level": "global-default", "flow_schema": "global-default"}
+    assert ({**labels, "reason": "time-out"}, 1.0) in lines
+    assert (labels, 150.0) in lines
+
+
 async def test_seats_run_out_and_come_back() -> None:
     _, limits = await fairness()
     seats = []

@@ -19,6 +19,7 @@ from kcore.registry.flow_control.bootstrap import MANDATORY_LEVELS, MANDATORY_SC
 from kcore.registry.flow_control.levels import Level, Room
 from kcore.registry.flow_control.queues import Ticket
 from kcore.registry.flow_control.schemas import distinguisher, in_precedence, matching
+from kcore.server.limits.figures import Counts, Figures, FlowKey
 from kcore.server.limits.seat import Seat, TooBusy, is_limited
 from kcore.server.response import header
 from kcore.store.store import Channel, Compacted, Store
@@ -30,15 +31,16 @@ _WAIT_SECONDS = 15.0
 
 
 class _FreeSeat:
-    """For those who are not limited."""
+    """For those who are not limited. One serves them all."""
 
-    __slots__ = ("headers",)
+    __slots__ = ("counts", "headers")
 
-    def __init__(self, headers: bytes = b"") -> None:
+    def __init__(self, headers: bytes, counts: Counts) -> None:
         self.headers = headers
+        self.counts = counts
 
     def leave(self) -> None:
-        """Nothing was taken."""
+        self.counts.executing -= 1
 
 
 class _Place(NamedTuple):
@@ -47,27 +49,29 @@ class _Place(NamedTuple):
     schema: FlowSchema
     level: Level
     headers: bytes
+    counts: Counts
     exempt: _FreeSeat | None
 
 
 class _LimitedSeat:
-    __slots__ = ("_began", "_level", "_room", "_ticket", "headers")
+    __slots__ = ("_began", "_counts", "_level", "_room", "_ticket", "headers")
 
     def __init__(self, room: Room, place: _Place, ticket: Ticket | None) -> None:
         self.headers = place.headers
         self._room = room
         self._level = place.level
+        self._counts = counts = place.counts
+        counts.dispatched += 1
+        counts.executing += 1
         self._ticket = ticket
         self._began = asyncio.get_running_loop().time() if ticket is not None else 0.0
 
     def leave(self) -> None:
+        self._counts.executing -= 1
         self._room.give_back(self._level)
         if self._ticket is not None and self._level.queues is not None:
             self._level.queues.done(self._ticket, asyncio.get_running_loop().time() - self._began)
         self._room.seat_waiting()
-
-
-_FREE = _FreeSeat()
 
 
 class Fairness:
@@ -84,18 +88,26 @@ class Fairness:
         self._room = Room(MANDATORY_LEVELS, seats)
         self._in_order: Sequence[FlowSchema] = ()
         self._configured: Mapping[str, object] = {}
+        self._counts: dict[FlowKey, Counts] = {}
+        self._free = _FreeSeat(b"", Counts())
         self._remembered: dict[tuple[str | tuple[str, ...], ...], _Place] = {}
 
     def try_sit(self, asked: Attributes) -> Seat | None:
         if not is_limited(asked):
-            return _FREE
+            return self._free
         place = self._place(asked)
         if place.exempt is not None:
+            place.counts.dispatched += 1
+            place.counts.executing += 1
             return place.exempt
         level = place.level
         if level.queues is not None and level.queues.waiting:
             return None  # behind those
         return _LimitedSeat(self._room, place, None) if self._room.take(level) else None
+
+    def figures(self) -> Figures:
+        nominal = {name: level.nominal for name, level in self._room.levels.items()}
+        return Figures(self._counts, nominal)
 
     async def wait(self, asked: Attributes) -> Seat:
         place, room = self._place(asked), self._room
@@ -103,7 +115,9 @@ class Fairness:
         flow = f"{place.schema.metadata.name}\0{distinguisher(place.schema, asked)}"
         ticket = room.join(place.level, flow, turn.set)
         if ticket is None:
+            place.counts.rejected["queue-full" if place.level.queues is not None else "concurrency-limit"] += 1
             raise TooBusy(place.headers)
+        place.counts.waiting += 1
         room.seat_waiting()
         try:
             with anyio.move_on_after(self._wait_seconds):
@@ -111,8 +125,11 @@ class Fairness:
         except BaseException:
             self._give_up(room, place, ticket, turn.is_set())
             raise
+        finally:
+            place.counts.waiting -= 1
         if not turn.is_set():
             self._give_up(room, place, ticket, False)
+            place.counts.rejected["time-out"] += 1
             raise TooBusy(place.headers)
         return _LimitedSeat(room, place, ticket)
 
@@ -144,7 +161,9 @@ class Fairness:
             level = self._room.levels["catch-all"]
         headers = header("X-Kubernetes-PF-FlowSchema-UID", schema.metadata.uid)
         headers += header("X-Kubernetes-PF-PriorityLevel-UID", level.uid)
-        return _Place(schema, level, headers, _FreeSeat(headers) if self._room.is_exempt(level) else None)
+        counts = self._counts.setdefault(FlowKey(level.name, schema.metadata.name), Counts())
+        exempt = _FreeSeat(headers, counts) if self._room.is_exempt(level) else None
+        return _Place(schema, level, headers, counts, exempt)
 
     def _read(self) -> None:
         """Read the configuration. Who holds a seat or waits keeps to the room in which that was."""
