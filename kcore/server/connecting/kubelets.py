@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 from aiohttp import web
+from anyio.abc import ByteStream
 
-from kcore.api.core_v1 import Node
+from kcore.api.core_v1 import Node, Pod
 from kcore.api.errors import ApiError
 from kcore.registry.connecting.locations import node_address
 from kcore.server.connecting.dialing import connect
@@ -44,6 +45,13 @@ class KubeletClient:
     def is_here(self, node: str) -> bool:
         """Whether a node's kubelet lives in this process."""
         return self.door is not None and self.door.kubelets.node(node) is not None
+
+    def dial_here(self, pod: Pod, port: int) -> Callable[[], Awaitable[ByteStream]] | None:
+        """How to connect to a pod of this process, which may know it by another uid (static pods); None: it has none
+        of that name."""
+        door, metadata = self.door, pod.metadata
+        known = door.kubelets.pod(metadata.namespace, metadata.name) if door is not None else None
+        return partial(door.kubelets.dial, known, port) if door is not None and known is not None else None
 
     async def ask(
         self,

@@ -92,9 +92,9 @@ class Proxies:
         """A pod of this process is reached through its runtime, wherever that has put it; any other by its address."""
         host = next((ip.ip for ip in at.pod.status.pod_ips), "")
         tls = self._unverified() if at.tls else None
-        door = self._kubelets.door
-        if door is not None and self._kubelets.is_here(at.pod.spec.node_name):
-            dial = partial(_dial, partial(door.kubelets.dial, at.pod, at.port), host, at.port, tls)
+        dial_here = self._kubelets.dial_here(at.pod, at.port)
+        if dial_here is not None:
+            dial = partial(_dial, dial_here, host, at.port, tls)
         else:
             dial = partial(connect, proxyable(host, self._pods), at.port, tls)
         return await _forward(asked.request, _path(asked), host, at.port, dial)
