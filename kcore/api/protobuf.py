@@ -1,11 +1,12 @@
-"""Kubernetes' protobuf encoding of API objects, read only: what newer client-go sends as request bodies.
+"""Kubernetes' protobuf encoding of API objects: read what newer client-go sends as request bodies, write a Status.
 
     "k8s\\0" + runtime.Unknown { 1: TypeMeta { 1: apiVersion, 2: kind }, 2: the object's own message }
 
 `protobuf.json` holds the field numbers: message -> number -> [JSON name, type]. A type is a scalar, a message, `[]`
 of either or `{}` (map from strings) of either; a message under an empty name is one that JSON writes inline. What
 comes out is the tree that the same object's JSON would decode to, so that everything after it is shared with JSON.
-Answers are JSON: every client that sends protobuf accepts that too.
+Answers are JSON: every client that sends protobuf accepts that too. Only who accepts nothing else is told so in a
+Status that it can read.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from typing import Any, TypeAlias
 
 from kcore.api.timestamp import format_micro, format_seconds
 
-__all__ = ["MAGIC", "ProtobufError", "decode_protobuf"]
+__all__ = ["MAGIC", "ProtobufError", "decode_protobuf", "encode_status"]
 
 MAGIC = b"k8s\0"
 _DEPTH = 100
@@ -48,6 +49,41 @@ def decode_protobuf(data: bytes) -> Tree:
     api_version, kind = type_meta.get(1, ""), type_meta.get(2, "")
     tree = _message(_message_name(api_version, kind), _bytes(envelope.get(2, b"")), 0)
     return {"kind": kind, "apiVersion": api_version, **tree}
+
+
+def encode_status(tree: Tree) -> bytes:
+    """A Status, from its JSON tree."""
+    type_meta = _field(1, b"v1") + _field(2, b"Status")
+    return MAGIC + _field(1, type_meta) + _field(2, _encoded("meta/v1/Status", tree))
+
+
+def _encoded(name: str, tree: Tree) -> bytes:
+    """A message of texts, integers and such messages."""
+    out = b""
+    for number, (key, type_) in _messages()[name].items():
+        value = tree.get(key)
+        if value is None:
+            continue
+        for each in value if type_.startswith("[]") else (value,):
+            if isinstance(each, int):
+                out += _packed(int(number) << 3) + _packed(each)
+            else:
+                text = each.encode() if isinstance(each, str) else _encoded(type_.removeprefix("[]"), each)
+                out += _field(int(number), text)
+    return out
+
+
+def _field(number: int, data: bytes) -> bytes:
+    return _packed(number << 3 | 2) + _packed(len(data)) + data
+
+
+def _packed(number: int) -> bytes:
+    """A varint."""
+    out = bytearray()
+    while number >= 0x80:
+        out.append(number & 0x7F | 0x80)
+        number >>= 7
+    return bytes([*out, number])
 
 
 def _message_name(api_version: str, kind: str) -> str:

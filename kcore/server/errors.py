@@ -7,7 +7,8 @@ import structlog
 
 from kcore.api.errors import ApiError, InternalError, MethodNotAllowed, NotAcceptable, UnsupportedMediaType
 from kcore.api.meta_v1 import Status, StatusDetails
-from kcore.server.response import JSON_TYPE, TEXT_TYPE, YAML_TYPE, Reply, header, to_yaml
+from kcore.api.protobuf import encode_status
+from kcore.server.response import JSON_TYPE, PROTOBUF_TYPE, TEXT_TYPE, YAML_TYPE, Reply, header, to_yaml
 
 __all__ = [
     "error_reply",
@@ -47,8 +48,14 @@ def error_reply(error: BaseException, headers: bytes = b"", media_type: str = JS
     status = status_of(error)
     if status.details is not None and status.details.retry_after_seconds:
         headers += header("Retry-After", str(status.details.retry_after_seconds))
-    body = to_yaml(msgspec.json.encode(status)) if media_type == YAML_TYPE else msgspec.json.encode(status) + b"\n"
-    return Reply(status.code, body, media_type, headers)
+    return Reply(status.code, _written(status, media_type), media_type, headers)
+
+
+def _written(status: Status, media_type: str) -> bytes:
+    if media_type == PROTOBUF_TYPE:
+        return encode_status(msgspec.to_builtins(status))
+    body = msgspec.json.encode(status)
+    return to_yaml(body) if media_type == YAML_TYPE else body + b"\n"
 
 
 def method_not_allowed() -> MethodNotAllowed:

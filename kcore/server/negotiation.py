@@ -103,10 +103,11 @@ def negotiate_watch(accept: str) -> Representation:
 @lru_cache(256)
 def error_media_type(accept: str) -> str:
     """What an error is written in: it is never refused, so JSON where nothing fits."""
-    for clause in parse_accept(accept):
-        if clause.media_type in (JSON_TYPE, YAML_TYPE):
-            return clause.media_type
-    return JSON_TYPE
+    wanted = [clause.media_type for clause in parse_accept(accept)]
+    for media_type in wanted:
+        if media_type in (JSON_TYPE, YAML_TYPE):
+            return media_type
+    return PROTOBUF_TYPE if wanted == [PROTOBUF_TYPE] else JSON_TYPE
 
 
 def pretty(representation: Representation, query: Query, user_agent: str) -> Representation:

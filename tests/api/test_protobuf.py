@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kcore.api.protobuf import MAGIC, ProtobufError, decode_protobuf
+from kcore.api.protobuf import MAGIC, ProtobufError, decode_protobuf, encode_status
 
 
 def varint(number: int) -> bytes:
@@ -110,3 +110,20 @@ def test_nesting_is_bounded() -> None:
         raw = field(1, raw)
     with pytest.raises(ProtobufError):
         decode_protobuf(MAGIC + raw)
+
+
+def test_a_status_comes_back_as_it_was_written() -> None:
+    status = {
+        "metadata": {},
+        "status": "Failure",
+        "message": "it is wrong: é",
+        "reason": "Invalid",
+        "details": {
+            "name": "x",
+            "kind": "Thing",
+            "causes": [{"reason": "A", "message": "B", "field": "c"}, {"reason": "D"}],
+            "retryAfterSeconds": 300,
+        },
+        "code": 422,
+    }
+    assert decode_protobuf(encode_status(status)) == {"kind": "Status", "apiVersion": "v1", **status}
