@@ -28,7 +28,7 @@ __all__ = ["Connection", "Connections"]
 class Connection(RequestHandler):
     """aiohttp's protocol, with the client's certificate read once and word of a stream's readiness and end."""
 
-    __slots__ = ("audit_id", "certificate", "everyone", "heads", "on_lost", "on_writable", "streams")
+    __slots__ = ("audit_id", "certificate", "everyone", "heads", "on_lost", "on_started", "on_writable", "streams")
 
     def __init__(self, manager: Connections, **kwargs: Any) -> None:
         super().__init__(manager, **kwargs)
@@ -39,6 +39,8 @@ class Connection(RequestHandler):
         """That of the request under way, where it is audited."""
         self.certificate: PeerCertificate | None = None
         self.on_lost: Callable[[], None] | None = None
+        self.on_started: Callable[[int], None] | None = None
+        """Told the code of an answer that lasts, when it begins."""
         self.on_writable: Callable[[], None] | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:

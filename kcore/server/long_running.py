@@ -23,6 +23,7 @@ class LongRunning:
     def __init__(self, request: web.BaseRequest, labels: Labels) -> None:
         self.labels = labels
         self._connection = cast("Connection", request.protocol)
+        self._code = 101 if "Upgrade" in request.headers else 200
         self._scope = anyio.CancelScope()
 
     def end(self) -> None:
@@ -31,6 +32,8 @@ class LongRunning:
     def __enter__(self) -> None:
         self._connection.streams.add(self)
         self._connection.on_lost = self.end
+        if self._connection.on_started is not None:
+            self._connection.on_started(self._code)
         self._scope.__enter__()
 
     def __exit__(

@@ -21,6 +21,10 @@ from kcore.server.audit.log_file import LogFile, legacy_line
 from kcore.server.audit.options import AuditOptions
 from kcore.server.audit.policy import BadPolicy, Level, Policy, Telling, read_policy
 from kcore.server.audit.sink import Buffered
+from kcore.server.long_running import LongRunning
+from kcore.server.metrics import labels_of
+from kcore.server.resources import Call
+from kcore.server.response import Reply
 from tests.server.serving import CONFIGMAPS, Door, configmap, serving
 
 ANN = User("ann", groups=("dev", "system:authenticated"))
@@ -121,6 +125,11 @@ class Told:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+
+    @property
+    def text(self) -> str:
+        """What has been written so far."""
+        return self.path.read_text() if self.path.exists() else ""
 
     @property
     def events(self) -> Sequence[dict[str, Any]]:
@@ -224,6 +233,34 @@ async def test_watch_is_told_when_it_begins_and_when_it_ends(tmp_path: Path) -> 
         assert (await door.ask("GET", f"{CONFIGMAPS}?watch=true&timeoutSeconds=1")).code == 200
     assert [event["stage"] for event in told.events] == ["RequestReceived", "ResponseStarted", "ResponseComplete"]
     assert all("responseObject" not in event for event in told.events)
+
+
+async def test_answer_that_lasts_is_told_when_it_begins(tmp_path: Path) -> None:
+    async with audited(tmp_path, {"level": "Metadata"}) as (door, told):
+
+        async def lasting(call: Call) -> web.StreamResponse:
+            with LongRunning(call.request, labels_of("connect", call.address)):
+                with anyio.fail_after(30):
+                    while "ResponseStarted" not in told.text:  # noqa: ASYNC110  # another thread writes it
+                        await anyio.sleep(0.005)
+            return Reply(200, b"{}")
+
+        door.server._door._resources.answer = lasting  # type: ignore[method-assign]
+        assert (await door.ask("GET", CONFIGMAPS)).code == 200
+    assert [event["stage"] for event in told.events] == ["RequestReceived", "ResponseStarted", "ResponseComplete"]
+
+
+async def test_failure_of_the_server_is_told_as_a_panic(tmp_path: Path) -> None:
+    async with audited(tmp_path, {"level": "Metadata"}) as (door, told):
+
+        async def broken(call: Call) -> web.StreamResponse:
+            raise RuntimeError("a bug")
+
+        door.server._door._resources.answer = broken  # type: ignore[method-assign]
+        assert (await door.ask("GET", CONFIGMAPS)).code == 500
+    event = told.events[-1]
+    assert (event["stage"], event["responseStatus"]["code"]) == ("Panic", 500)
+    assert "a bug" not in told.path.read_text()
 
 
 async def test_bodies_that_are_no_json_do_not_break_the_log(tmp_path: Path) -> None:

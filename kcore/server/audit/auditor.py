@@ -57,6 +57,7 @@ class Auditor:
         audited = self._begin(arrived, asked)
         if audited is None:
             return await answer(arrived, asked)
+        cast("Connection", arrived.request.protocol).on_started = audited.started
         try:
             reply = await answer(arrived, asked, audited)
         except ApiError as error:
@@ -89,7 +90,7 @@ class Auditor:
         connection, request = cast("Connection", arrived.request.protocol), arrived.request
         telling = self._policy.telling(asked)
         if telling.level is Level.NONE:
-            connection.audit_id = ""
+            connection.audit_id, connection.on_started = "", None
             return None
         connection.audit_id = request.headers.get("Audit-Id", "")[:_ID_MAX] or self._chance.uid()
         agent = request.headers.get("User-Agent", "")

@@ -39,6 +39,7 @@ class Audited:
     ) -> None:
         self.annotations: dict[str, str] = {}
         """What authorization and admission have to say."""
+        self._started = False
         self._telling = telling
         self._clock = clock
         self._emit = emit
@@ -74,6 +75,9 @@ class Audited:
 
     def started(self, code: int) -> None:
         """The answer has begun; it may last long."""
+        if self._started:
+            return
+        self._started = True
         self._tree["responseStatus"] = {"metadata": {}, "code": code}
         self._tell("ResponseStarted")
 
