@@ -6,6 +6,8 @@ from typing import Any, ClassVar
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from kcore.api.apiextensions_v1 import JSONSchemaProps
 from kcore.api.errors import Invalid
@@ -249,3 +251,59 @@ def test_all_rules_of_an_object_may_cost_so_much_and_no_more() -> None:
     [error] = errors(schema, {"l": ["a" * 1000] * 100_000})
     why = "validation failed due to running out of cost budget, no further validation rules will be run"
     assert error.endswith(f'Invalid value: "string": {why}')
+
+
+# --- properties ---
+
+RULES = [
+    {"rule": "self == self", "messageExpression": "string(type(self) == type(self))"},
+    {"rule": "self == oldSelf", "message": "changed"},
+    {"rule": "!oldSelf.hasValue() || oldSelf.value() == self", "optionalOldSelf": True},
+]
+LEAVES: list[dict[str, Any]] = [
+    TEXT,
+    NUMBER,
+    {"type": "number"},
+    {"type": "boolean", "nullable": True},
+    {"type": "string", "format": "date-time"},
+    {"type": "string", "format": "byte"},
+    {"type": "string", "format": "duration"},
+    {"x-kubernetes-int-or-string": True},
+]
+NAMES = st.sampled_from(["a", "b", "a-b", "for"])
+
+
+def ruled_at_random(schema: dict[str, Any]) -> st.SearchStrategy[dict[str, Any]]:
+    rules = st.lists(st.sampled_from(RULES), max_size=2)
+    return rules.map(lambda some: {**schema, "x-kubernetes-validations": some})
+
+
+SCHEMAS = st.recursive(
+    st.sampled_from(LEAVES),
+    lambda inner: st.one_of(
+        st.dictionaries(NAMES, inner, max_size=3).map(lambda p: {"type": "object", "properties": p}),
+        inner.map(lambda s: {"type": "object", "additionalProperties": s}),
+        inner.map(lambda s: {"type": "array", "items": s}),
+        inner.map(lambda s: {"type": "array", "items": s, "x-kubernetes-list-type": "set"}),
+        inner.map(lambda s: {"type": "array", "items": s, "x-kubernetes-list-type": "map",
+                             "x-kubernetes-list-map-keys": ["a"]}),
+    ).flatmap(ruled_at_random),
+    max_leaves=8,
+)  # fmt: skip
+TREES = st.recursive(
+    st.none() | st.booleans() | st.integers(-3, 3) | st.floats(-1, 1) | st.sampled_from(["", "x", "1h", "2024-01-01"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=3),
+    max_leaves=12,
+)
+
+
+@given(SCHEMAS, TREES, st.just(ABSENT) | TREES)
+def test_whatever_an_object_holds_its_rules_have_an_answer(schema: Any, tree: Any, old: Any) -> None:
+    """What is wrong with an object and stays may be of any shape, and its rules are asked nevertheless."""
+    props = msgspec.convert({"type": "object", "properties": {"spec": schema}}, JSONSchemaProps)
+    rules = rule_tree(props)
+    if rules is None:
+        return
+    before = old if old is ABSENT else {"spec": old}
+    for error in rules.check({"spec": tree}, before, []):
+        assert str(error)
