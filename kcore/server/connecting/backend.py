@@ -35,7 +35,11 @@ class Backend:
 
     async def request(self, method: str, target: bytes, headers: Headers) -> None:
         """Send the head. Raises BackendError."""
-        await self._send(h11.Request(method=method.encode(), target=target, headers=list(headers)))
+        try:
+            request = h11.Request(method=method.encode(), target=target, headers=list(headers))
+        except h11.LocalProtocolError as error:
+            raise BackendError(f"the request can not be passed on: {error}") from error
+        await self._send(request)
 
     async def send_body(self, pieces: AsyncIterator[bytes]) -> None:
         """Send the body and its end, as far as the server takes it: one that has answered need not."""

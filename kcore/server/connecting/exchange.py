@@ -13,7 +13,7 @@ from kcore.api.errors import ApiError
 from kcore.server.body_stream import BodyStream
 from kcore.server.connecting.backend import Backend, BackendError
 from kcore.server.connecting.forwarding import Destination
-from kcore.server.connecting.headers import Headers, answer_headers, forwarded_headers, value_of
+from kcore.server.connecting.headers import Headers, answer_headers, forwarded_headers, request_target, value_of
 from kcore.server.connecting.links import Rewriter
 from kcore.server.connecting.pages import is_page, rewritten
 from kcore.server.streaming.relaying import GONE, copy
@@ -56,7 +56,7 @@ def _head(request: web.BaseRequest, destination: Destination, *, upgrade: bool, 
 async def _exchange(request: web.BaseRequest, destination: Destination, backend: Backend) -> web.StreamResponse:
     has_body = request.can_read_body
     await backend.request(
-        request.method, destination.target.encode(), _head(request, destination, upgrade=False, body=has_body)
+        request.method, request_target(destination.target), _head(request, destination, upgrade=False, body=has_body)
     )
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(backend.send_body, _body(request) if has_body else _nothing())
@@ -132,7 +132,7 @@ async def _upgrade(
 ) -> web.StreamResponse:
     """Both sides leave HTTP together; an answer that is no upgrade is passed back as it is."""
     await backend.request(
-        request.method, destination.target.encode(), _head(request, destination, upgrade=True, body=False)
+        request.method, request_target(destination.target), _head(request, destination, upgrade=True, body=False)
     )
     await backend.send_body(_nothing())
     await backend.response()

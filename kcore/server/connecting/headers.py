@@ -9,7 +9,7 @@ from multidict import CIMultiDictProxy
 
 from kcore.server.websocket import offered_protocols
 
-__all__ = ["Headers", "answer_headers", "forwarded_headers", "quoted_path", "value_of"]
+__all__ = ["Headers", "answer_headers", "forwarded_headers", "quoted_path", "request_target", "value_of"]
 
 Headers = Sequence[tuple[bytes, bytes]]
 
@@ -33,6 +33,9 @@ _CROSS_ORIGIN = frozenset(f"access-control-allow-{what}" for what in ("credentia
 _FRAMING = frozenset(("content-length", "expect"))
 
 
+_PRINTABLE = "".join(map(chr, range(0x21, 0x7F)))
+
+
 def forwarded_headers(
     headers: CIMultiDictProxy[str], remote: str, *, upgrade: bool = False, body: bool = False
 ) -> Iterator[tuple[bytes, bytes]]:
@@ -45,7 +48,7 @@ def forwarded_headers(
             continue
         if lower == "sec-websocket-protocol":
             value = ", ".join(offered_protocols(headers))
-        yield name.encode(), value.encode()
+        yield name.encode(), value.encode(errors="surrogateescape")
     chain = [*headers.getall("X-Forwarded-For", ()), remote]
     yield b"X-Forwarded-For", ", ".join(filter(None, chain)).encode()
     if upgrade:
@@ -82,7 +85,12 @@ def value_of(headers: Headers, name: bytes) -> str:
 
 def quoted_path(path: str) -> str:
     """A decoded path as Go writes it into a request."""
-    return quote(path, safe="/:@!$&'()*+,;=~-._")
+    return quote(path, safe="/:@!$&'()*+,;=~-._", errors="surrogateescape")
+
+
+def request_target(text: str) -> bytes:
+    """A path and query as a request line may carry it: what is no ASCII in it is quoted, the rest is as it came."""
+    return quote(text, safe=_PRINTABLE, errors="surrogateescape").encode()
 
 
 def _named_by_connection(values: Iterable[str]) -> frozenset[str]:

@@ -14,6 +14,7 @@ from aiohttp import web
 from tests.server.connecting.backends import PODS, backend, fronting
 from tests.server.kubelet.scripted import ScriptedKubelets, node, pod
 from tests.server.serving import Door
+from tests.server.streaming.talking import read_all
 
 WEB = pod("web", port=8080)
 SERVICE: dict[str, Any] = {
@@ -139,6 +140,21 @@ async def test_path_without_a_slash_is_led_to_one_with_it() -> None:
         ) as answer,
     ):
         assert (answer.status, answer.headers["Location"]) == (301, f"{PODS}/web/proxy/?a=b")
+
+
+async def test_bytes_that_are_no_ascii_arrive_quoted_or_as_they_were() -> None:
+    head = f"GET {PODS}/web/proxy/%C3%A4?%FF HTTP/1.1\r\nHost: kcore\r\nConnection: close\r\n".encode()
+    async with (
+        backend(mirror) as port,
+        fronting(kubelets(port), *OBJECTS) as door,
+        await anyio.connect_tcp("127.0.0.1", door.server.port) as client,
+    ):
+        await client.send(head + b"X-Odd: \xff\r\nAuthorization: Bearer admin-token\r\n\r\n")
+        answer = await read_all(client)
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 200 "), answer
+    assert b'"path": "/%C3%A4?%FF"' in body
+    assert b"X-Odd" in body
 
 
 async def test_body_streams_both_ways_at_once() -> None:
