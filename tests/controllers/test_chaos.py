@@ -18,7 +18,13 @@ import anyio
 import pytest
 from msgspec.structs import replace
 
-from kcore.api.apps_v1 import Deployment, ReplicaSet, StatefulSet, StatefulSetSpec
+from kcore.api.apps_v1 import (
+    Deployment,
+    ReplicaSet,
+    StatefulSet,
+    StatefulSetPersistentVolumeClaimRetentionPolicy,
+    StatefulSetSpec,
+)
 from kcore.api.batch_v1 import Job
 from kcore.api.core_v1 import (
     ConfigMap,
@@ -92,10 +98,14 @@ async def edit(w: World, kind: type[Deployment] | type[StatefulSet], name: str, 
 
 
 async def make_set(w: World) -> None:
+    """Its claims go with its pods, so that what there is in the end does not tell how far it ever got."""
     await make_class(w, reclaim_policy="Delete")
     spec = StatefulSetSpec(
         replicas=3,
         service_name="db",
+        persistent_volume_claim_retention_policy=StatefulSetPersistentVolumeClaimRetentionPolicy(
+            when_deleted="Delete", when_scaled="Delete"
+        ),
         selector=LabelSelector(match_labels={"app": "db"}),
         template=template("db"),
         volume_claim_templates=(replace(claim(class_="fast"), metadata=ObjectMeta(name="data")),),
