@@ -21,8 +21,8 @@ import msgspec
 import structlog
 from msgspec.structs import replace
 
-from kcore.api.core_v1 import Namespace, Node, Pod
-from kcore.api.meta_v1 import ObjectMeta
+from kcore.api.core_v1 import Namespace, Node, Pod, Service, ServicePort, ServiceSpec
+from kcore.api.meta_v1 import DeleteOptions, ObjectMeta
 from kcore.api.scheme import Scheme
 from kcore.client.events import EventBroadcaster
 from kcore.client.informer import Informers
@@ -39,6 +39,8 @@ ZONES = ("moon-1", "moon-2", "moon-3")
 ZONE, HOSTNAME = "topology.kubernetes.io/zone", "kubernetes.io/hostname"
 CREATORS = 32
 FULL_SIZE = 5_000
+DAEMON_NODES = 15_000
+CHURN_SECONDS = 1.0
 
 
 def _pod(name: str, spec: dict[str, Any] | None = None, cpu: str = "100m", memory: str = "500Mi") -> dict[str, Any]:
@@ -120,8 +122,20 @@ def _high(name: str) -> dict[str, Any]:
     return _pod(name, {"priorityClassName": "system-cluster-critical"}, cpu="3")
 
 
+def _gated(name: str) -> dict[str, Any]:
+    return _pod(name, {"schedulingGates": [{"name": "example.com/later"}]})
+
+
+def daemon(name: str) -> dict[str, Any]:
+    """A pod as a DaemonSet makes it: for one node, by its name."""
+    number = int(name.rpartition("-")[2])
+    term = {"matchFields": [{"key": "metadata.name", "operator": "In", "values": [f"node-{number % DAEMON_NODES}"]}]}
+    required = {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [term]}}
+    return _pod(name, {"affinity": {"nodeAffinity": required}}, cpu="10m", memory="10Mi")
+
+
 class Case(NamedTuple):
-    """The pods that are measured, those that are there before, and what upstream demands."""
+    """The pods that are measured, those that are there before, and what upstream demands (0: nothing is known)."""
 
     make: Callable[[str], dict[str, Any]]
     threshold: int
@@ -129,6 +143,8 @@ class Case(NamedTuple):
     before: int = 0
     make_before: Callable[[str], dict[str, Any]] = basic
     bound_before: bool = True
+    churns: bool = False
+    nodes: int = 0
 
 
 CASES = {
@@ -140,6 +156,9 @@ CASES = {
     "preferred_pod_affinity": Case(preferred_pod_affinity, 90, 5_000, 5_000),
     "pod_anti_affinity": Case(pod_anti_affinity, 60, 2_000, 1_000, pod_anti_affinity),
     "preferred_pod_anti_affinity": Case(preferred_pod_anti_affinity, 90, 5_000, 5_000),
+    "mixed_churn": Case(basic, 265, 10_000, churns=True),
+    "daemonset": Case(daemon, 390, 30_000, nodes=DAEMON_NODES),
+    "gated": Case(basic, 0, 10_000, 10_000, _gated, bound_before=False),
     "unschedulable": Case(basic, 140, 10_000, 200, _unfitting, bound_before=False),
     "preemption": Case(_high, 160, 5_000, 20_000, _low),
 }
@@ -220,12 +239,15 @@ async def run(name: str, case: Case, nodes: int, pods: int) -> dict[str, Any]:
                 await waiting
             else:
                 await _settle(scheduler, before)
-        started = time.perf_counter()
+        if case.churns:
+            tasks.start_soon(_churn, client)
+        started, cpu = time.perf_counter(), time.process_time()
         waiting = bound.until("measured", pods)
         await _create(client, Pod, [case.make(f"measured-{i}") for i in range(pods)])
         created = time.perf_counter() - started
         await waiting
-        seconds = time.perf_counter() - started
+        seconds, cpu = time.perf_counter() - started, time.process_time() - cpu
+        attempts = scheduler.metrics.attempts
         tasks.cancel_scope.cancel()
     return {
         "case": name,
@@ -234,10 +256,31 @@ async def run(name: str, case: Case, nodes: int, pods: int) -> dict[str, Any]:
         "pods": pods,
         "created_s": round(created, 2),
         "bound_s": round(seconds, 2),
+        "cpu_s": round(cpu, 2),
+        "pods_per_cpu_s": round(pods / cpu),
+        "attempts": attempts,
         "pods_per_s": round(pods / seconds),
-        "upstream_threshold": case.threshold,
-        "times_threshold": round(pods / seconds / case.threshold, 1),
+        "upstream_threshold": case.threshold or None,
+        "times_threshold": round(pods / seconds / case.threshold, 1) if case.threshold else None,
     }
+
+
+async def _churn(client: LocalClient) -> None:
+    """Have a node, a pod that fits nowhere and a service come and go."""
+    document = {**_nodes(1)[0], "metadata": {"name": "churning"}}
+    service = Service(
+        metadata=ObjectMeta(name="churning", namespace="default"),
+        spec=ServiceSpec(selector={"app": "none"}, ports=(ServicePort(port=80),)),
+    )
+    while True:
+        await client.create(msgspec.convert(document, Node))
+        await client.create(msgspec.convert(_unfitting("churning"), Pod))
+        await client.create(service)
+        await asyncio.sleep(CHURN_SECONDS)
+        await client.delete(Node, "churning")
+        await client.delete(Pod, "churning", "default", DeleteOptions(grace_period_seconds=0))
+        await client.delete(Service, "churning", "default")
+        await asyncio.sleep(CHURN_SECONDS)
 
 
 async def _add_nodes(client: LocalClient, count: int) -> None:
@@ -248,22 +291,22 @@ async def _add_nodes(client: LocalClient, count: int) -> None:
 
 
 async def _settle(scheduler: Scheduler, count: int) -> None:
-    """Wait until so many pods are known to fit nowhere."""
+    """Wait until so many pods are known to fit nowhere, or to be gated."""
     with anyio.fail_after(600):
-        while scheduler.queue.statistics().unschedulable < count:  # noqa: ASYNC110  # the queue has no signal for it
+        while sum(scheduler.queue.statistics()[2:4]) < count:  # noqa: ASYNC110  # the queue has no signal for it
             await asyncio.sleep(0.05)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("cases", nargs="*", metavar="case", help=", ".join(CASES))
-    parser.add_argument("--nodes", type=int, default=FULL_SIZE)
+    parser.add_argument("--nodes", type=int, default=0, help=f"0: {FULL_SIZE}, or as many as the case has")
     parser.add_argument("--pods", type=int, default=0, help="how many are measured; 0: as many as upstream")
     options = parser.parse_args()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(30))
     for name in options.cases or CASES:
         case = CASES[name]
-        result = anyio.run(run, name, case, options.nodes, options.pods or case.pods)
+        result = anyio.run(run, name, case, options.nodes or case.nodes or FULL_SIZE, options.pods or case.pods)
         print(json.dumps(result), flush=True)
 
 

@@ -91,9 +91,9 @@ class SchedulingCycle:
         evaluation = self._evaluator.evaluate(profile, pod)
         for point, seconds in evaluation.spent.items():
             profile.observe(point, "Success", profile.scheduler_name, seconds)
-        rows = evaluation.best_rows() if not profile.percentage else self._best_of_some(profile, evaluation)
-        if rows:
-            return self._place(profile, pod, self._any_of(rows), evaluation.state)
+        row = self._choose(profile, evaluation)
+        if row >= 0:
+            return self._place(profile, pod, self._cache.columns.node(row).name, evaluation.state)
         diagnosis, began = evaluation.diagnose(), self._now()
         for plugin in profile.post_filter:
             result = plugin.post_filter(evaluation.state, pod, diagnosis, evaluation)
@@ -102,6 +102,13 @@ class SchedulingCycle:
                 profile.observe("PostFilter", status, profile.scheduler_name, self._now() - began)
                 return self._refuse(diagnosis, result)
         return self._refuse(diagnosis)
+
+    def _choose(self, profile: Profile, evaluation: Evaluation) -> int:
+        """The row of the best node; -1: the pod fits none."""
+        if not profile.percentage:
+            return evaluation.best_row(self._chance.random.random)
+        rows = self._best_of_some(profile, evaluation)
+        return rows[int(self._chance.random.random() * len(rows))] if rows else -1
 
     def _any_of(self, rows: Sequence[int]) -> str:
         """One of equally good nodes, by chance."""

@@ -134,6 +134,10 @@ class Evaluation:
         """The rows with the highest score; none where the pod fits nowhere."""
         return self._columns.backend.best(self.totals)
 
+    def best_row(self, chance: Callable[[], float]) -> int:
+        """One of them, by chance; -1: there is none."""
+        return self._columns.backend.one_of_best(self.totals, chance)
+
     def diagnose(self) -> Diagnosis:
         """Why the pod fits nowhere: for each node the reasons of the first plugin that refuses it."""
         if self._diagnosis is None:
@@ -308,14 +312,16 @@ class Evaluation:
         """Sum the scores up, each scaled and weighted."""
         columns, feasible = self._columns, self.feasible
         backend = columns.backend
-        totals = backend.ints(columns.size)
+        totals: Vector | None = None
+        first = backend.first(feasible)
         for scores in self._scores:
             scaled = self._scaled(scores)
-            if scores.normalizer is not None:
-                flat = not backend.any(feasible & (scores.raw > 0))
-                scores.if_zero = int(scaled[backend.rows(feasible)[0]]) if flat and backend.any(feasible) else None
-            totals = totals + scaled * scores.weight
-        self.totals = backend.where(feasible, totals, -1)
+            if scores.normalizer is not None and not self._spanning:  # else nothing is mended in place
+                flat = first >= 0 and not backend.any(feasible & (scores.raw > 0))
+                scores.if_zero = int(scaled[first]) if flat else None
+            weighted = scaled if scores.weight == 1 else scaled * scores.weight
+            totals = weighted if totals is None else totals + weighted
+        self.totals = backend.where(feasible, totals if totals is not None else 0, -1)
 
     def _judge_rows(self, rows: set[int]) -> None:
         """Judge a few rows anew, and all totals where what they are scaled by may have moved."""

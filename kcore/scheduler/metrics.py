@@ -57,6 +57,14 @@ class SchedulerMetrics:
         self._waits: dict[str, Histogram] = {}
         self._preemptions = 0
 
+    @property
+    def attempts(self) -> dict[str, int]:
+        """How many attempts there were, by their result."""
+        counts: Counter[str] = Counter()
+        for (result, _), histogram in self._attempts.items():
+            counts[result] += histogram.count
+        return dict(counts)
+
     def attempted(self, result: str, profile: str, seconds: float) -> None:
         """A pod was `scheduled`, found `unschedulable`, or met an `error`."""
         _of(self._attempts, (result, profile), ATTEMPTS).observe(seconds)

@@ -14,6 +14,7 @@ import heapq
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from enum import Enum
+from functools import cache
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -132,7 +133,7 @@ class SchedulingQueue:
         self._waiting: dict[str, float] = {}
         self._waiting_for: dict[str, dict[str, None]] = {}
         """Who waits, by the plugin that is in the way."""
-        self._hoping: dict[ClusterEvent, Sequence[str]] = {}
+        self._hoping: dict[ClusterEvent, dict[str, Sequence[Hint | None]]] = {}
         self._in_flight: dict[str, int] = {}
         """How much had happened when each pod was popped, the first one first."""
         self._missed: deque[tuple[ClusterEvent, Object | None, Object | None]] = deque()
@@ -216,7 +217,7 @@ class SchedulingQueue:
         queued.plugins = plugins
         queued.urgent = True
         queued.backoff_until = now + self._backoff_after(queued.attempts)
-        if queued.is_stale or any(self._hopes(queued, *happening) for happening in missed):
+        if queued.is_stale or any(self._missed_hope(queued, *happening) for happening in missed):
             self._back_off(queued, FAILURE)
         else:
             self._wait(queued, now, FAILURE)
@@ -233,38 +234,36 @@ class SchedulingQueue:
 
     def move(self, event: ClusterEvent, old: Object | None, new: Object | None, now: float) -> None:
         """Something happened: wake the pods whose refusing plugins hope from it."""
-        if self._in_flight and self._interested(event):
+        if self._in_flight and len(self._interested(event)) > 1:
             self._missed.append((event, old, new))
             self._happened += 1
         if not self._waiting:
             return
-        for plugin in self._interested(event):
+        for plugin, hints in self._interested(event).items():
             for uid in list(self._waiting_for.get(plugin, ())):
                 queued = self._pods[uid]
-                if queued.place is Place.UNSCHEDULABLE and self._hopes(queued, event, old, new, plugin):
+                if queued.place is Place.UNSCHEDULABLE and _hopes(queued, hints, old, new):
                     if queued.gated_by:
                         self._admit(queued, now, label(event))
                     else:
                         self._wake(queued, now, label(event))
 
-    def _interested(self, event: ClusterEvent) -> Sequence[str]:
-        """The plugins that hope from an event; `""`: pods that nobody in particular refused hope from all."""
+    def _interested(self, event: ClusterEvent) -> Mapping[str, Sequence[Hint | None]]:
+        """The plugins that hope from an event, with their hints; `""`: pods that nobody in particular refused hope
+        from all."""
         plugins = self._hoping.get(event)
         if plugins is None:
-            hoping = [name for name, events in self._events.items() if any(event & known for known in events)]
-            plugins = self._hoping[event] = ("", *hoping)
+            plugins = self._hoping[event] = {"": (None,)}
+            for name, events in self._events.items():
+                hints = [hint for known, hint in events.items() if event & known]
+                if hints:
+                    plugins[name] = hints
         return plugins
 
-    def _hopes(
-        self, queued: QueuedPod, event: ClusterEvent, old: Object | None, new: Object | None, plugin: str = ""
-    ) -> bool:
-        """Whether one of the plugins that refused a pod (or the one in question) may let it pass after this."""
-        refusing = (plugin,) if plugin else (queued.gated_by,) if queued.gated_by else queued.plugins
-        for name in refusing:
-            for known, hint in self._events.get(name, {}).items():
-                if event & known and (hint is None or hint(queued.info, old, new)):
-                    return True
-        return not refusing
+    def _missed_hope(self, queued: QueuedPod, event: ClusterEvent, old: Object | None, new: Object | None) -> bool:
+        """Whether a plugin that has refused the pod would have let it hope from this."""
+        interested = self._interested(event)
+        return any(_hopes(queued, interested.get(name, ()), old, new) for name in self._reasons(queued))
 
     def _land(self, uid: str) -> list[tuple[ClusterEvent, Object | None, Object | None]]:
         """A pod is in flight no more; what has happened meanwhile."""
@@ -381,6 +380,12 @@ class SchedulingQueue:
         return queued if queued is not None and queued.ticket == entry[1] else None
 
 
+def _hopes(queued: QueuedPod, hints: Iterable[Hint | None], old: Object | None, new: Object | None) -> bool:
+    """Whether one of the hints lets the pod hope."""
+    return any(hint is None or hint(queued.info, old, new) for hint in hints)
+
+
+@cache
 def label(event: ClusterEvent) -> str:
     """What metrics call an event."""
     return next((name for known, name in LABELS.items() if event & known), "Unknown")

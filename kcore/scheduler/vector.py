@@ -90,8 +90,14 @@ class Backend(Protocol):
     def rows(self, mask: Vector) -> list[int]:
         """Where the mask is true."""
 
+    def first(self, mask: Vector) -> int:
+        """The first row where the mask is true; -1 where it nowhere is."""
+
     def best(self, vector: Vector) -> list[int]:
         """Where the largest element stands; empty where that is below zero."""
+
+    def one_of_best(self, vector: Vector, chance: Callable[[], float]) -> int:
+        """One of `best`, by a number from 0 to 1; -1 where there is none. No chance is taken where there is one."""
 
 
 class _Plain(list[Any]):
@@ -211,9 +217,16 @@ class PlainBackend:
     def rows(self, mask: Vector) -> list[int]:
         return [row for row, value in enumerate(mask) if value]
 
+    def first(self, mask: Vector) -> int:
+        return next((row for row, value in enumerate(mask) if value), -1)
+
     def best(self, vector: Vector) -> list[int]:
         top = max(vector, default=-1)
         return [row for row, value in enumerate(vector) if value == top] if top >= 0 else []
+
+    def one_of_best(self, vector: Vector, chance: Callable[[], float]) -> int:
+        rows = self.best(vector)
+        return rows[0 if len(rows) == 1 else int(chance() * len(rows))] if rows else -1
 
 
 class NumpyBackend:
@@ -273,8 +286,12 @@ class NumpyBackend:
         return int(cast(Any, vector).max()) if len(vector) else 0
 
     def rows(self, mask: Vector) -> list[int]:
-        rows: list[int] = self._numpy.flatnonzero(cast(Any, mask)).tolist()
+        rows: list[int] = cast(Any, mask).nonzero()[0].tolist()
         return rows
+
+    def first(self, mask: Vector) -> int:
+        row = int(cast(Any, mask).argmax()) if len(mask) else -1
+        return row if row >= 0 and mask[row] else -1
 
     def best(self, vector: Vector) -> list[int]:
         array = cast(Any, vector)
@@ -282,6 +299,14 @@ class NumpyBackend:
             return []
         top = array.max()
         return self.rows(array == top) if top >= 0 else []
+
+    def one_of_best(self, vector: Vector, chance: Callable[[], float]) -> int:
+        array = cast(Any, vector)
+        top = array.max() if len(array) else -1
+        if top < 0:
+            return -1
+        rows = (array == top).nonzero()[0]
+        return int(rows[0 if len(rows) == 1 else int(chance() * len(rows))])
 
 
 PLAIN: Backend = PlainBackend()

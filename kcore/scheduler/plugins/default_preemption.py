@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from heapq import heappop, heappush
 from typing import NamedTuple
 
 from kcore.api.core_v1 import Pod
@@ -167,22 +168,56 @@ def budget_violations(pods: Sequence[PodInfo], budgets: Iterable[PodDisruptionBu
     return violating
 
 
+Judge = Callable[[NodeInfo], Candidate | Status]
+
+
 class _Memo:
-    """What was found for pods of one shape, node by node; what has changed since is looked at again."""
+    """What was found for pods of one shape, node by node; only what has changed since is looked at again.
+
+    The candidates stand in a heap by their cost. One that is no longer what was found for its node is passed over.
+    """
 
     def __init__(self) -> None:
-        self.found: dict[int, Candidate | Status] = {}
+        self._found: dict[int, Candidate | Status] = {}
+        self._heap: list[tuple[tuple[int, int, int, int, float], int, int, Candidate]] = []
+        self._ticket = 0
         self._epoch = -1
         self._seen = 0
         self._budgets: object = None
 
-    def mend(self, columns: NodeColumns, budgets: object) -> None:
+    def mend(self, columns: NodeColumns, budgets: object, rows: Sequence[int], judge: Judge) -> None:
+        """Have every one of the rows judged that nothing is known of, and forget all others."""
         if (self._epoch, self._budgets) != (columns.epoch, budgets):
-            self.found.clear()
+            self._found, self._heap, self._ticket = {}, [], 0
+            fresh: Iterable[int] = rows
         else:
-            for row in set(columns.changes[self._seen :]):
-                self.found.pop(row, None)
+            changed = set(columns.changes[self._seen :])
+            for row in changed:
+                self._found.pop(row, None)
+            fresh = changed.intersection(rows) if changed else ()
         self._epoch, self._seen, self._budgets = columns.epoch, len(columns.changes), budgets
+        for row in fresh:
+            found = self._found[row] = judge(columns.node(row))
+            if isinstance(found, Candidate):
+                self._ticket += 1
+                heappush(self._heap, (found.cost, row, self._ticket, found))
+
+    def best(self) -> Candidate | None:
+        """The candidate whose victims cost the least."""
+        while self._heap:
+            _, row, _, found = self._heap[0]
+            if self._found.get(row) is found:
+                return found
+            heappop(self._heap)
+        return None
+
+    def candidates(self) -> list[Candidate]:
+        return [found for found in self._found.values() if isinstance(found, Candidate)]
+
+    def objections(self) -> Counter[str]:
+        """On how many nodes nobody's leaving helps, by the reason."""
+        found = [one for one in self._found.values() if not isinstance(one, Candidate)]
+        return Counter(reason for one in found for reason in one.reasons)
 
 
 class DefaultPreemption:
@@ -202,8 +237,12 @@ class DefaultPreemption:
         self._memos: dict[Hashable, _Memo] = {}
 
     def post_filter(self, state: CycleState, pod: PodInfo, diagnosis: Diagnosis, ask: Ask) -> PostFilterResult | None:
-        found = self.look(pod, diagnosis, ask)
-        return found if isinstance(found, PostFilterResult) else self.settle(pod, choose(found))
+        memo = self._look(pod, diagnosis, ask)
+        if isinstance(memo, PostFilterResult):
+            return memo
+        best = memo.best()
+        assert best is not None, "there was a candidate a moment ago"
+        return self.settle(pod, best)
 
     async def extended(
         self, pod: PodInfo, diagnosis: Diagnosis, ask: Ask, extenders: Sequence[Extender]
@@ -242,15 +281,26 @@ class DefaultPreemption:
 
     def look(self, pod: PodInfo, diagnosis: Diagnosis, ask: Ask) -> Sequence[Candidate] | PostFilterResult:
         """All nodes on which room can be made, or why there is none."""
+        memo = self._look(pod, diagnosis, ask)
+        return memo if isinstance(memo, PostFilterResult) else memo.candidates()
+
+    def _look(self, pod: PodInfo, diagnosis: Diagnosis, ask: Ask) -> _Memo | PostFilterResult:
         if pod.pod.spec.preemption_policy == "Never":
             return PostFilterResult("preemption: not eligible due to preemptionPolicy=Never.")
         if self._is_waiting(pod, diagnosis):
             message = "preemption: not eligible due to a terminating pod on the nominated node."
             return PostFilterResult(message, pod.nominated)
-        candidates, reasons = self._candidates(pod, diagnosis, ask)
-        if candidates:
-            return candidates
-        return PostFilterResult(f"preemption: {fit_error(self._cache.columns.count, reasons)}")
+        columns, rows = self._cache.columns, diagnosis.helpable()
+        reasons: Counter[str] = Counter()
+        if self._cache.lowest_priority() >= pod.priority:
+            reasons[NO_VICTIMS.reasons[0]] = len(rows)
+        else:
+            memo = self._memo(pod, ask, rows)
+            if memo.best() is not None:
+                return memo
+            reasons += memo.objections()
+        reasons[NOT_HELPFUL] = columns.count - len(rows)
+        return PostFilterResult(f"preemption: {fit_error(columns.count, +reasons)}")
 
     def settle(self, pod: PodInfo, chosen: Candidate) -> PostFilterResult:
         """Have the victims leave a node, and give up the room that is kept there for less important pods."""
@@ -278,37 +328,22 @@ class DefaultPreemption:
             for other in nominated.pods.values()
         )
 
-    def _candidates(self, pod: PodInfo, diagnosis: Diagnosis, ask: Ask) -> tuple[list[Candidate], Mapping[str, int]]:
-        """Judge every node that refused the pod; the reasons count the nodes on which nobody's leaving helps."""
-        columns, rows = self._cache.columns, diagnosis.helpable()
-        reasons = Counter({NOT_HELPFUL: columns.count - len(rows)}) if columns.count > len(rows) else Counter()
-        if self._cache.lowest_priority() >= pod.priority:
-            return [], reasons + Counter({NO_VICTIMS.reasons[0]: len(rows)})
+    def _memo(self, pod: PodInfo, ask: Ask, rows: Sequence[int]) -> _Memo:
+        """What is found on these rows."""
+        memo = _Memo()
+        if ask.shared_as is not None:
+            key = (ask.shared_as, pod.priority)
+            memo = self._memos.pop(key, memo)
+            if len(self._memos) >= MOST_MEMOS:
+                del self._memos[next(iter(self._memos))]
+            self._memos[key] = memo
         budgets = tuple(self._budgets())
-        found = self._memo(pod, ask, budgets).found
-        candidates = []
-        for row in rows:
-            one = found.get(row)
-            if one is None:
-                one = found[row] = find_victims(
-                    pod, columns.node(row), ask, lambda lower: budget_violations(lower, budgets)
-                )
-            if isinstance(one, Candidate):
-                candidates.append(one)
-            else:
-                reasons.update(one.reasons)
-        return candidates, reasons
-
-    def _memo(self, pod: PodInfo, ask: Ask, budgets: Sequence[PodDisruptionBudget]) -> _Memo:
-        if ask.shared_as is None:
-            return _Memo()
-        key = (ask.shared_as, pod.priority)
-        memo = self._memos.pop(key, None) or _Memo()
-        if len(self._memos) >= MOST_MEMOS:
-            del self._memos[next(iter(self._memos))]
-        self._memos[key] = memo
         versions = tuple([(budget.metadata.uid, budget.metadata.resource_version) for budget in budgets])
-        memo.mend(self._cache.columns, versions)
+
+        def judge(node: NodeInfo) -> Candidate | Status:
+            return find_victims(pod, node, ask, lambda lower: budget_violations(lower, budgets))
+
+        memo.mend(self._cache.columns, versions, rows, judge)
         return memo
 
     async def _evict(self, client: Client, victim: PodInfo, preemptor: PodInfo) -> None:
