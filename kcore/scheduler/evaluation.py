@@ -17,7 +17,6 @@ from kcore.scheduler.framework import (
     Code,
     CycleState,
     Refusal,
-    SpanningPlugin,
     Status,
 )
 from kcore.scheduler.node_info import NodeInfo
@@ -64,6 +63,7 @@ class Evaluation:
     __slots__ = (
         "_absent_reason",
         "_columns",
+        "_complete",
         "_diagnosis",
         "_epoch",
         "_filters",
@@ -92,10 +92,13 @@ class Evaluation:
         columns: NodeColumns,
         signature: Hashable | None = None,
         now: Callable[[], float] = _no_time,
+        complete: bool = False,
     ) -> None:
+        """`complete`: score even where there is nothing to choose."""
         self.profile = profile
         self.pod = pod
         self._signature = signature
+        self._complete = complete
         self._now = now
         self.spent: dict[str, float] = {}
         """How many seconds each extension point took the last time."""
@@ -184,7 +187,7 @@ class Evaluation:
         self.feasible = columns.backend.bools(columns.size)
         self._scores = []
         self._filters = [judge for judge in self.profile.filter if judge.plugin.name not in self._skipped]
-        self._spanning = {judge.plugin.name for judge in self._filters if isinstance(judge.plugin, SpanningPlugin)}
+        self._spanning = {judge.plugin.name for judge in self._filters if judge.spans}
         self._local = self.feasible
         if self.refusal is None:
             self._local = self._candidates()
@@ -218,7 +221,9 @@ class Evaluation:
                 for refusal in self._refusals(judge, feasible):
                     feasible = feasible & ~refusal.mask
         self.feasible = feasible.copy()
-        if not self._columns.backend.any(feasible):
+        if self._is_narrow() and not self._complete and self._columns.backend.count(feasible) == 1:
+            self.totals = self._columns.backend.where(feasible, 0, -1)  # nothing to choose, so nothing to score
+        elif not self._columns.backend.any(feasible):
             self.totals = self._columns.backend.ints(self._columns.size) - 1
         elif self._scores:
             self._score_spanning()
@@ -278,7 +283,7 @@ class Evaluation:
                 skipped.add(plugin.name)
         scorers = [scorer for scorer in self.profile.score if scorer.plugin.name not in skipped]
         self._scores = [_Scores(scorer, self._raw_scores(scorer)) for scorer in scorers]
-        self._spanning |= {s.plugin.name for s in self._scores if isinstance(s.plugin, SpanningPlugin)}
+        self._spanning |= {s.plugin.name for s in self._scores if s.scorer.spans}
         self._rescale()
 
     def _score_spanning(self) -> None:

@@ -72,7 +72,7 @@ class SchedulingExplainer:
 
     def _explain(self, info: PodInfo) -> PodExplanation:
         profile = self._profile(info)
-        evaluation = Evaluation(profile, info, self._cache.columns)
+        evaluation = Evaluation(profile, info, self._cache.columns, complete=True)
         diagnosis = evaluation.diagnose()
         best = [self._cache.columns.node(row).name for row in evaluation.best_rows()]
         metadata = info.pod.metadata

@@ -64,6 +64,7 @@ class Judge(NamedTuple):
 
     plugin: FilterPlugin
     columns: ColumnFilterPlugin | None
+    spans: bool
     is_blind: bool
     room: RoomPlugin | None
 
@@ -75,6 +76,7 @@ class Scorer(NamedTuple):
     weight: int
     columns: ColumnScorePlugin | None
     normalizer: NormalizePlugin | None
+    spans: bool
 
 
 class Profile:
@@ -100,6 +102,7 @@ class Profile:
             Judge(
                 plugin,
                 plugin if isinstance(plugin, ColumnFilterPlugin) else None,
+                isinstance(plugin, SpanningPlugin),
                 isinstance(plugin, PodBlindPlugin),
                 plugin if isinstance(plugin, RoomPlugin) else None,
             )
@@ -150,7 +153,8 @@ class Profile:
         plugin = self._plugins[name][0]
         assert isinstance(plugin, ScorePlugin)
         columns = plugin if isinstance(plugin, ColumnScorePlugin) else None
-        return Scorer(plugin, weight, columns, plugin if isinstance(plugin, NormalizePlugin) else None)
+        normalizer = plugin if isinstance(plugin, NormalizePlugin) else None
+        return Scorer(plugin, weight, columns, normalizer, isinstance(plugin, SpanningPlugin))
 
     def may_enqueue(self, pod: Pod) -> Status | None:
         """The first objection to a pod's entering the queue."""

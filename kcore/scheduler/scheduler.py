@@ -44,6 +44,10 @@ __all__ = ["Scheduler"]
 BURST = 16
 """Decisions taken before others on the loop have their turn."""
 WORKERS = 32
+UNCERTAIN = 500
+"""From this code on an answer does not say whether something was done."""
+LOOKS, LOOK_SECONDS = 10, 1.0
+"""How often it is looked up then, and how long to wait between."""
 TERMINAL = ("Succeeded", "Failed")
 
 log = structlog.get_logger(__name__)
@@ -259,6 +263,10 @@ class Scheduler:
             self._tell_failure(queued, f"binding rejected: {error}")
             return
         except ApiError as error:
+            if error.code >= UNCERTAIN and await self._is_bound(info, placed.node_name):
+                log.debug("the answer to a binding was lost", pod=info.key)
+                self._celebrate(queued, placed)
+                return
             self._unbind(queued, placed)
             if isinstance(error, (NotFound, Conflict)):
                 # The pod is gone, or somebody else has bound it: the informer will say.
@@ -271,6 +279,25 @@ class Scheduler:
             self._unbind(queued, placed)
             self._tell_failure(queued, ", ".join(status.reasons))
             return
+        self._celebrate(queued, placed)
+
+    async def _is_bound(self, info: PodInfo, node_name: str) -> bool:
+        """Whether a binding that seems to have failed was made. The pod stays assumed meanwhile: its room is not given
+        away on the word of a server in trouble."""
+        metadata = info.pod.metadata
+        for _ in range(LOOKS):
+            try:
+                pod = await self._client.get(Pod, metadata.name, metadata.namespace)
+                return pod.metadata.uid == info.uid and pod.spec.node_name == node_name
+            except NotFound:
+                return False
+            except ApiError:
+                await anyio.sleep(LOOK_SECONDS)
+        return False
+
+    def _celebrate(self, queued: QueuedPod, placed: Placed) -> None:
+        """Tell that a pod has its node."""
+        info, profile = queued.info, self._profiles[queued.info.pod.spec.scheduler_name]
         log.debug("pod scheduled", pod=info.key, node=placed.node_name)
         self.metrics.attempted("scheduled", profile.scheduler_name, queued.seconds)
         self.metrics.bound(queued.attempts, self._clock.now() - queued.since)

