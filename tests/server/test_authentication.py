@@ -112,7 +112,7 @@ async def test_tokens_of_a_former_key_are_good_while_it_is_named(tmp_path: Path)
     former = tmp_path / "former.key"
     (tmp_path / "sa.key").rename(former)
     rsa_key = tmp_path / "rsa.key"
-    write_key(rsa_key, rsa.generate_private_key(65537, 2048))  # type: ignore[arg-type]
+    write_key(rsa_key, rsa.generate_private_key(65537, 2048))
     new_key = write_key(tmp_path / "new.key", ec.generate_private_key(ec.SECP384R1()))
     flags: dict[str, Any] = {"service_account_signing_key_file": new_key, "service_account_key_file": (former, rsa_key)}
     async with knowing(tmp_path, **flags) as door:
