@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from kcore.api.authentication_v1 import SelfSubjectReview, SelfSubjectReviewStatus, UserInfo
@@ -144,6 +144,8 @@ def _field_selector(asked: ResourceAttributes) -> str:
     """Requirements that name one value are all that an authorizer looks at, so others are left out."""
     if asked.field_selector is None:
         return ""
+    if asked.field_selector.raw_selector:
+        return asked.field_selector.raw_selector
     wanted = [r for r in asked.field_selector.requirements if r.operator == "In" and len(r.values) == 1]
     return str(FieldSelector(tuple(FieldRequirement(r.key, r.values[0]) for r in wanted)))
 
@@ -159,7 +161,14 @@ def _attribute_errors(spec: SubjectAccessReviewSpec | SelfSubjectAccessReviewSpe
     if spec.resource_attributes is None and spec.non_resource_attributes is None:
         why = "exactly one of nonResourceAttributes or resourceAttributes must be specified"
         return [invalid(_RESOURCE, None, why)]
-    return []
+    return list(_selector_errors(spec.resource_attributes)) if spec.resource_attributes is not None else []
+
+
+def _selector_errors(asked: ResourceAttributes) -> Iterator[FieldError]:
+    for name, selector in (("fieldSelector", asked.field_selector), ("labelSelector", asked.label_selector)):
+        if selector is not None and selector.raw_selector and selector.requirements:
+            path = _RESOURCE / name / "rawSelector"
+            yield invalid(path, selector.raw_selector, "may not specified at the same time as requirements")
 
 
 def _subject_errors(spec: SubjectAccessReviewSpec) -> list[FieldError]:

@@ -18,7 +18,7 @@ from kcore.registry.verbs import Registry
 from kcore.store.embedded import EmbeddedStore
 from kcore.store.history import WINDOW, Window
 from kcore.store.log import MemoryLog
-from tests.registry.conftest import Api, HandClock
+from tests.registry.conftest import Api, HandClock, tree
 
 ONE = User("system:node:one", groups=("system:nodes", "system:authenticated"))
 NO_RELATION = "no relationship found between node 'one' and this object"
@@ -270,6 +270,32 @@ async def test_graph_that_missed_events_is_built_anew(clock: HandClock) -> None:
 )
 async def test_who_is_no_node_is_told_nothing(noded: tuple[Api, NodeAuthorizer], user: User, reason: str) -> None:
     assert noded[1].decide(ask("get", "secrets", "pull", user=user)) == Decision(False, reason)
+
+
+@pytest.mark.parametrize(
+    ("selector", "allowed"),
+    [
+        (None, False),
+        ({}, False),
+        ({"rawSelector": "spec.nodeName=one"}, True),
+        ({"rawSelector": "spec.nodeName=two"}, False),
+        ({"rawSelector": "="}, False),
+        ({"requirements": [{"key": "spec.nodeName", "operator": "In", "values": ["one"]}]}, True),
+        ({"requirements": [{"key": "spec.nodeName", "operator": "In", "values": ["one", "two"]}]}, False),
+        ({"requirements": [{"key": "spec.nodeName", "operator": "NotIn", "values": ["two"]}]}, False),
+    ],
+)
+async def test_review_may_ask_about_a_selector(
+    noded: tuple[Api, NodeAuthorizer], selector: dict[str, Any] | None, allowed: bool
+) -> None:
+    api, node = noded
+    env = api.registry.env
+    registry = Registry(env.store, env.scheme, clock=env.clock, chance=env.chance, authorizer=node)
+    attributes = {"verb": "list", "resource": "pods", "fieldSelector": selector}
+    spec = {"user": ONE.name, "groups": list(ONE.groups), "resourceAttributes": attributes}
+    request = api.request("create", "subjectaccessreviews")
+    review = await registry.create(request, api.decode("subjectaccessreviews", {"spec": spec}))
+    assert tree(review)["status"]["allowed"] is allowed
 
 
 async def test_rules_of_a_node_can_not_be_listed(noded: tuple[Api, NodeAuthorizer]) -> None:

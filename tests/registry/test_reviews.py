@@ -54,6 +54,23 @@ async def test_who_asks_for_others(api: Api, spec: dict[str, Any], allowed: bool
         ),
         (
             "subjectaccessreviews",
+            {
+                "spec": {
+                    "user": "x",
+                    "resourceAttributes": {
+                        **PODS,
+                        "fieldSelector": {
+                            "rawSelector": "a=b",
+                            "requirements": [{"key": "a", "operator": "In", "values": ["b"]}],
+                        },
+                    },
+                }
+            },
+            'spec.resourceAttributes.fieldSelector.rawSelector: Invalid value: "a=b": '
+            "may not specified at the same time as requirements",
+        ),
+        (
+            "subjectaccessreviews",
             {"spec": {"user": "x"}},
             "spec.resourceAttributes: Invalid value: null: "
             "exactly one of nonResourceAttributes or resourceAttributes must be specified",
