@@ -109,11 +109,6 @@ class PodKeeper:
         for pod in self._informer.values():
             self._queue.add(key_of(pod))
 
-    def find(self, namespace: str, name: str) -> LocalPod | None:
-        """What runs here under that name: its uid is what the runtime knows it by."""
-        pod = self._wanted(f"{namespace}/{name}")
-        return self._pods.get(pod.metadata.uid) if pod is not None else None
-
     def local(self, uid: str) -> LocalPod | None:
         """What runs here with that uid."""
         return self._pods.get(uid)

@@ -13,10 +13,12 @@ from typing import Any
 
 import kr8s.asyncio
 import kubernetes
+import kubernetes.stream
 import lightkube
 import pytest
 from kr8s.asyncio.objects import ConfigMap as Kr8sConfigMap
 from kr8s.asyncio.objects import Deployment as Kr8sDeployment
+from kr8s.asyncio.objects import Pod as Kr8sPod
 from lightkube.models.meta_v1 import ObjectMeta
 from lightkube.resources.apps_v1 import Deployment
 from lightkube.resources.core_v1 import ConfigMap
@@ -92,6 +94,57 @@ async def test_kr8s(server: Served, namespace: str) -> None:
     async with asyncio.timeout(30):
         await web.wait("delete")
     assert not await web.exists()
+
+
+POD: dict[str, Any] = {
+    "apiVersion": "v1",
+    "kind": "Pod",
+    "metadata": {
+        "name": "talker",
+        "annotations": {"kcore.dev/logs": "one", "kcore.dev/exec": "{ls: {stdout: a, stderr: b, exitCode: 3}}"},
+    },
+    "spec": {"containers": [{"name": "app", "image": "nginx"}]},
+}
+
+
+def start_talker(server: Served, namespace: str) -> None:
+    path = f"/api/v1/namespaces/{namespace}/pods"
+    server.request("POST", path, POD)
+
+    def runs() -> bool:
+        """the pod runs"""
+        return bool(server.request("GET", f"{path}/talker")["status"]["phase"] == "Running")
+
+    eventually(runs)
+
+
+def test_kubernetes_client_enters_a_pod(server: Served, namespace: str) -> None:
+    start_talker(server, namespace)
+    core = kubernetes.client.CoreV1Api(kubernetes.config.new_client_from_config(str(server.kubeconfig)))
+    assert core.read_namespaced_pod_log("talker", namespace) == "one\n"
+    talk = kubernetes.stream.stream(
+        core.connect_get_namespaced_pod_exec,
+        "talker",
+        namespace,
+        command=["ls"],
+        stdin=True,
+        stdout=True,
+        stderr=True,
+        _preload_content=False,
+    )
+    talk.run_forever(timeout=30)
+    assert (talk.returncode, talk.read_stdout(), talk.read_stderr()) == (3, "a\n", "b\n")
+    talk.close()
+
+
+@pytest.mark.filterwarnings("ignore:Kubernetes version:UserWarning")
+async def test_kr8s_enters_a_pod(server: Served, namespace: str) -> None:
+    await asyncio.to_thread(start_talker, server, namespace)
+    api = await kr8s.asyncio.api(kubeconfig=str(server.kubeconfig), namespace=namespace)
+    pod = await Kr8sPod.get("talker", api=api)
+    assert [line async for line in pod.logs()] == ["one"]
+    done = await pod.exec(["ls"], check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (3, b"a\n", b"b\n")
 
 
 def test_lightkube(server: Served, namespace: str) -> None:
