@@ -44,6 +44,7 @@ from kcore.node.addresses import AddressRange
 from kcore.node.api import KubeletApi
 from kcore.node.engine import LOOPBACK_HOSTS, KubeletEngine, KubeletOptions, api_server_variables
 from kcore.node.options import NodeOptions
+from kcore.node.runtimes import ProcessOptions
 from kcore.proxy.kubeproxy import kube_proxy
 from kcore.proxy.options import ProxyOptions
 from kcore.registry.admission.options import AdmissionOptions
@@ -73,6 +74,7 @@ from kcore.store.store import StoreUnavailable
 
 __all__ = ["Cluster", "Options", "serve"]
 
+DNS_PORT = 53
 LINGER_SECONDS = 300.0
 """How long pods of a cluster that was killed run on, for its next life to find."""
 LOAD_BALANCER_CIDR, LOOPBACK_LOAD_BALANCER_CIDR = "172.19.0.0/24", "127.19.0.0/24"
@@ -319,11 +321,15 @@ class Cluster:
         # Where no proxy serves the API server's Service, pods are told its own address.
         direct = not self._service_network().is_loopback
         host = options.bind_address if self._reachable() else "127.0.0.1"
-        return common.for_processes(
+        process = ProcessOptions(
             self._directory_of_pods,
+            node.images_file,
             linger_seconds=LINGER_SECONDS if options.data_dir is not None else 0.0,
             variables=api_server_variables(host, self._server.port) if direct else {},
+            dns_address=options.dns.address(options.service_cidr) if options.dns.dns_port == DNS_PORT else "",
+            dns_domain=options.dns.cluster_domain,
         )
+        return common.for_processes(process)
 
     def _pod_cidr(self) -> str:
         """Where pods get their addresses from: those that are processes of this machine, from its loopback."""

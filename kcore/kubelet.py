@@ -11,6 +11,7 @@ from kcore.client import kubeconfig as kubeconfigs
 from kcore.kit.service import Service
 from kcore.node.engine import KubeletEngine, KubeletOptions, api_server_variables
 from kcore.node.options import NodeOptions
+from kcore.node.runtimes import ProcessOptions
 from kcore.server.certificates import Pki
 from kcore.server.kubelet.server import KubeletServer
 from kcore.standalone import Surroundings
@@ -65,7 +66,8 @@ class StandAloneKubelet:
             return options
         host, _, port = access.server.rpartition("//")[2].rpartition(":")
         variables = api_server_variables(host.strip("[]"), int(port)) if port.isdigit() else {}
-        return options.for_processes(self.root, linger_seconds=FOR_EVER, stop_at_end=False, variables=variables)
+        process = ProcessOptions(self.root, self.node.images_file, FOR_EVER, stop_at_end=False, variables=variables)
+        return options.for_processes(process)
 
     def _authorities(self, access: kubeconfigs.Access) -> Sequence[Path]:
         """Whose certificates the API server may show here: those of the authority that it is itself known by."""

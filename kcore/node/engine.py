@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from pathlib import Path
 
 import anyio
 from anyio.abc import TaskStatus
@@ -71,11 +70,8 @@ class KubeletOptions:
             annotated=not self.stand_alone,
         )
 
-    def for_processes(
-        self, folder: Path, *, linger_seconds: float, stop_at_end: bool = True, variables: Mapping[str, str]
-    ) -> KubeletOptions:
+    def for_processes(self, process: ProcessOptions) -> KubeletOptions:
         """The same for nodes whose pods are processes of this machine."""
-        process = ProcessOptions(folder, self.node.images_file, linger_seconds, stop_at_end, variables)
         return replace(self, process=process, host_cidr=LOOPBACK_HOSTS)
 
 

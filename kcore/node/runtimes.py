@@ -27,6 +27,9 @@ class ProcessOptions:
     stop_at_end: bool = True
     variables: Mapping[str, str] = field(default_factory=dict)
     """What every container finds in its environment."""
+    dns_address: str = ""
+    """Where the cluster's DNS server answers pods; empty: there is none."""
+    dns_domain: str = "cluster.local"
 
 
 def new_runtime(
@@ -46,6 +49,7 @@ def new_runtime(
     if name != "process" or process is None:
         raise ValueError(f"there is no runtime {name!r} here")
     # Few clusters run processes, and all that this needs takes its time to import.
+    from kcore.node.kuberuntime.resolver import ClusterDns
     from kcore.node.kuberuntime.runtime import KubeRuntime
     from kcore.node.process.images import ImagesFile
     from kcore.node.process.runtime import ProcessRuntime
@@ -61,4 +65,13 @@ def new_runtime(
     )
     references = References(informers)
     volumes = VolumeManager(client, references, clock, process.folder)
-    return KubeRuntime(service, volumes, references, events, clock, process.folder, process.variables)
+    return KubeRuntime(
+        service,
+        volumes,
+        references,
+        events,
+        clock,
+        process.folder,
+        process.variables,
+        ClusterDns(process.dns_address, process.dns_domain),
+    )

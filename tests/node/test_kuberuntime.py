@@ -17,6 +17,8 @@ from kcore.api.core_v1 import (
     EnvVarSource,
     HostAlias,
     ObjectFieldSelector,
+    PodDNSConfig,
+    PodDNSConfigOption,
     PodSecurityContext,
     Probe,
     ResourceFieldSelector,
@@ -38,6 +40,7 @@ from kcore.node.kuberuntime.hosts import hosts_file
 from kcore.node.kuberuntime.log_files import _tail_offset
 from kcore.node.kuberuntime.probes import Outcome, Prober, Verdict, judge
 from kcore.node.kuberuntime.questions import port_number
+from kcore.node.kuberuntime.resolver import ClusterDns, resolver_file
 from kcore.node.process.images import ImagesFile, ImagesFileError
 from kcore.node.process.relocation import MOUNT_POINT, link_mounts, relocate
 from kcore.node.runtime import Health
@@ -141,7 +144,39 @@ def test_services_are_announced() -> None:
 
 
 def prepared(tmp_path: Path, image: ImageInfo | None = None, **folders: Path) -> Prepared:
-    return Prepared(image or ImageInfo("i"), folders, tmp_path / "hosts", tmp_path / "words", tmp_path / "log")
+    files = [tmp_path / name for name in ("hosts", "resolv.conf", "words", "log")]
+    return Prepared(image or ImageInfo("i"), folders, *files)
+
+
+CLUSTER = ClusterDns("127.64.0.10")
+MACHINE = "nameserver 9.9.9.9\nsearch example.com\noptions timeout:1\n"
+FIRST = (
+    "nameserver 127.64.0.10\nnameserver 9.9.9.9\n"
+    "search default.svc.cluster.local svc.cluster.local cluster.local example.com\noptions ndots:5\n"
+)
+CONFIG = PodDNSConfig(nameservers=("1.1.1.1",), options=(PodDNSConfigOption(name="ndots", value="2"),))
+
+
+@pytest.mark.parametrize(
+    ("policy", "cluster", "config", "text"),
+    [
+        ("ClusterFirst", CLUSTER, None, FIRST),
+        ("", CLUSTER, None, FIRST),
+        ("ClusterFirst", ClusterDns(), None, None),
+        ("Default", CLUSTER, None, None),
+        (
+            "Default",
+            CLUSTER,
+            CONFIG,
+            "nameserver 9.9.9.9\nnameserver 1.1.1.1\nsearch example.com\noptions timeout:1 ndots:2\n",
+        ),
+        ("None", CLUSTER, CONFIG, "nameserver 1.1.1.1\noptions ndots:2\n"),
+    ],
+)
+def test_resolvers(policy: str, cluster: ClusterDns, config: PodDNSConfig | None, text: str | None) -> None:
+    made = pod()
+    made = replace(made, spec=replace(made.spec, dns_policy=policy, dns_config=config))
+    assert resolver_file(made, cluster, MACHINE) == text
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -23,6 +24,7 @@ from kcore.node.cri import ContainerConfig, ContainerInfo
 from kcore.node.engine import KubeletEngine, KubeletOptions
 from kcore.node.options import NodeOptions
 from kcore.node.process.runtime import ProcessRuntime
+from kcore.node.runtimes import ProcessOptions
 from kcore.registry.codec import StoreCodec
 from kcore.registry.strategies import STRATEGIES
 from kcore.registry.verbs import Registry
@@ -30,6 +32,8 @@ from kcore.store.embedded import EmbeddedStore
 from kcore.store.log import MemoryLog
 from tests.sim.world import World
 
+ADDRESSES = f"127.{130 + os.getpid() % 100}.0.0/16"
+"""What others who test on this machine just now hardly use, too."""
 PATIENCE = 60.0
 """Seconds that nothing should take, even on a machine that has much else to do."""
 
@@ -98,6 +102,8 @@ class Processes(World):
     """A world whose nodes run processes."""
 
     folder: Path = Path()
+    kubelet_client: LocalClient | None = None
+    """What kubelets use, if it is not what everybody does."""
 
     async def create(self, given: Pod, name: str = "web") -> Pod:
         metadata = replace(given.metadata, name=name, uid="", generation=0)
@@ -132,10 +138,11 @@ class Processes(World):
     @asynccontextmanager
     async def kubelet(self, *, stop_at_end: bool = True) -> AsyncIterator[KubeletEngine]:
         """A kubelet with one node; the next one finds what it left."""
-        options = KubeletOptions(nodes=1, node=NodeOptions(runtime="process"), cluster_cidr="127.200.0.0/16")
-        options = options.for_processes(self.folder, linger_seconds=60.0, stop_at_end=stop_at_end, variables={})
+        options = KubeletOptions(nodes=1, node=NodeOptions(runtime="process"), cluster_cidr=ADDRESSES)
+        options = options.for_processes(ProcessOptions(self.folder, linger_seconds=60.0, stop_at_end=stop_at_end))
         informers, chance = Informers(self.client), Chance()
-        engine = KubeletEngine(self.client, informers, self.events, self.clock, chance, options)
+        client = self.kubelet_client or self.client
+        engine = KubeletEngine(client, informers, self.events, self.clock, chance, options)
         async with anyio.create_task_group() as tasks:
             await tasks.start(informers.run)
             await tasks.start(engine.run)

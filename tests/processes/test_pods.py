@@ -36,7 +36,7 @@ from kcore.api.core_v1 import (
 )
 from kcore.api.meta_v1 import ObjectMeta
 from kcore.node.runtime import LogOptions
-from tests.processes.conftest import Processes, processes, until, until_async
+from tests.processes.conftest import ADDRESSES, Processes, processes, until, until_async
 from tests.processes.test_shim import running_with
 
 ALWAYS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root may change users")
@@ -84,7 +84,7 @@ async def test_a_pod_runs_ends_and_leaves_its_words(folder: Path) -> None:
         state = pod.status.container_statuses[0].state.terminated
         assert state is not None
         assert (pod.status.phase, state.exit_code, state.message) == ("Failed", 3, "last words\n")
-        assert pod.status.pod_ip.startswith("127.200.0.")
+        assert pod.status.pod_ip.startswith(ADDRESSES.removesuffix("0.0/16"))
         runtime = kubelet.nodes["node-0"].runtime
         chunks = [chunk async for chunk in runtime.logs(pod.metadata.uid, "app", LogOptions())]
         assert b"".join(chunks) == b"hello\n"

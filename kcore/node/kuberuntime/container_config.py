@@ -25,6 +25,8 @@ class Prepared(NamedTuple):
     image: ImageInfo
     folders: Mapping[str, Path]
     hosts: Path
+    resolver: Path
+    """Present where a pod has a configuration of its own."""
     last_words: Path
     log_path: Path
 
@@ -89,6 +91,8 @@ def _mounts(pod: Pod, container: AnyContainer, variables: Mapping[str, str], pre
         yield Mount(path, mount.mount_path, mount.read_only)
     if not any(mount.mount_path == "/etc/hosts" for mount in container.volume_mounts) and not pod.spec.host_network:
         yield Mount(prepared.hosts, "/etc/hosts")
+    if prepared.resolver.exists():
+        yield Mount(prepared.resolver, "/etc/resolv.conf")
     prepared.last_words.parent.mkdir(parents=True, exist_ok=True)
     prepared.last_words.touch(mode=0o666)
     prepared.last_words.chmod(0o666)

@@ -26,6 +26,7 @@ from kcore.node.kuberuntime.local_pod import CONTAINER, LocalPod, Restored, labe
 from kcore.node.kuberuntime.log_files import read_log
 from kcore.node.kuberuntime.probes import Outcome, Prober, has_probes, initial_health
 from kcore.node.kuberuntime.questions import Questioner
+from kcore.node.kuberuntime.resolver import ClusterDns, resolver_file
 from kcore.node.references import References
 from kcore.node.runtime import (
     NOTHING,
@@ -52,6 +53,7 @@ FIRST_RETRY, LONGEST_RETRY = 0.5, 122.0
 REFRESH_SECONDS = 60.0
 LEAST_GRACE = 2.0
 KILL_SECONDS = 10.0
+RESOLVER = Path("/etc/resolv.conf")
 CANNOT_START = 128
 MOST_OUTPUT = 10 * 1024
 
@@ -75,6 +77,7 @@ class KubeRuntime:
         clock: Clock,
         folder: Path,
         own_variables: Mapping[str, str] | None = None,
+        dns: ClusterDns | None = None,
     ) -> None:
         self.version = service.version
         self._service = service
@@ -84,6 +87,7 @@ class KubeRuntime:
         self._clock = clock
         self._folder = folder
         self._own_variables = own_variables or {}
+        self._dns = dns or ClusterDns()
         self._questioner = Questioner()
         self._pods: dict[str, LocalPod] = {}
         self._found: dict[str, list[ContainerInfo]] = {}
@@ -373,6 +377,7 @@ class KubeRuntime:
             image,
             local.folders,
             folder / "etc-hosts",
+            folder / "resolv.conf",
             folder / "containers" / container.name / f"{record.restart_count}.last-words",
             self._log_path(pod, container.name, record.restart_count),
         )
@@ -611,7 +616,10 @@ class KubeRuntime:
     def _write_hosts(self, pod: Pod, ip: str) -> None:
         folder = self._pod_folder(pod.metadata.uid)
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "etc-hosts").write_text(hosts_file(pod, ip))
+        (folder / "etc-hosts").write_text(hosts_file(pod, ip, self._dns.domain))
+        machines_own = RESOLVER.read_text() if RESOLVER.is_file() else ""
+        if (text := resolver_file(pod, self._dns, machines_own)) is not None:
+            (folder / "resolv.conf").write_text(text)
 
     def _remove_files(self, uid: str) -> None:
         shutil.rmtree(self._pod_folder(uid), ignore_errors=True)

@@ -109,6 +109,7 @@ class ShimClient:
         for waiting in self._answers.values():
             if not waiting.done():
                 waiting.set_exception(CriError("the shim is gone"))
+                waiting.exception()  # whoever waited may be on its way out itself, and not look
 
 
 def connect_or_start(folder: Path, linger_seconds: float, isolate: bool = True) -> ShimClient:
