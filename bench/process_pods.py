@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from bench.serving import report, served
+from bench.serving import Served, report, served
 
 PODS = 100
 PATH = "/api/v1/namespaces/default/pods"
@@ -21,8 +21,15 @@ def pod(name: str) -> dict[str, Any]:
     return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name}, "spec": spec}
 
 
+def await_account(server: Served) -> None:
+    """Wait until pods may be created: their ServiceAccount is there."""
+    while not server.request("GET", "/api/v1/namespaces/default/serviceaccounts")["items"]:
+        time.sleep(0.05)
+
+
 def main() -> None:
     with served("--nodes", "1", "--runtime", "process", "--node-capacity", "pods=500,cpu=100") as server:
+        await_account(server)
         began, worked = time.perf_counter(), server.cpu_seconds()
         for number in range(PODS):
             server.request("POST", PATH, pod(f"p{number}"))
