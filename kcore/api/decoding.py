@@ -17,7 +17,16 @@ from typing import Any, NamedTuple, NoReturn, TypeVar
 import msgspec
 
 from kcore.api import quantity, timestamp
-from kcore.api.json_syntax import JSONSyntaxError, NumberText, RepeatedKeys, parse_json, plain, repeated_keys
+from kcore.api.json_syntax import (
+    TOO_DEEP,
+    JSONSyntaxError,
+    NumberText,
+    RepeatedKeys,
+    parse_json,
+    plain,
+    repeated_keys,
+    too_deep,
+)
 from kcore.api.meta_v1 import ObjectMeta
 from kcore.api.object import CustomResource
 from kcore.api.schema import Struct
@@ -51,6 +60,8 @@ class Decoded(NamedTuple):
 
 def decode_json(type_: type[Struct], body: bytes) -> Decoded:
     """Decode a client's document. Raises DecodeError."""
+    if too_deep(body):
+        raise DecodeError(TOO_DEEP)
     try:
         tree = _any(body)
         if not may_repeat_keys(body, tree):
@@ -178,7 +189,7 @@ def _walk(type_: type[Struct], tree: Any, walker: _Walker | None = None) -> Deco
     except (_Misfit, JSONSyntaxError) as e:
         raise DecodeError(str(e)) from None
     except RecursionError:
-        raise DecodeError("exceeded max depth") from None
+        raise DecodeError(TOO_DEEP) from None
     if walker.error:
         raise DecodeError(walker.error)
     return Decoded(obj, tuple(walker.findings))

@@ -12,11 +12,21 @@ from itertools import accumulate
 from math import isinf
 from typing import Any, NoReturn
 
-__all__ = ["JSONSyntaxError", "NumberText", "RepeatedKeys", "parse_json", "plain", "repeated_keys"]
+__all__ = [
+    "DEPTH_MAX",
+    "TOO_DEEP",
+    "JSONSyntaxError",
+    "NumberText",
+    "RepeatedKeys",
+    "parse_json",
+    "plain",
+    "repeated_keys",
+    "too_deep",
+]
 
-
-_DEPTH_MAX = 10_000
-_TOO_DEEP = "exceeded max depth"
+# How deep documents may be nested: whoever walks one by recursion gets to the bottom. (Go allows 10,000.)
+DEPTH_MAX = 250
+TOO_DEEP = "exceeded max depth"
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _STEPS = bytes.maketrans(b"[{]}", b"\x02\x02\x00\x00")
 _NO_BRACKETS = bytes({*range(256)} - {*b"[{]}"})
@@ -40,22 +50,22 @@ class RepeatedKeys(dict[str, Any]):
 
 def parse_json(body: bytes) -> Any:
     """Raises JSONSyntaxError."""
-    if _too_deep(body):
-        raise JSONSyntaxError(_TOO_DEEP)
+    if too_deep(body):
+        raise JSONSyntaxError(TOO_DEEP)
     text = body.decode("utf-8", "replace")
     try:
         tree = _parse(text)
     except (ValueError, RecursionError) as e:
-        raise JSONSyntaxError(_explain(text) or _TOO_DEEP) from e
+        raise JSONSyntaxError(_explain(text) or TOO_DEEP) from e
     return _without_surrogates(tree) if "\\ud" in text or "\\uD" in text else tree
 
 
-def _too_deep(body: bytes) -> bool:
-    """Whether containers are nested deeper than Go allows. All that is said of brackets is said in C."""
-    if body.count(b"[") + body.count(b"{") <= _DEPTH_MAX:
+def too_deep(body: bytes) -> bool:
+    """Whether containers are nested too deep. Most documents have too few to be."""
+    if body.count(b"[") + body.count(b"{") <= DEPTH_MAX:
         return False
     steps = _STRING.sub(b"", body).translate(_STEPS, _NO_BRACKETS)
-    return max(accumulate(step - 1 for step in steps), default=0) > _DEPTH_MAX
+    return max(accumulate(step - 1 for step in steps), default=0) > DEPTH_MAX
 
 
 def plain(tree: Any) -> Any:

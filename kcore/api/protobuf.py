@@ -19,6 +19,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any, TypeAlias
 
+from kcore.api.json_syntax import TOO_DEEP, too_deep
 from kcore.api.timestamp import format_micro, format_seconds
 
 __all__ = ["MAGIC", "ProtobufError", "decode_protobuf", "encode_status"]
@@ -225,6 +226,8 @@ def _int_or_string(data: bytes) -> int | str:
 
 def _raw(data: bytes) -> Any:
     raw = _bytes(dict(_fields(data)).get(1, b""))
+    if too_deep(raw):
+        raise ProtobufError(f"an embedded object is no JSON: {TOO_DEEP}")
     try:
         return json.loads(raw) if raw else None
     except (ValueError, RecursionError) as error:

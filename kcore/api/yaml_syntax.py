@@ -15,6 +15,8 @@ from typing import Any, NamedTuple
 
 import yaml
 
+from kcore.api.json_syntax import DEPTH_MAX, TOO_DEEP
+
 __all__ = ["ParsedYAML", "YAMLSyntaxError", "parse_yaml"]
 
 _NODES_MAX = 1_000_000
@@ -40,7 +42,7 @@ def parse_yaml(body: bytes) -> ParsedYAML:
     except yaml.MarkedYAMLError as e:
         raise YAMLSyntaxError(_explain(e)) from None
     except RecursionError:
-        raise YAMLSyntaxError("yaml: exceeded max depth") from None
+        raise YAMLSyntaxError(f"yaml: {TOO_DEEP}") from None
     except (yaml.YAMLError, ValueError) as e:
         raise YAMLSyntaxError(f"yaml: {e}") from None
     return ParsedYAML(tree, tuple(reader.repeated))
@@ -64,6 +66,9 @@ class _Reader:
         self._anchors: dict[str, Any] = {}
         self._sizes: dict[str, int] = {}
         self._nodes = 0
+        self._heights: dict[str, int] = {}
+        self._depth = 0
+        self._deepest = 0
         self.repeated: list[str] = []
 
     def document(self) -> Any:
@@ -87,16 +92,25 @@ class _Reader:
         if isinstance(event, yaml.AliasEvent):
             return self._alias(event.anchor)
         before = self._nodes
+        deepest, self._deepest = self._deepest, self._depth
         if isinstance(event, yaml.ScalarEvent):
             value: Any = _scalar(event)
-        elif isinstance(event, yaml.SequenceStartEvent):
-            value = self._sequence()
         else:
-            value = self._mapping()
+            self._depth += 1
+            self._reach(self._depth)
+            value = self._sequence() if isinstance(event, yaml.SequenceStartEvent) else self._mapping()
+            self._depth -= 1
         if event.anchor is not None:
             self._anchors[event.anchor] = value
             self._sizes[event.anchor] = self._nodes - before
+            self._heights[event.anchor] = self._deepest - self._depth
+        self._deepest = max(self._deepest, deepest)
         return value
+
+    def _reach(self, depth: int) -> None:
+        self._deepest = max(self._deepest, depth)
+        if depth > DEPTH_MAX:
+            raise ValueError(TOO_DEEP)
 
     def _count(self, nodes: int) -> None:
         self._nodes += nodes
@@ -107,6 +121,7 @@ class _Reader:
         if anchor is None or anchor not in self._anchors:
             raise ValueError(f"unknown anchor '{anchor}' referenced")
         self._count(self._sizes[anchor])
+        self._reach(self._depth + self._heights[anchor])
         return self._anchors[anchor]
 
     def _sequence(self) -> list[Any]:

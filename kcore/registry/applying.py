@@ -10,6 +10,7 @@ import msgspec
 from kcore.api.autoscaling_v1 import Scale
 from kcore.api.decoding import json_type, may_repeat_keys
 from kcore.api.errors import BadRequest
+from kcore.api.json_syntax import too_deep
 from kcore.api.kind import parse_api_version
 from kcore.api.schema import JSON
 from kcore.kit.offload import beside
@@ -82,7 +83,7 @@ def _parse(body: bytes) -> tuple[Tree, tuple[str, ...]]:
     """The tree and what is said of its repeated keys. JSON is YAML, but is read faster by itself."""
     try:
         tree = msgspec.json.decode(body)
-        if isinstance(tree, dict) and not may_repeat_keys(body, tree):
+        if isinstance(tree, dict) and not too_deep(body) and not may_repeat_keys(body, tree):
             return tree, ()
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         pass

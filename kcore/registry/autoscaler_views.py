@@ -113,7 +113,7 @@ def _read(text: str, interpret: Callable[[Any], T]) -> T | None:
     """An annotation that makes no sense says nothing: clients can write what they like there."""
     try:
         return interpret(json.loads(text)) if text else None
-    except (ValueError, TypeError, AttributeError, KeyError):
+    except (ValueError, TypeError, AttributeError, KeyError, RecursionError):
         return None
 
 

@@ -206,7 +206,15 @@ def _value(chance: Random) -> Any:
         return chance.choice(_SCALARS)
     if what < 0.85:
         return [chance.choice(_SCALARS) for _ in range(chance.randint(0, 3))]
+    if what < 0.87:
+        return _nested(chance.choice((30, 200, 240, 260, 300)), chance.choice(_SCALARS))
     return {str(chance.choice(_SCALARS)): chance.choice(_SCALARS) for _ in range(chance.randint(0, 3))}
+
+
+def _nested(depth: int, value: Any) -> Any:
+    for level in range(depth):
+        value = [value] if level % 2 else {"a": value}
+    return value
 
 
 def _written(chance: Random, tree: Any) -> bytes:

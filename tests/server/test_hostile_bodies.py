@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from tests.server.serving import CONFIGMAPS, serving
 
 DEPTH = 100_000
+REVISIONS = "/apis/apps/v1/namespaces/default/controllerrevisions"
+REVISION = {"apiVersion": "apps/v1", "kind": "ControllerRevision", "revision": 1}
 JSON = "application/json"
 YAML = "application/yaml"
 PATCHES = (
@@ -54,6 +58,42 @@ async def test_deep_patches_and_huge_numbers_are_wrong(kind_of_patch: str) -> No
             path = f"{CONFIGMAPS}/x?fieldManager=m"
             answer = await door.ask("PATCH", path, body.encode(), Content_Type=kind_of_patch)
             assert answer.code in (400, 422), (name, answer.body[:300])
+
+
+async def test_what_is_taken_can_be_read_however_deep_it_is() -> None:
+    async with serving() as door:
+        for depth in range(200, 800, 40):
+            value: Any = 1
+            for _ in range(depth):
+                value = {"a": value}
+            body = {**REVISION, "metadata": {"name": f"r{depth}"}, "data": value}
+            answer = await door.ask("POST", REVISIONS, body)
+            assert answer.code == (201 if depth < 250 else 400), (depth, answer.body[:300])
+            if answer.code == 201:
+                assert (await door.ask("GET", f"{REVISIONS}/r{depth}", Accept=YAML)).code == 200, depth
+                assert (await door.ask("GET", f"{REVISIONS}/r{depth}")).json["data"] == value
+        deepen = [{"op": "copy", "from": "/data", "path": "/data" + "/a" * 200}]
+        answer = await door.ask("PATCH", f"{REVISIONS}/r200", deepen, Content_Type=PATCHES[2])
+        assert answer.code == 422, answer.body[:300]
+
+
+async def test_operations_do_not_nest_without_end() -> None:
+    paths = ["/metadata/annotations" + "/a" * level for level in range(900)]
+    operations = [{"op": "add", "path": path, "value": {}} for path in paths]
+    copy = {"op": "copy", "from": paths[0], "path": "/data"}
+    async with serving() as door:
+        await door.ask("POST", CONFIGMAPS, {"metadata": {"name": "x"}})
+        for patch in (operations, [*operations, copy]):
+            answer = await door.ask("PATCH", f"{CONFIGMAPS}/x", patch, Content_Type=PATCHES[2])
+            assert answer.code == 422, answer.body[:300]
+
+
+async def test_aliases_do_not_nest_without_end() -> None:
+    lines = ["a0: &a0 [1]", *(f"a{n}: &a{n} [*a{n - 1}]" for n in range(1, 900))]
+    async with serving() as door:
+        answer = await door.ask("POST", CONFIGMAPS, "\n".join(lines).encode(), Content_Type=YAML)
+        assert answer.code == 400, answer.body[:300]
+        assert "yaml: exceeded max depth" in answer.json["message"]
 
 
 async def test_yaml_that_multiplies_is_wrong() -> None:

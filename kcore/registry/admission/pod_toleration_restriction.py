@@ -76,7 +76,7 @@ class PodTolerationRestriction(Plugin):
             return None
         try:
             return msgspec.json.decode(text or "[]", type=tuple[Toleration, ...])
-        except msgspec.DecodeError as e:
+        except (msgspec.DecodeError, RecursionError) as e:
             raise ApiError(f"{annotation} of namespace {req.namespace}: {e}", reason="") from None
 
 

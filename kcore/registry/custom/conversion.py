@@ -14,6 +14,7 @@ import msgspec
 from kcore.api.apiextensions_v1 import WebhookConversion
 from kcore.api.errors import ApiError, InternalError
 from kcore.api.field import FieldError, quote
+from kcore.api.json_syntax import TOO_DEEP, too_deep
 from kcore.api.kind import Kind, parse_api_version
 from kcore.api.meta_v1 import ObjectMeta, Status
 from kcore.api.object import CustomResource, encode_object
@@ -102,6 +103,8 @@ class WebhookConverter:
         }
         try:
             body = await self._webhooks.call(self._target, _encode(review), seconds=_SECONDS)
+            if too_deep(body):
+                raise _Refused(f"failed: {TOO_DEEP}")
             return self._read(msgspec.json.decode(body, type=_Review), uid)
         except (CallFailed, msgspec.DecodeError, UnicodeDecodeError) as error:
             raise _Refused(f"failed: {error}") from None

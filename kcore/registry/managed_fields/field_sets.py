@@ -20,6 +20,8 @@ from typing import Any, TypeAlias
 
 import msgspec
 
+from kcore.api.json_syntax import too_deep
+
 __all__ = [
     "LEAF",
     "FieldSet",
@@ -182,6 +184,8 @@ def parse_element(element: str) -> tuple[str, Any]:
         return kind, text
     if kind not in ("k", "v", "i"):
         raise ValueError(f"unknown path element {element!r}")
+    if too_deep(text.encode()):
+        raise ValueError(f"path element nested too deep: {element[:20]}")
     value = msgspec.json.decode(text)
     if (kind == "k" and not isinstance(value, dict)) or (kind == "i" and not isinstance(value, int)):
         raise ValueError(f"malformed path element {element!r}")

@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from kcore.api.json_syntax import too_deep
 from kcore.api.kind import Kind
 from kcore.api.meta_v1 import ObjectMeta
 from kcore.api.names import ANNOTATIONS_SIZE_MAX, annotations_size
@@ -30,7 +31,7 @@ Tree = dict[str, JSON]
 def allowed_by_last_applied(schema: Schema, kind: Kind, live: Tree) -> FieldSet:
     """The fields that stand as the annotation says; None where it says nothing of use."""
     text = ((live.get("metadata") or {}).get("annotations") or {}).get(_ANNOTATION)
-    if not text:
+    if not text or too_deep(text.encode()):
         return None
     try:
         last = msgspec.json.decode(text)

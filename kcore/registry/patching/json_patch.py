@@ -14,7 +14,7 @@ import msgspec
 
 from kcore.api.decoding import json_type
 from kcore.api.errors import BadRequest, Invalid, RequestEntityTooLarge
-from kcore.api.json_syntax import JSONSyntaxError, RepeatedKeys, parse_json, plain
+from kcore.api.json_syntax import JSONSyntaxError, RepeatedKeys, parse_json, plain, too_deep
 from kcore.api.meta_v1 import StatusDetails
 from kcore.api.schema import JSON
 
@@ -96,7 +96,9 @@ def apply_operations(tree: dict[str, JSON], operations: tuple[Operation, ...]) -
     try:
         for operation in operations:
             document.apply(operation)
-    except _DoesNotApply:
+        if too_deep(msgspec.json.encode(tree)):
+            raise _DoesNotApply
+    except (_DoesNotApply, RecursionError):
         # A generic answer: upstream keeps the reason to itself.
         raise Invalid("the server rejected our request due to an error in our request", StatusDetails()) from None
     return document.sorted()
@@ -126,9 +128,9 @@ class _Document:
                 _remove(container, key)
                 _add(*self._find(operation.path), value)
             case "copy":
-                value = _get(*self._find(operation.source))
-                self._count(value)
-                _add(*self._find(operation.path), deepcopy(value))
+                written = msgspec.json.encode(_get(*self._find(operation.source)))
+                self._count(len(written))
+                _add(*self._find(operation.path), msgspec.json.decode(written))
             case "test":
                 if not _equal(_get(*self._find(operation.path)), operation.value):
                     raise _DoesNotApply
@@ -156,8 +158,8 @@ class _Document:
                 raise _DoesNotApply
         return container, _unescape(parts[-1])
 
-    def _count(self, value: JSON) -> None:
-        self._copied += len(msgspec.json.encode(value))
+    def _count(self, size: int) -> None:
+        self._copied += size
         if self._copied > _COPY_BYTES_MAX:
             words = (
                 "Unable to complete the copy, the accumulated size increase of copy is "

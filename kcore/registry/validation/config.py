@@ -9,6 +9,7 @@ from typing import Any
 
 from kcore.api.core_v1 import ConfigMap, Secret, ServiceAccount
 from kcore.api.field import FieldError, Path, forbidden, invalid, required, too_long
+from kcore.api.json_syntax import TOO_DEEP
 from kcore.api.names import config_map_key
 from kcore.registry.validation.values import check, immutable
 
@@ -100,6 +101,8 @@ def _validate_json(data: Mapping[str, str], key: str) -> Iterator[FieldError]:
         start = text.lstrip()[:1].decode("utf-8", "replace")
         looks = f"invalid character '{start}' looking for beginning of value"
         problem = looks if start not in ("", "{") else "unexpected end of JSON input"
+    except RecursionError:
+        problem = TOO_DEEP
     if problem:
         yield invalid(_DATA.key(key), "<secret contents redacted>", problem)
 

@@ -65,6 +65,11 @@ _SCALARS: dict[str, dict[str, Any]] = {
     _SCHEMA_OR_LIST: {},
     _SCHEMA_OR_NAMES: {},
 }
+# What the second version has no words for.
+_CHOICES: dict[str, dict[str, Any]] = {
+    _QUANTITY: {"oneOf": [{"type": "string"}, {"type": "number"}]},
+    _INT_OR_STRING: {"format": "int-or-string", "oneOf": [{"type": "integer"}, {"type": "string"}]},
+}
 _V3_PREFIX = "#/components/schemas/"
 _ZEROS: dict[Form, Any] = {Form.STRING: "", Form.BOOL: False, Form.INT32: 0, Form.INT64: 0, Form.STRUCT: {}}
 # Values that are written even when empty are what upstream marks as required.
@@ -234,5 +239,6 @@ def _either(shape: Shape) -> str:
 
 
 def _named(name: str, prefix: str, found: dict[str, Any]) -> dict[str, Any]:
-    found.setdefault(name, {"description": describe_type(name.rpartition(".")[2]), **_SCALARS[name]})
+    schema = _CHOICES.get(name) if prefix == _V3_PREFIX else None
+    found.setdefault(name, {"description": describe_type(name.rpartition(".")[2]), **(schema or _SCALARS[name])})
     return {"$ref": prefix + name}

@@ -101,7 +101,7 @@ def verdict(answer: bytes, uid: str, version: str, *, mutating: bool) -> Verdict
 def _decode(answer: bytes) -> _Review:
     try:
         review = msgspec.json.decode(answer, type=_Review)
-    except (msgspec.DecodeError, UnicodeDecodeError) as e:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as e:
         raise Undecodable(f"couldn't get version/kind; json parse error: {e}") from None
     if not review.kind:
         raise Undecodable(f"Object 'Kind' is missing in '{answer.decode(errors='replace')}'")
