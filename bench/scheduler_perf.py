@@ -4,7 +4,7 @@ Every case prints one JSON line: pods bound a second, from the first create to t
 seen, so that creating the pods and telling of their binding is part of it; beside it the threshold that upstream sets
 for the case. All nodes are looked at for every pod.
 
-    python -m bench.scheduler_perf [case ...] [--nodes N] [--pods N]
+    python -m bench.scheduler_perf [case ...] [--nodes N] [--pods N] [--plain]
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from kcore.kit.clock import Chance, SystemClock
 from kcore.registry.codec import StoreCodec
 from kcore.registry.strategies import STRATEGIES
 from kcore.registry.verbs import Registry
+from kcore.scheduler import vector
 from kcore.scheduler.scheduler import Scheduler
 from kcore.store.embedded import EmbeddedStore
 from kcore.store.log import MemoryLog
@@ -206,7 +207,7 @@ async def _create(client: LocalClient, kind: type[Pod] | type[Node], documents: 
             tasks.start_soon(creator)
 
 
-def _nodes(count: int) -> list[dict[str, Any]]:
+def node_documents(count: int) -> list[dict[str, Any]]:
     return [
         {
             "metadata": {"name": f"node-{i}", "labels": {HOSTNAME: f"node-{i}", ZONE: ZONES[i % len(ZONES)]}},
@@ -267,7 +268,7 @@ async def run(name: str, case: Case, nodes: int, pods: int) -> dict[str, Any]:
 
 async def _churn(client: LocalClient) -> None:
     """Have a node, a pod that fits nowhere and a service come and go."""
-    document = {**_nodes(1)[0], "metadata": {"name": "churning"}}
+    document = {**node_documents(1)[0], "metadata": {"name": "churning"}}
     service = Service(
         metadata=ObjectMeta(name="churning", namespace="default"),
         spec=ServiceSpec(selector={"app": "none"}, ports=(ServicePort(port=80),)),
@@ -285,7 +286,7 @@ async def _churn(client: LocalClient) -> None:
 
 async def _add_nodes(client: LocalClient, count: int) -> None:
     """Nodes that have been seen ready: the taint with which they are created is gone."""
-    for document in _nodes(count):
+    for document in node_documents(count):
         created = await client.create(msgspec.convert(document, Node))
         await client.update(replace(created, spec=replace(created.spec, taints=())))
 
@@ -302,7 +303,10 @@ def main() -> None:
     parser.add_argument("cases", nargs="*", metavar="case", help=", ".join(CASES))
     parser.add_argument("--nodes", type=int, default=0, help=f"0: {FULL_SIZE}, or as many as the case has")
     parser.add_argument("--pods", type=int, default=0, help="how many are measured; 0: as many as upstream")
+    parser.add_argument("--plain", action="store_true", help="columns without numpy")
     options = parser.parse_args()
+    if options.plain:
+        vector.PLAIN_SIZE_MAX = 2**31
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(30))
     for name in options.cases or CASES:
         case = CASES[name]

@@ -91,7 +91,7 @@ class SchedulingCycle:
         evaluation = self._evaluator.evaluate(profile, pod)
         for point, seconds in evaluation.spent.items():
             profile.observe(point, "Success", profile.scheduler_name, seconds)
-        row = self._choose(profile, evaluation)
+        row = self._choose(profile, pod, evaluation)
         if row >= 0:
             return self._place(profile, pod, self._cache.columns.node(row).name, evaluation.state)
         diagnosis, began = evaluation.diagnose(), self._now()
@@ -103,8 +103,11 @@ class SchedulingCycle:
                 return self._refuse(diagnosis, result)
         return self._refuse(diagnosis)
 
-    def _choose(self, profile: Profile, evaluation: Evaluation) -> int:
-        """The row of the best node; -1: the pod fits none."""
+    def _choose(self, profile: Profile, pod: PodInfo, evaluation: Evaluation) -> int:
+        """The row of the node for which victims have left, else of the best one; -1: the pod fits none."""
+        nominated = self._cache.columns.rows.get(pod.nominated, -1) if pod.nominated else -1
+        if nominated >= 0 and evaluation.totals[nominated] >= 0:
+            return nominated
         if not profile.percentage:
             return evaluation.best_row(self._chance.random.random)
         rows = self._best_of_some(profile, evaluation)

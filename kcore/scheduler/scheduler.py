@@ -428,6 +428,9 @@ class Scheduler:
         else:
             self.queue.add(new, now)
             self.queue.move(ClusterEvent.POD_WAITING, None, new, now)
+            nominated = new.status.nominated_node_name
+            if nominated and self.cache.get(nominated) is not None and not self.cache.is_placed(uid):
+                self.cache.nominate(self.queue[uid].info, nominated)  # somebody's victims are leaving already
         self._wake.set()
 
 

@@ -8,7 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from kcore.api.core_v1 import Pod
-from kcore.api.meta_v1 import LabelSelector, ObjectMeta
+from kcore.api.meta_v1 import DeleteOptions, LabelSelector, ObjectMeta
 from kcore.api.policy_v1 import PodDisruptionBudget, PodDisruptionBudgetSpec, PodDisruptionBudgetStatus
 from kcore.api.scheduling_v1 import PriorityClass
 from kcore.kit.clock import Chance
@@ -17,9 +17,11 @@ from kcore.scheduler.cycle import Refused, SchedulingCycle
 from kcore.scheduler.evaluation import Evaluator
 from kcore.scheduler.plugins.default_preemption import Candidate, budget_violations, candidate, choose, find_victims
 from kcore.scheduler.pod_info import PodInfo
+from kcore.scheduler.scheduler import Scheduler
 from tests.scheduler.clusters import node, pod, taint
 from tests.scheduler.profiles import default_profile
-from tests.scheduler.test_scheduler import scheduled, where
+from tests.scheduler.test_scheduler import add, scheduled, where
+from tests.sim.world import world
 
 
 def on(name: str, node_name: str, *, cpu: str = "1", priority: int = 0, labels: Mapping[str, str] | None = None) -> Pod:
@@ -133,3 +135,35 @@ async def test_a_more_important_pod_takes_the_place_of_a_less_important_one() ->
         assert await where(w, "urgent") == "a"
         (victim,) = set(bound) - left
         assert any("Normal Preempted Preempted by pod" in line for line in await w.told(bound[victim]))
+
+
+async def test_a_pod_goes_where_its_victims_have_left_even_if_a_better_node_has_come() -> None:
+    async with scheduled(node("a", cpu="1")) as w:
+        await w.client.create(PriorityClass(metadata=ObjectMeta(name="urgent"), value=1000))
+        await w.client.create(pod("x", cpu="1"))  # leaves in its own time
+        await w.settle()
+        urgent = pod("urgent", cpu="1")
+        spec = replace(urgent.spec, priority=None, priority_class_name="urgent")
+        await w.client.create(replace(urgent, spec=spec))
+        await w.settle(0.5)
+        nominated = (await w.client.get(Pod, "urgent", "ns")).status.nominated_node_name
+        assert nominated == "a"
+        await w.client.delete(Pod, "x", "ns", DeleteOptions(grace_period_seconds=0))
+        await add(w, node("b", cpu="64"))
+        await w.settle(5)
+        assert await where(w, "urgent") == "a"
+
+
+async def test_room_is_kept_for_pods_that_were_nominated_before_the_scheduler_began() -> None:
+    async with world() as w:
+        await w.create_namespace()
+        await add(w, node("a", cpu="2"))
+        waiting = await w.client.create(pod("waiting", cpu="2", gates=["example.com/later"]))
+        status = replace(waiting.status, nominated_node_name="a")
+        await w.client.update(replace(waiting, status=status), subresource="status")
+        scheduler = Scheduler(w.client, w.informers, w.events, w.clock, w.chance)
+        await w.tasks.start(w.informers.run)
+        await w.tasks.start(scheduler.run)
+        await w.client.create(pod("late", cpu="1"))
+        await w.settle(5)
+        assert await where(w, "late") == ""
