@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 from kcore.api.core_v1 import Pod
+from kcore.kit.clock import ticks
 from kcore.scheduler.config.errors import ConfigurationError
 from kcore.scheduler.extender import Extender
 from kcore.scheduler.framework import (
@@ -40,7 +40,7 @@ from kcore.scheduler.framework import (
 )
 from kcore.scheduler.pod_info import PodInfo
 
-__all__ = ["DEFAULT_SCHEDULER_NAME", "Judge", "Profile", "Scorer", "loop_time"]
+__all__ = ["DEFAULT_SCHEDULER_NAME", "Judge", "Profile", "Scorer"]
 
 DEFAULT_SCHEDULER_NAME = "default-scheduler"
 
@@ -49,10 +49,6 @@ P = TypeVar("P", bound=Plugin)
 
 Observe = Callable[[str, str, str, float], None]
 """Is told of an extension point that was run: its name, the status, the profile, the seconds."""
-
-
-def loop_time() -> float:
-    return asyncio.get_running_loop().time()
 
 
 def _unobserved(point: str, status: str, profile: str, seconds: float) -> None:
@@ -207,7 +203,7 @@ class Profile:
         self, state: CycleState, pod: PodInfo, node_name: str, extender: Extender | None = None
     ) -> Status | None:
         """PreBind, then the first Bind plugin that does not skip, or an extender in their place, then PostBind."""
-        began = loop_time() if self.pre_bind else 0.0
+        began = ticks() if self.pre_bind else 0.0
         for pre in self.pre_bind:
             status = await pre.pre_bind(state, pod, node_name) if pre.needs_pre_bind(state, pod, node_name) else None
             if status is not None:
@@ -216,7 +212,7 @@ class Profile:
                 return Status(status.code, (reason,), pre.name)
         if self.pre_bind:
             self._told("PreBind", None, began)
-        began = loop_time()
+        began = ticks()
         if extender is not None:
             await extender.bind(pod.pod, node_name)
         else:
@@ -238,5 +234,5 @@ class Profile:
 
     def _told(self, point: str, status: Status | None, began: float) -> None:
         self.observe(
-            point, status.code.value if status is not None else "Success", self.scheduler_name, loop_time() - began
+            point, status.code.value if status is not None else "Success", self.scheduler_name, ticks() - began
         )

@@ -24,7 +24,7 @@ from kcore.client.client import Client, PatchType
 from kcore.client.events import EventBroadcaster, EventRecorder
 from kcore.client.informer import Informers
 from kcore.client.workqueue import WorkQueue
-from kcore.kit.clock import Chance, Clock
+from kcore.kit.clock import Chance, Clock, ticks
 from kcore.scheduler.cache import SchedulerCache
 from kcore.scheduler.config.plan import DEFAULT_PLAN, Plan, make_profile
 from kcore.scheduler.cycle import NOTHING_DONE, Placed, Refused, SchedulingCycle
@@ -34,7 +34,7 @@ from kcore.scheduler.framework import ClusterEvent, Status
 from kcore.scheduler.metrics import SchedulerMetrics
 from kcore.scheduler.plugins import Handle
 from kcore.scheduler.pod_info import PodInfo
-from kcore.scheduler.profile import Profile, loop_time
+from kcore.scheduler.profile import Profile
 from kcore.scheduler.queue import QueuedPod, SchedulingQueue
 from kcore.scheduler.volumes import Volumes
 from kcore.scheduler.waiting import WaitingPod, WaitingPods
@@ -107,7 +107,7 @@ class Scheduler:
         self.queue = SchedulingQueue(
             lambda pod: self._profiles[pod.spec.scheduler_name].may_enqueue(pod), first.sort_key, hints, plan.backoff
         )
-        self._cycle = SchedulingCycle(self.cache, chance, loop_time)
+        self._cycle = SchedulingCycle(self.cache, chance, ticks)
         self.metrics = SchedulerMetrics(self.cache, self.queue)
         for profile in self._profiles.values():
             profile.observe = self.metrics.ran
@@ -158,7 +158,7 @@ class Scheduler:
 
     def _schedule(self, queued: QueuedPod) -> None:
         info = queued.info
-        profile, began = self._profiles[info.pod.spec.scheduler_name], loop_time()
+        profile, began = self._profiles[info.pod.spec.scheduler_name], ticks()
         try:
             outcome = self._cycle.schedule(profile, info)
         except Exception:  # a plugin's fault concerns one pod, not all
@@ -168,7 +168,7 @@ class Scheduler:
 
     async def _schedule_with(self, queued: QueuedPod, extenders: Sequence[Extender]) -> None:
         info = queued.info
-        profile, began = self._profiles[info.pod.spec.scheduler_name], loop_time()
+        profile, began = self._profiles[info.pod.spec.scheduler_name], ticks()
         try:
             outcome = await self._cycle.schedule_with(profile, info, extenders)
         except Exception:
@@ -178,12 +178,12 @@ class Scheduler:
 
     def _failed(self, queued: QueuedPod, began: float) -> None:
         log.exception("scheduling failed", pod=queued.info.key)
-        self.metrics.attempted("error", queued.info.pod.spec.scheduler_name, loop_time() - began)
+        self.metrics.attempted("error", queued.info.pod.spec.scheduler_name, ticks() - began)
         self.queue.failed(queued, self._clock.now())
 
     def _go_on(self, queued: QueuedPod, outcome: Placed | Refused, began: float) -> None:
         """After the decision."""
-        queued.seconds = seconds = loop_time() - began
+        queued.seconds = seconds = ticks() - began
         self.metrics.decided(seconds)
         if isinstance(outcome, Refused):
             result = "error" if outcome.is_error else "unschedulable"
@@ -218,14 +218,14 @@ class Scheduler:
     def _hold(self, queued: QueuedPod, placed: Placed, permit: Status) -> None:
         """Bind later, if Permit plugins allow it in time."""
 
-        began = loop_time()
+        began = ticks()
 
         def allowed() -> None:
-            self.metrics.waited("allowed", loop_time() - began)
+            self.metrics.waited("allowed", ticks() - began)
             self._hand_over(queued, placed)
 
         def rejected(reason: str) -> None:
-            self.metrics.waited("rejected", loop_time() - began)
+            self.metrics.waited("rejected", ticks() - began)
             self._give_up(queued, placed)
             if queued.info.uid in self.queue:
                 self._send_back(queued, Refused(reason, frozenset((permit.plugin,))))
