@@ -94,7 +94,7 @@ class ReplicaManager(Controller, Generic[S]):
         self._expectations = Expectations(self._clock)
         self._removal = PodRemoval(self._client, self._recorder, self._expectations)
         self._freshness = Freshness(self._owners)
-        self._selectors: dict[str, tuple[object, Selector]] = {}
+        self._selectors: dict[str, tuple[S, Selector]] = {}
 
     # What differs between the kinds.
 
@@ -152,11 +152,11 @@ class ReplicaManager(Controller, Generic[S]):
                 yield key_of(owner)
 
     def _selector(self, owner: S) -> Selector:
-        """The selector, made anew only when the owner's spec is another."""
-        key, spec = key_of(owner), getattr(owner, "spec")  # noqa: B009  # of a kind that has one
+        """The selector of an owner, which is made once for each version of it."""
+        key = key_of(owner)
         known = self._selectors.get(key)
-        if known is None or known[0] is not spec:
-            known = self._selectors[key] = spec, self.selector(owner)
+        if known is None or known[0] is not owner:
+            known = self._selectors[key] = owner, self.selector(owner)
         return known[1]
 
     # From what is to what should be.

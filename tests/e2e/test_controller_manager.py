@@ -37,15 +37,15 @@ def managing(server: Served, *options: str) -> Iterator[subprocess.Popen[str]]:
     """`kcore controller-manager`, at work."""
     command = [sys.executable, "-m", "kcore", "controller-manager", "--kubeconfig", str(server.kubeconfig), *options]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    guard = threading.Timer(30, process.kill)
+    guard = threading.Timer(60, process.kill)
     guard.start()
     try:
         assert process.stdout
         said = process.stdout.readline()
+        guard.cancel()
         assert "The controllers work" in said, said
         yield process
     finally:
-        guard.cancel()
         process.terminate()
         said = process.communicate(timeout=30)[0]
         assert "Traceback" not in said, said
