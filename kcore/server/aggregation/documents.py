@@ -70,7 +70,7 @@ class RemoteDocuments:
 def _openapi_link(index: bytes, path: str) -> str:
     try:
         found = msgspec.json.decode(index, type=_Index).paths.get(path)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return ""
     link = found.url if found is not None else ""
     return link if link.startswith(f"/openapi/v3/{path}") else ""
@@ -80,7 +80,7 @@ def discovered(version: GroupVersion, document: bytes) -> Sequence[dict[str, Any
     """An APIResourceList as aggregated discovery tells it: subresources below their resources."""
     try:
         listed = msgspec.json.decode(document, type=_Resources).resources
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return ()
     rows: dict[str, dict[str, Any]] = {}
     for resource in listed:
