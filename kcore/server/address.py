@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import unquote
 
@@ -29,11 +30,12 @@ class Address(NamedTuple):
     watch: bool = False
 
 
+@lru_cache(4096)
 def parse_path(path: str) -> Address | None:
     """The resource that a path names; None where it is no resource path (discovery, health, ...).
 
     `path` is still percent-encoded: upstream decodes it first, so that an encoded slash separates like any
-    other.
+    other. Cached, because clients repeat themselves.
     """
     if "%" in path:
         path = unquote(path)
