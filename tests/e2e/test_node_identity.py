@@ -33,6 +33,7 @@ def node_context(server: Served, node: str, folder: Path) -> ssl.SSLContext:
     made = server.request("POST", CSRS, {"metadata": {"name": name}, "spec": spec})
     condition = {"type": "Approved", "status": "True", "reason": "Test", "message": "by a test"}
     made["status"] = {"conditions": [condition]}
+    del made["metadata"]["resourceVersion"]  # a controller may have looked at it by now
     server.request("PUT", f"{CSRS}/{name}/approval", made)
 
     def issued() -> bool:
