@@ -370,7 +370,7 @@ def test_extra_keys_are_escaped_in_header_names() -> None:
     ]
 
 
-@pytest.mark.parametrize("document", [b"", b"[]", b'{"resources":1}', b'{"resources":[{"kind":"x"}]}'])
+@pytest.mark.parametrize("document", [b"", b"[]", b'{"resources":1}', b'{"resources":[{"kind":"x"}]}', b'{"x":' * 5000])
 def test_documents_that_cannot_be_read_are_as_good_as_none(document: bytes) -> None:
     assert discovered(GroupVersion("a", "v1"), document) == ()
 
