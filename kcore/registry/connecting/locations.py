@@ -15,8 +15,20 @@ from kcore.api.field import quote
 from kcore.kit.clock import Chance
 from kcore.registry.validation.addresses import Network
 
-__all__ = ["Named", "PodPort", "endpoint_of", "node_address", "pod_port", "proxyable", "split_name"]
+__all__ = [
+    "KUBELET_PORT",
+    "Named",
+    "PodPort",
+    "endpoint_of",
+    "kubelet_port",
+    "node_address",
+    "pod_port",
+    "port_number",
+    "proxyable",
+    "split_name",
+]
 
+KUBELET_PORT = 10250
 _SCHEMES = ("", "http", "https")
 _PREFERRED = ("InternalIP", "InternalDNS", "ExternalIP", "ExternalDNS", "Hostname")
 
@@ -59,11 +71,12 @@ def pod_port(pod: Pod, named: Named) -> PodPort:
     tls = named.scheme == "https"
     declared = (port.container_port for container in pod.spec.containers for port in container.ports[:1])
     port = named.port or next(map(str, declared), "443" if tls else "80")
-    return PodPort(pod, _number(port), tls)
+    return PodPort(pod, port_number(port), tls)
 
 
-def _number(port: str) -> int:
-    if not (port.isascii() and port.isdigit() and 0 < int(port) < 65536):
+def port_number(port: str) -> int:
+    """Raises BadRequest."""
+    if not (port.isascii() and port.isdigit() and len(port) <= 5 and 0 < int(port) < 65536):
         raise BadRequest(f"invalid port {quote(port)}")
     return int(port)
 
@@ -105,7 +118,7 @@ def endpoint_of(
 
 def _port_name(service: Service, port: str) -> str:
     """A port is asked for by name, or by number, which must be one of the service's."""
-    if not (port.isascii() and port.isdigit()):
+    if not (port.isascii() and port.isdigit() and len(port) <= 5):
         return port
     for declared in service.spec.ports:
         if declared.port == int(port):
@@ -129,6 +142,11 @@ def _pod_at(address: EndpointAddress, namespace: str, pod_of: Callable[[str], Po
     except NotFound:
         return None
     return pod if any(ip.ip == address.ip for ip in pod.status.pod_ips) else None
+
+
+def kubelet_port(node: Node) -> int:
+    """Where a node's kubelet listens: as it says itself, or as usual."""
+    return node.status.daemon_endpoints.kubelet_endpoint.port or KUBELET_PORT
 
 
 def node_address(node: Node) -> str:

@@ -12,7 +12,7 @@ from anyio.abc import ByteStream
 
 from kcore.api.core_v1 import Node, Pod
 from kcore.api.errors import ApiError
-from kcore.registry.connecting.locations import node_address
+from kcore.registry.connecting.locations import kubelet_port, node_address
 from kcore.server.connecting.dialing import connect
 from kcore.server.connecting.forwarding import Destination, forward
 from kcore.server.connecting.headers import quoted_path
@@ -22,12 +22,10 @@ from kcore.server.query import parse_query
 if TYPE_CHECKING:
     from kcore.server.connecting.links import Rewriter
 
-__all__ = ["DEFAULT_PORT", "KubeletClient", "Refused"]
+__all__ = ["KubeletClient", "Refused"]
 
 Refused = Callable[[int, str], ApiError]
 """What to make of a kubelet's code and text."""
-
-DEFAULT_PORT = 10250
 
 
 class KubeletClient:
@@ -73,7 +71,7 @@ class KubeletClient:
                 if refused is not None:
                     raise refused(error.code, error.message) from error
                 return text_reply(error)
-        host, port = node_address(node), node.status.daemon_endpoints.kubelet_endpoint.port or DEFAULT_PORT
+        host, port = node_address(node), kubelet_port(node)
         target = quoted_path(path) + (f"?{query}" if query else "")
         dial = partial(connect, host, port, self._tls)
         destination = Destination(dial, target, _not_reached, host=f"{host}:{port}", rewriter=rewriter, refused=refused)

@@ -12,13 +12,15 @@ from urllib.parse import unquote
 from aiohttp import web
 from anyio.abc import ByteStream
 
-from kcore.api.errors import ApiError, BadRequest, ServiceUnavailable
+from kcore.api.errors import ApiError, ServiceUnavailable
 from kcore.kit.clock import Chance
 from kcore.registry.connecting.locations import (
     PodPort,
     endpoint_of,
+    kubelet_port,
     node_address,
     pod_port,
+    port_number,
     proxyable,
     split_name,
 )
@@ -27,7 +29,7 @@ from kcore.server.address import Address
 from kcore.server.connecting.dialing import connect, dial_error, secured, unverified
 from kcore.server.connecting.forwarding import Destination, forward
 from kcore.server.connecting.headers import Headers, quoted_path
-from kcore.server.connecting.kubelets import DEFAULT_PORT, KubeletClient
+from kcore.server.connecting.kubelets import KubeletClient
 from kcore.server.connecting.links import Rewriter
 from kcore.server.connecting.lookup import Lookup
 from kcore.server.response import TEXT_TYPE, Reply, header
@@ -65,14 +67,13 @@ class Proxies:
         """Without a port, or with the kubelet's, the kubelet is meant."""
         named = split_name(asked.name, "node")
         node = asked.lookup.node(named.name)
-        kubelet_port = node.status.daemon_endpoints.kubelet_endpoint.port or DEFAULT_PORT
         path, query = _path(asked), asked.request.raw_path.partition("?")[2]
-        if named.port in ("", str(kubelet_port)):
+        if named.port in ("", str(kubelet_port(node))):
             if not path and asked.request.method in ("GET", "HEAD"):
                 return _with_slash(asked.request)
-            rewriter = _rewriter(asked.request, path, f"{named.name}:{kubelet_port}")
+            rewriter = _rewriter(asked.request, path, f"{named.name}:{kubelet_port(node)}")
             return await self._kubelets.ask(asked.request, node, path, query, rewriter=rewriter)
-        host, port = proxyable(node_address(node)), _number(named.port)
+        host, port = proxyable(node_address(node)), port_number(named.port)
         tls = self._unverified() if named.scheme == "https" else None
         return await _forward(asked.request, path, host, port, partial(connect, host, port, tls))
 
@@ -156,9 +157,3 @@ def _with_slash(request: web.BaseRequest) -> Reply:
     """Pages have relative links, which need a path that ends in a slash."""
     path, mark, query = request.raw_path.partition("?")
     return Reply(301, b"", TEXT_TYPE, header("Location", f"{path}/{mark}{query}"))
-
-
-def _number(port: str) -> int:
-    if not (port.isascii() and port.isdigit() and len(port) < 20 and 0 < int(port) < 65536):
-        raise BadRequest(f"invalid port {port}")
-    return int(port)

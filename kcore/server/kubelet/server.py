@@ -16,6 +16,7 @@ from kcore.api.errors import ApiError, BadRequest
 from kcore.api.field import quote
 from kcore.client.client import Client
 from kcore.kit.clock import Chance, Clock
+from kcore.registry.connecting.locations import KUBELET_PORT
 from kcore.registry.request import User
 from kcore.server.connection import Connection, Connections
 from kcore.server.errors import status_of
@@ -31,7 +32,6 @@ from kcore.server.streaming.upgraded import Done
 
 __all__ = ["KubeletServer"]
 
-KUBELET_PORT = 10250
 DRAIN_SECONDS = 5.0
 
 

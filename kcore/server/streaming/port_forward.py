@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 
 import anyio
 from aiohttp import web
@@ -39,6 +38,8 @@ Dial = Callable[[int], Awaitable[ByteStream]]
 PROTOCOL = "portforward.k8s.io"
 TUNNEL = f"SPDY/3.1+{PROTOCOL}"
 CHANNELS = ("v4.channel.k8s.io", "v4.base64.channel.k8s.io", "")
+PORTS_MAX = 127
+"""Two channels a port, and 255 is no channel."""
 CREATION_SECONDS = 30.0
 """How long the second stream of a pair may be missing."""
 
@@ -48,7 +49,10 @@ def forwarded_ports(query: Query) -> Sequence[int]:
     values = query.all("ports") or query.all("port")
     if not values:
         raise BadRequest('query parameter "port" is required')
-    return [_port(text, value) for value in values for text in value.split(",")]
+    ports = [_port(text, value) for value in values for text in value.split(",")]
+    if len(ports) > PORTS_MAX:
+        raise BadRequest(f"{len(ports)} ports are more than the {PORTS_MAX} that there are channels for")
+    return ports
 
 
 def _port(text: str, whole: str) -> int:
@@ -61,6 +65,10 @@ def _port(text: str, whole: str) -> int:
     if int(text) < 1:
         raise BadRequest(f"port {quote(whole)} must be > 0")
     return int(text)
+
+
+def _is_port(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) < 20 and 0 < int(text) < 65536
 
 
 async def serve_port_forward(request: web.BaseRequest, query: Query, pod: str, dial: Dial) -> web.StreamResponse:
@@ -81,10 +89,8 @@ async def serve_port_forward(request: web.BaseRequest, query: Query, pod: str, d
     return Done()
 
 
-@dataclass(slots=True)
-class _Pair:
-    data: SpdyStream | None = None
-    error: SpdyStream | None = None
+_Pair = dict[str, SpdyStream]
+"""The streams of one connection that have come so far, by type."""
 
 
 class _Forwarding:
@@ -108,33 +114,27 @@ class _Forwarding:
 
     def _opened(self, stream: SpdyStream) -> None:
         kind, port = stream.headers.get("streamtype", ""), stream.headers.get("port", "")
-        if (
-            kind not in ("data", "error")
-            or not port.isascii()
-            or not port.isdigit()
-            or len(port) > 20
-            or not 0 < int(port) < 65536
-        ):
+        if kind not in ("data", "error") or not _is_port(port):
             self._tasks.start_soon(stream.reset)
             return
         request_id = stream.headers.get("requestid") or _older_request_id(kind, stream.stream_id)
         pair = self._pairs.get(request_id)
         if pair is None:
-            pair = self._pairs[request_id] = _Pair()
+            pair = self._pairs[request_id] = {}
             self._tasks.start_soon(self._await_other, request_id, pair)
-        elif getattr(pair, kind) is not None:
+        if kind in pair:
             self._tasks.start_soon(stream.reset)
             return
-        setattr(pair, kind, stream)
-        if pair.data is not None and pair.error is not None:
+        pair[kind] = stream
+        if len(pair) == 2:
             del self._pairs[request_id]
-            self._tasks.start_soon(self._forward, int(port), pair.data, pair.error)
+            self._tasks.start_soon(self._forward, int(port), pair["data"], pair["error"])
 
     async def _await_other(self, request_id: str, pair: _Pair) -> None:
         await anyio.sleep(CREATION_SECONDS)
         if self._pairs.get(request_id) is pair:
             del self._pairs[request_id]
-            for stream in filter(None, (pair.data, pair.error)):
+            for stream in pair.values():
                 await stream.reset()
 
     async def _forward(self, port: int, data: SpdyStream, error: SpdyStream) -> None:

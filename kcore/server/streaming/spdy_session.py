@@ -193,10 +193,6 @@ class Session:
             self._send(WindowUpdate(stream_id, stream.unacknowledged))
             stream.unacknowledged = 0
 
-    def ping(self, ping_id: int) -> None:
-        """Ask for a sign of life; the answer is no event, any bytes are."""
-        self._send(Ping(ping_id * 2 + (0 if self.is_server else 1)))
-
     def go_away(self) -> None:
         """Take no new streams."""
         if not self._going_away:

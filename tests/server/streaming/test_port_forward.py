@@ -118,6 +118,7 @@ async def test_client_that_resets_its_stream_closes_the_connection() -> None:
         {"streamtype": "data", "port": "0"},
         {"streamtype": "data", "port": "65536"},
         {"streamtype": "data", "port": "http"},
+        {"streamtype": "data", "port": "8" * 5000},
         {"streamtype": "other", "port": "80"},
         {"port": "80"},
     ],
@@ -165,6 +166,7 @@ async def test_socket_with_channels_closes_when_every_target_has() -> None:
         ("port=", 'query parameter "port" cannot be empty'),
         ("port=http", 'unable to parse "http" as a port: strconv.ParseUint: parsing "http": invalid syntax'),
         ("port=0", 'port "0" must be > 0'),
+        ("port=" + ",".join(["80"] * 128), "128 ports are more than the 127 that there are channels for"),
     ],
 )
 def test_ports_that_a_query_names(query: str, ports: list[int] | str) -> None:
