@@ -28,6 +28,8 @@ def pod_phase(pod: Pod, state: RuntimeState, now: float) -> PodPhase:
     old = pod.status
     if old.phase in TERMINAL:
         return PodPhase(old.phase, old.reason, old.message)
+    if state.evicted:
+        return PodPhase("Failed", "Evicted", state.evicted)
     until = deadline(pod)
     if until is not None and now >= until:
         return PodPhase("Failed", "DeadlineExceeded", DEADLINE_EXCEEDED)

@@ -112,13 +112,15 @@ class ContainerRecord(NamedTuple):
 
 
 class RuntimeState(NamedTuple):
-    """All that a runtime knows of a pod: images by their name in the pod, the last attempt at each container, and
-    the attempt before it."""
+    """All that a runtime knows of a pod: images by their name in the pod, the last attempt at each container, and the
+    attempt before it."""
 
     sandbox: Sandbox | None = None
     images: Mapping[str, Image] = {}
     containers: Mapping[str, ContainerRecord] = {}
     previous: Mapping[str, ContainerRecord] = {}
+    evicted: str = ""
+    """Why the pod may not go on, if it has used more than it may."""
 
 
 NOTHING = RuntimeState()

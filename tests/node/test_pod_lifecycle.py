@@ -173,6 +173,14 @@ def test_a_coming_deadline_is_slept_until() -> None:
     assert step(begun, state(record()), NOW + 1, HOST_IP).wake_at == NOW + 10
 
 
+def test_an_evicted_pod_stops_and_has_failed() -> None:
+    evicted = state(record())._replace(evicted="it used too much")
+    assert step(pod(), evicted, NOW, HOST_IP).effects == (StopContainer("app", NOW + 30),)
+    stopped = state(record(exit_code=0))._replace(evicted="it used too much")
+    status = step(pod(), stopped, NOW, HOST_IP).status
+    assert (status.phase, status.reason, status.message) == ("Failed", "Evicted", "it used too much")
+
+
 @pytest.mark.parametrize(
     ("crashes", "seconds"), [(1, 10), (2, 20), (3, 40), (4, 80), (5, 160), (6, 300), (7, 300), (100, 300)]
 )

@@ -28,6 +28,7 @@ from kcore.api.core_v1 import (
     PodSpec,
     Probe,
     ProjectedVolumeSource,
+    ResourceRequirements,
     SecurityContext,
     ServiceAccountTokenProjection,
     Volume,
@@ -35,6 +36,7 @@ from kcore.api.core_v1 import (
     VolumeProjection,
 )
 from kcore.api.meta_v1 import ObjectMeta
+from kcore.node.process.shim.cgroups import usable
 from kcore.node.runtime import LogOptions
 from tests.processes.conftest import ADDRESSES, Processes, processes, until, until_async
 from tests.processes.test_shim import running_with
@@ -323,3 +325,27 @@ async def test_what_was_lost_meanwhile_is_started_again(folder: Path) -> None:
             assert last is not None
             assert (last.reason, last.exit_code) == ("ContainerStatusUnknown", 137)
             await w.delete()
+
+
+async def test_a_folder_that_outgrows_its_limit_ends_the_pod(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kcore.node.kuberuntime.runtime.HOUSEKEEPING_SECONDS", 0.1)
+    async with processes(folder) as w, w.kubelet():
+        volume = Volume(name="small", empty_dir=EmptyDirVolumeSource(size_limit="100Ki"))
+        mounts = (VolumeMount(name="small", mount_path="/kcore-small"),)
+        script = "head -c 300000 /dev/zero > /kcore-small/file; sync; sleep 100"
+        await w.create(given(shell(script, volume_mounts=mounts), volumes=(volume,), restart_policy="Never"))
+        pod = await w.until_pod(ended)
+        assert (pod.status.phase, pod.status.reason) == ("Failed", "Evicted")
+        assert pod.status.message == 'Usage of EmptyDir volume "small" exceeds the limit "100Ki". '
+
+
+@pytest.mark.skipif(not usable(), reason="no cgroups can be made here")
+async def test_a_container_that_outgrows_its_memory_is_killed(folder: Path) -> None:
+    async with processes(folder) as w, w.kubelet():
+        resources = ResourceRequirements(limits={"memory": "64Mi"})
+        script = "exec python3 -c 'x = bytearray(500_000_000); print(len(x))'"
+        await w.create(given(shell(script, resources=resources), restart_policy="Never"))
+        pod = await w.until_pod(ended)
+        state = pod.status.container_statuses[0].state.terminated
+        assert state is not None
+        assert (state.reason, state.exit_code) == ("OOMKilled", 137)

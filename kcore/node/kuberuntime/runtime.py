@@ -42,7 +42,7 @@ from kcore.node.volumes.manager import VolumeManager
 
 __all__ = ["KubeRuntime"]
 
-REFRESH_SECONDS = 60.0
+HOUSEKEEPING_SECONDS = 10.0
 KILL_SECONDS = 10.0
 
 
@@ -86,13 +86,22 @@ class KubeRuntime:
                 self._references.follow(self._something_changed)
                 task_status.started()
                 while True:
-                    await anyio.sleep(REFRESH_SECONDS)
-                    for uid, local in list(self._table.pods.items()):
-                        if self._volumes.renewal_due(uid):
-                            self._table.spawn(self._preparation.refresh, local)
+                    await anyio.sleep(HOUSEKEEPING_SECONDS)
+                    for local in list(self._table.pods.values()):
+                        await self._keep_house(local)
         finally:
             with anyio.CancelScope(shield=True):
                 await self._examiner.aclose()
+
+    async def _keep_house(self, local: LocalPod) -> None:
+        """Renew what has come of age, and see whether a pod has used more than it may."""
+        if self._volumes.renewal_due(local.pod.metadata.uid):
+            self._table.spawn(self._preparation.refresh, local)
+        if local.state.sandbox is None or local.state.evicted:
+            return
+        if (why := await self._volumes.overrun(local.pod)) and self._table.wants(local):
+            self._table.tell(local, "Warning", "Evicted", why)
+            self._table.set(local, local.state._replace(evicted=why))
 
     def state(self, uid: str) -> RuntimeState:
         local = self._table.pods.get(uid)

@@ -5,6 +5,7 @@ FOLDER/pods/UID/volumes/kubernetes.io~configmap/NAME/...     laid out as a kubel
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import stat
@@ -16,6 +17,7 @@ from anyio.to_thread import run_sync
 from kcore.api.authentication_v1 import BoundObjectReference, TokenRequest, TokenRequestSpec
 from kcore.api.core_v1 import HostPathVolumeSource, Pod, ServiceAccount, ServiceAccountTokenProjection, Volume
 from kcore.api.errors import ApiError
+from kcore.api.quantity import int_value
 from kcore.client.client import Client
 from kcore.kit.clock import Clock
 from kcore.node.downward import PodAddresses
@@ -73,6 +75,23 @@ class VolumeManager:
         now = self._clock.now()
         return any(now >= due for _, due in self._tokens.get(uid, {}).values())
 
+    async def overrun(self, pod: Pod) -> str:
+        """Which emptyDir of a pod holds more than its limit, as an eviction tells it; empty: none does."""
+        for volume in pod.spec.volumes:
+            source = volume.empty_dir
+            if source is None or source.size_limit is None:
+                continue
+            used = await run_sync(_size, self._empty_dir(pod, volume))
+            if used > int_value(source.size_limit):
+                return f'Usage of EmptyDir volume "{volume.name}" exceeds the limit "{source.size_limit}". '
+        return ""
+
+    def _empty_dir(self, pod: Pod, volume: Volume) -> Path:
+        uid = pod.metadata.uid
+        if volume.empty_dir is not None and volume.empty_dir.medium == "Memory" and HAS_SHARED_MEMORY:
+            return SHARED_MEMORY / f"kcore-{uid}-{volume.name}"
+        return self._folder / "pods" / uid / "volumes" / "kubernetes.io~empty-dir" / volume.name
+
     async def remove(self, uid: str) -> None:
         """Remove all that is a pod's own. What hostPath and claims lead to stays."""
         self._tokens.pop(uid, None)
@@ -98,8 +117,7 @@ class VolumeManager:
             raise VolumeError("volumes of this type cannot be mounted by kcore")
         folder = self._folder / "pods" / pod.metadata.uid / "volumes" / f"kubernetes.io~{plugin}" / volume.name
         if volume.empty_dir is not None:
-            in_memory = volume.empty_dir.medium == "Memory" and HAS_SHARED_MEMORY
-            target = SHARED_MEMORY / f"kcore-{pod.metadata.uid}-{volume.name}" if in_memory else folder
+            target = self._empty_dir(pod, volume)
             await run_sync(_empty_dir, target, group)
             return target
         await self._fill(pod, volume, addresses, folder, group)
@@ -165,6 +183,15 @@ def _empty_dir(folder: Path, group: int | None) -> None:
     folder.chmod(0o777)
     if group is not None:
         _give_to_group(folder, group)
+
+
+def _size(folder: Path) -> int:
+    """Bytes on disk of all that is in a folder; what goes meanwhile does not count."""
+    total = 0
+    for path in folder.rglob("*"):
+        with contextlib.suppress(OSError):
+            total += path.lstat().st_blocks * 512
+    return total
 
 
 def _give_to_group(folder: Path, group: int) -> None:
