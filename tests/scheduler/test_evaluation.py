@@ -115,7 +115,7 @@ def fast_totals(evaluator: Evaluator, profile: Profile, cache: SchedulerCache, g
 
 
 @pytest.mark.parametrize("backend", [numpy_backend() or PLAIN, PLAIN], ids=["installed", "plain"])
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(data=st.data())
 def test_fast_evaluation_agrees_with_the_obvious_one(backend: Backend, data: st.DataObject) -> None:
     cache = SchedulerCache(lambda _: backend)

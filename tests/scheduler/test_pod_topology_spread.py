@@ -134,7 +134,7 @@ def change(data: st.DataObject, bench: Bench) -> None:
 
 
 @BACKENDS
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(data=st.data())
 def test_verdicts_are_those_of_the_reference(backend: Backend, data: st.DataObject) -> None:
     bench = Bench(backend)

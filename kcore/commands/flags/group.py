@@ -19,8 +19,6 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 ExistingFile = click.Path(exists=True, dir_okay=False, path_type=Path)
 
-_UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
-
 
 class Seconds(click.ParamType[Any]):
     """A duration as Go writes it: `1h30m`, `500ms`."""
@@ -28,16 +26,17 @@ class Seconds(click.ParamType[Any]):
     name = "duration"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        import re
+        from kcore.api.duration import DurationError, seconds
 
         if isinstance(value, (int, float)):
             return value
-        if str(value) == "0":
-            return 0.0
-        parts = re.findall(r"(\d+(?:\.\d+)?)(h|ms|m|s)", str(value))
-        if not parts or "".join(number + unit for number, unit in parts) != str(value):
+        try:
+            found = seconds(str(value))
+        except DurationError:
+            found = -1.0
+        if found < 0:
             self.fail(f"{value!r} is no duration such as 1h30m or 10s", param, ctx)
-        return sum(float(number) * _UNITS[unit] for number, unit in parts)
+        return found
 
 
 def switch(name: str, *, default: bool, help: str) -> click.Option:
