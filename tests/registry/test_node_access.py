@@ -21,6 +21,7 @@ from kcore.store.log import MemoryLog
 from tests.registry.conftest import Api, HandClock, tree
 
 ONE = User("system:node:one", groups=("system:nodes", "system:authenticated"))
+EVERY_RULE = {"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]}
 NO_RELATION = "no relationship found between node 'one' and this object"
 POD: dict[str, Any] = {
     "nodeName": "one",
@@ -324,6 +325,16 @@ async def test_masters_need_no_policy(noded: tuple[Api, NodeAuthorizer], modes: 
     decide = authorizer(modes, noded[0].store, noded[0].registry.scheme).decide
     assert decide(Attributes(master, "delete", resource="nodes")) == Decision(True)
     assert not decide(Attributes(User("jane"), "delete", resource="nodes")).allowed
+
+
+async def test_rules_of_masters_are_those_of_their_role(noded: tuple[Api, NodeAuthorizer]) -> None:
+    api, _ = noded
+    await api.create("clusterroles", {"metadata": {"name": "all"}, "rules": [EVERY_RULE]})
+    ref = {"kind": "ClusterRole", "name": "all", "apiGroup": "rbac.authorization.k8s.io"}
+    subjects = [{"kind": "Group", "name": "system:masters", "apiGroup": "rbac.authorization.k8s.io"}]
+    await api.create("clusterrolebindings", {"metadata": {"name": "all"}, "roleRef": ref, "subjects": subjects})
+    rules = authorizer(("Node", "RBAC"), api.store, api.registry.scheme).rules
+    assert len(rules(User("root", groups=("system:masters",)), "ns").rules) == 1
 
 
 @pytest.mark.parametrize("modes", [(), ("ABAC",), ("Node", "Webhook"), ("RBAC", "RBAC")])
