@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kcore.api.resource_v1 import Device, DeviceAttribute, DeviceSelector
-from kcore.cel import CompileError, Environment, EvaluationError, Program
-from kcore.cel.types import BOOL, DYN, STRING
+
+if TYPE_CHECKING:
+    from kcore.cel import Program
 
 __all__ = ["SelectorError", "attribute", "matches"]
 
@@ -25,6 +26,8 @@ class SelectorError(ValueError):
 
 def matches(selectors: Iterable[DeviceSelector], driver: str, device: Device) -> bool:
     """Whether a device meets all selectors. Raises SelectorError."""
+    from kcore.cel import EvaluationError  # here and below: most clusters have no devices, and start-up need not wait
+
     document = None
     for index, selector in enumerate(selectors):
         if selector.cel is None:
@@ -47,6 +50,9 @@ def attribute(driver: str, device: Device, name: str) -> DeviceAttribute | None:
 
 @lru_cache(maxsize=1024)
 def _program(expression: str) -> Program:
+    from kcore.cel import CompileError, Environment
+    from kcore.cel.types import BOOL, DYN
+
     try:
         program = Environment({"device": DYN}).compile(expression, MOST_COST)
     except CompileError as error:
@@ -98,4 +104,7 @@ def _value(attribute: DeviceAttribute) -> Any:
 @lru_cache(maxsize=4096)
 def _converted(how: str, text: str) -> Any:
     """A value of CEL's own types."""
+    from kcore.cel import Environment
+    from kcore.cel.types import STRING
+
     return Environment({"text": STRING}).compile(how).evaluate({"text": text})
