@@ -8,12 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from kcore.api.core_v1 import Service
-from kcore.api.errors import AlreadyExists, NotFound
-from kcore.api.meta_v1 import DeleteOptions, ObjectMeta, Preconditions
+from kcore.api.errors import AlreadyExists
+from kcore.api.meta_v1 import ObjectMeta
 from kcore.api.networking_v1 import IPAddress, IPAddressSpec, ParentReference
 from kcore.api.object import Object
 from kcore.client.client import Client
 from kcore.client.informer import Informers
+from kcore.client.removal import delete_exactly
 from kcore.client.runner import Controller, MapFunction
 from kcore.registry.validation.addresses import family_of, parse_ip
 
@@ -59,21 +60,13 @@ class IPAddressController(Controller):
         if standing is not None and standing.metadata.labels.get(MANAGED_BY) != ALLOCATOR:
             return
         if standing is not None and (wanted is None or standing.spec != wanted.spec):
-            await self._remove(standing)
+            await delete_exactly(self._client, standing)  # the address may have found another owner
             standing = None
         if wanted is not None and standing is None:
             try:
                 await self._client.create(wanted)
             except AlreadyExists:
                 return
-
-    async def _remove(self, standing: IPAddress) -> None:
-        """Only the one that was looked at: the address may have found another owner since."""
-        options = DeleteOptions(preconditions=Preconditions(uid=standing.metadata.uid))
-        try:
-            await self._client.delete(IPAddress, standing.metadata.name, options=options)
-        except NotFound:
-            return
 
 
 def _address(ip: str, service: Service) -> IPAddress:

@@ -11,10 +11,11 @@ from msgspec.structs import replace
 
 from kcore.api.core_v1 import Pod, PodResourceClaim, PodResourceClaimStatus
 from kcore.api.errors import NotFound
-from kcore.api.meta_v1 import DeleteOptions, ObjectMeta, Preconditions
+from kcore.api.meta_v1 import ObjectMeta
 from kcore.api.object import Object
 from kcore.api.resource_v1 import ResourceClaim, ResourceClaimConsumerReference, ResourceClaimTemplate
 from kcore.client.informer import key_of
+from kcore.client.removal import delete_exactly
 from kcore.client.runner import Controller, MapFunction, controller_of
 from kcore.controllers.adoption import controller_reference
 from kcore.controllers.context import Context
@@ -171,11 +172,7 @@ class ResourceClaimController(Controller):
         pod = self._pods.get_object(metadata.namespace, owner.name)
         if pod is None or pod.metadata.uid != owner.uid or not is_finished(pod):
             return
-        options = DeleteOptions(preconditions=Preconditions(uid=metadata.uid))
-        try:
-            await self._client.delete(ResourceClaim, metadata.name, metadata.namespace, options)
-        except NotFound:
-            return
+        await delete_exactly(self._client, claim)
 
 
 def _owner_of(claim: ResourceClaim) -> Iterable[str]:

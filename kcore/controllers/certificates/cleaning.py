@@ -7,9 +7,8 @@ from collections.abc import Iterator
 import anyio.to_thread
 
 from kcore.api.certificates_v1 import CertificateSigningRequest
-from kcore.api.errors import NotFound
-from kcore.api.meta_v1 import DeleteOptions, Preconditions
 from kcore.api.timestamp import parse
+from kcore.client.removal import delete_exactly
 from kcore.client.runner import Controller, Result
 from kcore.controllers.certificates.authority import expiry
 from kcore.controllers.context import Context
@@ -43,11 +42,7 @@ class CertificateCleaner(Controller):
             return None
         if left > 0:
             return Result(left)
-        options = DeleteOptions(preconditions=Preconditions(uid=request.metadata.uid))
-        try:
-            await self._client.delete(CertificateSigningRequest, key, options=options)
-        except NotFound:
-            return None
+        await delete_exactly(self._client, request)
         return None
 
 

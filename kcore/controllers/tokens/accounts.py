@@ -12,9 +12,9 @@ from msgspec.structs import replace
 
 from kcore.api.core_v1 import Secret, ServiceAccount
 from kcore.api.errors import NotFound
-from kcore.api.meta_v1 import DeleteOptions, Preconditions
 from kcore.api.object import Object
 from kcore.client.informer import key_of
+from kcore.client.removal import delete_exactly
 from kcore.client.runner import Controller, MapFunction
 from kcore.controllers.context import Context
 from kcore.registry.legacy_tokens import ACCOUNT_NAME, ACCOUNT_UID, TOKEN_SECRET, legacy_claims
@@ -54,7 +54,7 @@ class AccountTokenController(Controller):
             return
         account = await self._account(secret)
         if account is None:
-            await self._delete(secret)
+            await delete_exactly(self._client, secret)
             return
         data = await self._data(secret, account)
         annotations = {**secret.metadata.annotations, ACCOUNT_UID: account.metadata.uid}
@@ -82,14 +82,6 @@ class AccountTokenController(Controller):
             await self._signer.load()
             data["token"] = _encoded(self._signer.sign(legacy_claims(account, secret)).encode())
         return data
-
-    async def _delete(self, secret: Secret) -> None:
-        metadata = secret.metadata
-        options = DeleteOptions(preconditions=Preconditions(uid=metadata.uid))
-        try:
-            await self._client.delete(Secret, metadata.name, metadata.namespace, options)
-        except NotFound:
-            return
 
 
 def _encoded(data: bytes) -> str:

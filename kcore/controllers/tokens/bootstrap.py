@@ -11,11 +11,10 @@ from collections.abc import Iterator, Mapping
 from msgspec.structs import replace
 
 from kcore.api.core_v1 import ConfigMap, Secret
-from kcore.api.errors import NotFound
-from kcore.api.meta_v1 import DeleteOptions, Preconditions
 from kcore.api.object import Object
 from kcore.api.timestamp import TimeError, normalize_time, parse
 from kcore.client.informer import key_of
+from kcore.client.removal import delete_exactly
 from kcore.client.runner import Controller, MapFunction, Result
 from kcore.controllers.context import Context
 
@@ -84,11 +83,7 @@ class BootstrapTokenCleaner(Controller):
             return None
         if left > 0:
             return Result(left)
-        options = DeleteOptions(preconditions=Preconditions(uid=secret.metadata.uid))
-        try:
-            await self._client.delete(Secret, secret.metadata.name, SECRETS_NAMESPACE, options)
-        except NotFound:
-            return None
+        await delete_exactly(self._client, secret)
         return None
 
 
