@@ -27,6 +27,8 @@ class ProcessOptions:
     stop_at_end: bool = True
     variables: Mapping[str, str] = field(default_factory=dict)
     """What every container finds in its environment."""
+    isolate: bool = True
+    """Whether containers get a view of the machine of their own, where that can be had."""
     dns_address: str = ""
     """Where the cluster's DNS server answers pods; empty: there is none."""
     dns_domain: str = "cluster.local"
@@ -62,6 +64,7 @@ def new_runtime(
         ImagesFile(process.images_file),
         linger_seconds=process.linger_seconds,
         stop_at_end=process.stop_at_end,
+        isolate=process.isolate,
     )
     references = References(informers)
     volumes = VolumeManager(client, references, clock, process.folder)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import sys
 import time
 import urllib.error
 import urllib.request
@@ -33,7 +34,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     options += ["--pod-loopback-cidr", ADDRESSES]
     with serving(tmp_path_factory.mktemp("shop"), *options) as server:
         for file in sorted(EXAMPLE.glob("*.yaml")):
-            for document in yaml.safe_load_all(file.read_text()):
+            for document in yaml.safe_load_all(file.read_text().replace("[python3,", f"[{sys.executable},")):
                 server.request("POST", PATHS.get(document["kind"], APPS), document)
         yield server
 

@@ -34,6 +34,8 @@ from tests.sim.world import World
 
 ADDRESSES = f"127.{130 + os.getpid() % 100}.0.0/16"
 """What others who test on this machine just now hardly use, too."""
+NAP = f"9{os.getpid()}"
+"""How many seconds those sleep that tests look for: so long does nobody else on this machine."""
 PATIENCE = 60.0
 """Seconds that nothing should take, even on a machine that has much else to do."""
 
@@ -102,6 +104,7 @@ class Processes(World):
     """A world whose nodes run processes."""
 
     folder: Path = Path()
+    isolate: bool = True
     kubelet_client: LocalClient | None = None
     """What kubelets use, if it is not what everybody does."""
 
@@ -139,7 +142,9 @@ class Processes(World):
     async def kubelet(self, *, stop_at_end: bool = True) -> AsyncIterator[KubeletEngine]:
         """A kubelet with one node; the next one finds what it left."""
         options = KubeletOptions(nodes=1, node=NodeOptions(runtime="process"), cluster_cidr=ADDRESSES)
-        options = options.for_processes(ProcessOptions(self.folder, linger_seconds=60.0, stop_at_end=stop_at_end))
+        options = options.for_processes(
+            ProcessOptions(self.folder, linger_seconds=60.0, stop_at_end=stop_at_end, isolate=self.isolate)
+        )
         informers, chance = Informers(self.client), Chance()
         client = self.kubelet_client or self.client
         engine = KubeletEngine(client, informers, self.events, self.clock, chance, options)
@@ -151,7 +156,7 @@ class Processes(World):
 
 
 @asynccontextmanager
-async def processes(folder: Path) -> AsyncIterator[Processes]:
+async def processes(folder: Path, *, isolate: bool = True) -> AsyncIterator[Processes]:
     clock, chance, scheme = SystemClock(), Chance(1), Scheme()
     store = EmbeddedStore(StoreCodec(scheme, STRATEGIES), MemoryLog())
     registry = Registry(store, scheme, STRATEGIES, clock, chance)
@@ -160,7 +165,7 @@ async def processes(folder: Path) -> AsyncIterator[Processes]:
     async with anyio.create_task_group() as tasks:
         await tasks.start(events.run)
         informers = Informers(client, chance)
-        made = Processes(clock, chance, registry, client, informers, events, tasks, folder)  # type: ignore[arg-type]
+        made = Processes(clock, chance, registry, client, informers, events, tasks, folder, isolate)  # type: ignore[arg-type]
         for name in ("default", "kube-node-lease"):
             await made.create_namespace(name)
         await client.create(ServiceAccount(metadata=ObjectMeta(name="default", namespace="default")))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -38,8 +39,8 @@ from kcore.api.core_v1 import (
 from kcore.api.meta_v1 import ObjectMeta
 from kcore.node.process.shim.cgroups import usable
 from kcore.node.runtime import LogOptions
-from tests.processes.conftest import ADDRESSES, Processes, processes, until, until_async
-from tests.processes.test_shim import running_with
+from tests.processes.conftest import ADDRESSES, NAP, Processes, processes, until, until_async
+from tests.processes.test_shim import BOTH, running_with
 
 ALWAYS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root may change users")
 
@@ -145,8 +146,9 @@ async def test_mounted_config_maps_follow_their_changes(folder: Path) -> None:
         await w.delete()
 
 
-async def test_containers_share_an_empty_folder_and_its_parts(folder: Path) -> None:
-    async with processes(folder) as w, w.kubelet():
+@BOTH
+async def test_containers_share_an_empty_folder_and_its_parts(folder: Path, isolate: bool) -> None:
+    async with processes(folder, isolate=isolate) as w, w.kubelet():
         volume = Volume(name="work", empty_dir=EmptyDirVolumeSource())
         whole = VolumeMount(name="work", mount_path="/kcore-work")
         part = VolumeMount(name="work", mount_path="/kcore-part", sub_path="inner/deep")
@@ -208,11 +210,12 @@ async def test_containers_come_in_order_and_sidecars_go_last(folder: Path) -> No
         await w.delete()
 
 
-async def test_probes_decide_over_ready_and_alive(folder: Path) -> None:
-    async with processes(folder) as w, w.kubelet():
+@BOTH
+async def test_probes_decide_over_ready_and_alive(folder: Path, isolate: bool) -> None:
+    async with processes(folder, isolate=isolate) as w, w.kubelet():
         volume = Volume(name="flags", empty_dir=EmptyDirVolumeSource())
         mounts = (VolumeMount(name="flags", mount_path="/kcore-flags"),)
-        serve = "cd /kcore-flags && exec python3 -u -m http.server --bind $POD_IP 8099"
+        serve = f"cd /kcore-flags && exec {sys.executable} -u -m http.server --bind $POD_IP 8099"
         readiness = Probe(http_get=HTTPGetAction(port=8099), period_seconds=1, failure_threshold=1)
         alive = ExecAction(command=("test", "!", "-e", "/kcore-flags/die"))
         liveness = Probe(exec=alive, period_seconds=1, failure_threshold=1)
@@ -232,8 +235,9 @@ async def test_probes_decide_over_ready_and_alive(folder: Path) -> None:
         await w.delete()
 
 
-async def test_hooks_run_after_the_start_and_before_the_end(folder: Path) -> None:
-    async with processes(folder) as w, w.kubelet():
+@BOTH
+async def test_hooks_run_after_the_start_and_before_the_end(folder: Path, isolate: bool) -> None:
+    async with processes(folder, isolate=isolate) as w, w.kubelet():
         volume = Volume(name="notes", empty_dir=EmptyDirVolumeSource())
         mounts = (VolumeMount(name="notes", mount_path="/kcore-notes"),)
 
@@ -282,28 +286,28 @@ async def test_an_image_without_a_command_says_what_to_do(folder: Path) -> None:
 
 async def test_a_stubborn_process_is_killed_after_its_grace(folder: Path) -> None:
     async with processes(folder) as w, w.kubelet():
-        await w.create(given(shell("trap '' TERM; while :; do sleep 0.05; done; : 23456.5")))
+        await w.create(given(shell(f"trap '' TERM; while :; do sleep 0.05; done; : {NAP}.5")))
         await w.until_pod(running)
         await w.delete(grace=1)
-        await until(lambda: running_with("23456.5") == [])
+        await until(lambda: running_with(f"{NAP}.5") == [])
 
 
 async def test_a_forced_delete_leaves_no_process(folder: Path) -> None:
     async with processes(folder) as w, w.kubelet():
-        await w.create(given(shell("trap '' TERM; while :; do sleep 0.05; done; : 23456.25")))
+        await w.create(given(shell(f"trap '' TERM; while :; do sleep 0.05; done; : {NAP}.25")))
         await w.until_pod(running)
         await w.delete(grace=0)
-        await until(lambda: running_with("23456.25") == [])
+        await until(lambda: running_with(f"{NAP}.25") == [])
 
 
 async def test_the_next_kubelet_goes_on_with_what_runs(folder: Path) -> None:
     async with processes(folder) as w:
         async with w.kubelet(stop_at_end=False):
-            await w.create(given(shell("sleep 23456.75")))
-            await w.create(given(shell("sleep 23456.75")), "gone")
+            await w.create(given(shell(f"sleep {NAP}.75")))
+            await w.create(given(shell(f"sleep {NAP}.75")), "gone")
             before = await w.until_pod(running)
             await w.until_pod(running, "gone")
-        assert len(running_with("sleep 23456.75".partition(" ")[2])) >= 2
+        assert len(running_with(f"{NAP}.75")) >= 2
         await w.delete("gone", grace=0)
         async with w.kubelet():
             again = await w.create(given(shell("exit 0"), restart_policy="Never"), "later")
@@ -311,7 +315,7 @@ async def test_the_next_kubelet_goes_on_with_what_runs(folder: Path) -> None:
             after = await w.pod()
             assert after.status.container_statuses == before.status.container_statuses
             await w.delete()
-            await until(lambda: running_with("23456.75") == [])
+            await until(lambda: running_with(f"{NAP}.75") == [])
 
 
 async def test_what_was_lost_meanwhile_is_started_again(folder: Path) -> None:
@@ -343,7 +347,7 @@ async def test_a_folder_that_outgrows_its_limit_ends_the_pod(folder: Path, monke
 async def test_a_container_that_outgrows_its_memory_is_killed(folder: Path) -> None:
     async with processes(folder) as w, w.kubelet():
         resources = ResourceRequirements(limits={"memory": "64Mi"})
-        script = "exec python3 -c 'x = bytearray(500_000_000); print(len(x))'"
+        script = f"exec {sys.executable} -c 'x = bytearray(500_000_000); print(len(x))'"
         await w.create(given(shell(script, resources=resources), restart_policy="Never"))
         pod = await w.until_pod(ended)
         state = pod.status.container_statuses[0].state.terminated

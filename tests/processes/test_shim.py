@@ -11,7 +11,7 @@ import pytest
 
 from kcore.node.cri import CriError, Mount
 from kcore.node.process.shim_client import connect_or_start
-from tests.processes.conftest import PATIENCE, box, until
+from tests.processes.conftest import NAP, PATIENCE, box, until
 
 BOTH = pytest.mark.parametrize("isolate", [True, False], ids=["isolated", "shared"])
 
@@ -82,19 +82,21 @@ async def test_read_only_roots_and_mounts_refuse_writes(folder: Path, tmp_path: 
 @BOTH
 async def test_what_a_command_leaves_behind_ends_with_it(folder: Path, isolate: bool) -> None:
     async with box(folder, isolate=isolate) as made:
-        await made.exit_of(await made.start("setsid sleep 12345.25 & setsid sh -c 'sleep 12345.25 & wait' & sleep 0.2"))
-        assert running_with("12345.25") == []
+        await made.exit_of(
+            await made.start(f"setsid sleep {NAP}.25 & setsid sh -c 'sleep {NAP}.25 & wait' & sleep 0.2")
+        )
+        assert running_with(f"{NAP}.25") == []
 
 
 @BOTH
 async def test_a_killed_container_takes_its_whole_tree_along(folder: Path, isolate: bool) -> None:
     async with box(folder, isolate=isolate) as made:
-        id_ = await made.start("trap '' TERM; setsid sleep 12345.5 & echo up; wait; sleep 12345.5")
+        id_ = await made.start(f"trap '' TERM; setsid sleep {NAP}.5 & echo up; wait; sleep {NAP}.5")
         await until(lambda: "stdout F up" in made.log())
         await made.runtime.signal_container(id_, signal.SIGTERM)
         await made.runtime.signal_container(id_, signal.SIGKILL)
         assert (await made.exit_of(id_)).exit_code == 137
-        await until(lambda: running_with("12345.5") == [])
+        await until(lambda: running_with(f"{NAP}.5") == [])
 
 
 @BOTH
@@ -148,10 +150,10 @@ async def test_a_terminal_has_a_size_and_is_one(folder: Path) -> None:
 async def test_a_command_that_is_let_go_ends(folder: Path) -> None:
     async with box(folder) as made:
         id_ = await made.start("sleep 100")
-        said = await made.runtime.exec(id_, ["sleep", "12345.75"], stdin=False, tty=False)
-        await until(lambda: running_with("12345.75") != [])
+        said = await made.runtime.exec(id_, ["sleep", f"{NAP}.75"], stdin=False, tty=False)
+        await until(lambda: running_with(f"{NAP}.75") != [])
         await said.aclose()
-        await until(lambda: running_with("12345.75") == [])
+        await until(lambda: running_with(f"{NAP}.75") == [])
 
 
 async def test_who_attaches_hears_and_speaks(folder: Path) -> None:

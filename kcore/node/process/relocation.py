@@ -8,30 +8,39 @@ directory and environment that name a mount's path are rewritten. What a program
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from kcore.node.cri import ContainerConfig, Mount
 
-__all__ = ["MOUNT_POINT", "link_mounts", "relocate"]
+__all__ = ["MOUNT_POINT", "link_mounts", "relocate", "relocate_command"]
 
 MOUNT_POINT = "CONTAINER_SANDBOX_MOUNT_POINT"
 
 
 def relocate(config: ContainerConfig, root: Path) -> ContainerConfig:
     """`config` with every mention of a mount's path led into `root`."""
-    paths = sorted((mount.container_path.rstrip("/") for mount in config.mounts), key=len, reverse=True)
-    pattern = re.compile(r"(?<![\w./-])({})(?![\w.-])".format("|".join(map(re.escape, paths)))) if paths else None
-
-    def moved(text: str) -> str:
-        return pattern.sub(lambda found: f"{root}{found[1]}", text) if pattern is not None else text
-
+    moved = _mover([mount.container_path for mount in config.mounts], root)
     return config._replace(
         command=[moved(word) for word in config.command],
         env={**{name: moved(value) for name, value in config.env.items()}, MOUNT_POINT: str(root)},
         working_dir=moved(config.working_dir),
         mounts=(),
     )
+
+
+def relocate_command(command: Sequence[str], paths: Sequence[str], root: Path) -> Sequence[str]:
+    """The same for a command inside a container whose mounts are at `paths`."""
+    moved = _mover(paths, root)
+    return [moved(word) for word in command]
+
+
+def _mover(paths: Sequence[str], root: Path) -> Callable[[str], str]:
+    longest_first = sorted((path.rstrip("/") for path in paths), key=len, reverse=True)
+    if not longest_first:
+        return lambda text: text
+    pattern = re.compile(r"(?<![\w./-])({})(?![\w.-])".format("|".join(map(re.escape, longest_first))))
+    return lambda text: pattern.sub(lambda found: f"{root}{found[1]}", text)
 
 
 def link_mounts(mounts: Sequence[Mount], root: Path) -> None:

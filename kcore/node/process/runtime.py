@@ -18,7 +18,7 @@ from kcore.kit.clock import Chance
 from kcore.node.cri import ContainerConfig, ContainerInfo, CriError, ImageInfo, Limits, OnExit, SandboxConfig
 from kcore.node.process.execution import ShimExecution
 from kcore.node.process.images import ImagesFile
-from kcore.node.process.relocation import link_mounts, relocate
+from kcore.node.process.relocation import MOUNT_POINT, link_mounts, relocate, relocate_command
 from kcore.node.process.shim_client import ShimClient, connect_or_start
 from kcore.node.process.usage import Rates, machine_usage, tree_usage
 from kcore.node.runtime import ContainerUsage, Execution, NodeUsage
@@ -39,11 +39,13 @@ class _Process(NamedTuple):
     stdin: bool
     stdin_once: bool
     tty: bool
+    moved: Sequence[str]
+    """Paths that lead elsewhere, where the container has no file system of its own."""
 
     @classmethod
     def of(cls, answer: Mapping[str, Any]) -> _Process:
         stdin = (answer["stdin"], answer["stdin_once"])
-        return cls(answer["pid"], answer["started_at"], answer["command"], *stdin, answer["tty"])
+        return cls(answer["pid"], answer["started_at"], answer["command"], *stdin, answer["tty"], answer["moved"])
 
 
 class ProcessRuntime:
@@ -115,10 +117,13 @@ class ProcessRuntime:
     async def start_container(self, config: ContainerConfig) -> ContainerInfo:
         id_ = f"{self._chance.random.getrandbits(256):064x}"
         layer = self._folder / "layers" / id_
+        moved: list[str] = []
         if not self._isolated:
+            moved = [mount.container_path for mount in config.mounts]
             await run_sync(link_mounts, config.mounts, layer / "root")
             config = relocate(config, layer / "root")
-        answer = await self._ask("start", container=self._spec(id_, config, layer), limits=_limits(config.limits))
+        spec = {**self._spec(id_, config, layer), "moved": moved}
+        answer = await self._ask("start", container=spec, limits=_limits(config.limits))
         if answer["container"] not in self._codes:
             self._running[id_] = _Process.of(answer)
         return _info(answer)
@@ -139,6 +144,8 @@ class ProcessRuntime:
         session = self._chance.uid()
         ended, code = self._sessions[session] = (anyio.Event(), [])
         env = {**process.command["env"], "TERM": "xterm"} if tty else process.command["env"]
+        if process.moved:
+            command = relocate_command(command, process.moved, Path(env[MOUNT_POINT]))
         wanted = {**process.command, "argv": list(command), "env": env}
         try:
             _, fds = await self._need().ask_for_fds(

@@ -145,6 +145,7 @@ class Attempt:
             "stdin": self.container.stdin,
             "stdin_once": self.container.stdin_once,
             "tty": self.container.tty,
+            "moved": list(self.container.moved),
             "labels": dict(self.container.labels),
         }
 

@@ -46,6 +46,8 @@ class Container(NamedTuple):
     log_max_bytes: int = 10 * 2**20
     log_max_files: int = 5
     cgroup: str = ""
+    moved: Sequence[str] = ()
+    """Paths that were rewritten, for whoever asks; see the kubelet's `relocation.py`."""
     labels: Mapping[str, Any] = MappingProxyType({})
 
     @classmethod
