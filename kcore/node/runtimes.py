@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -50,6 +51,8 @@ def new_runtime(
         return FakeRuntime(clock, chance, start_seconds)
     if name != "process" or process is None:
         raise ValueError(f"there is no runtime {name!r} here")
+    if sys.platform != "linux":
+        raise ValueError("--runtime process needs Linux")
     # Few clusters run processes, and all that this needs takes its time to import.
     from kcore.node.kuberuntime.resolver import ClusterDns
     from kcore.node.kuberuntime.runtime import KubeRuntime
