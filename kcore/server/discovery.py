@@ -84,10 +84,16 @@ def documents(scheme: Scheme, address: str, aggregator: Aggregator | None = None
         if name:
             offered = [{"groupVersion": str(version), "version": version.version} for version in versions]
             group = {"name": name, "versions": offered, "preferredVersion": offered[0]}
-            groups.append(group)
+            if is_listed(name):
+                groups.append(group)
             found[f"/apis/{name}"] = {"kind": "APIGroup", "apiVersion": "v1", **group}
     found["/apis"] = {"kind": "APIGroupList", "apiVersion": "v1", "groups": groups}
     return found
+
+
+def is_listed(group: str) -> bool:
+    """kcore's own groups are there for who knows of them; what lists the groups looks as upstream's does."""
+    return not group.endswith(".kcore.dev")
 
 
 def groups_of(scheme: Scheme, aggregator: Aggregator | None = None) -> list[tuple[str, list[GroupVersion]]]:
@@ -138,7 +144,7 @@ def aggregate(scheme: Scheme, aggregator: Aggregator | None = None, *, core: boo
     """The APIGroupDiscoveryList of the core group or of all others (KEP-3352)."""
     items = []
     for name, versions in groups_of(scheme, aggregator):
-        if (not name) != core:
+        if (not name) != core or not is_listed(name):
             continue
         offered = []
         for version in versions:

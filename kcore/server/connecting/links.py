@@ -71,10 +71,13 @@ def _joined(prefix: str, path: str) -> str:
 
 
 def rewrite_html(page: str, rewriter: Rewriter) -> str:
-    """A page with its URLs rewritten, and otherwise as it was."""
+    """A page with its URLs rewritten, and otherwise as it was; one that Python's parser gives up on stays whole."""
     parser = _Page(rewriter)
-    parser.feed(page)
-    parser.close()
+    try:
+        parser.feed(page)
+        parser.close()
+    except AssertionError:  # how it refuses declarations such as `<![x`
+        return page
     return "".join(parser.out)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from kcore.server.connecting.links import Rewriter, rewrite_html
@@ -57,5 +57,6 @@ def test_text_without_tags_stays_as_it_is(text: str) -> None:
 
 
 @given(st.text("<>/ah=\"' ref!-[]?", max_size=100))
+@example("<![a")
 def test_any_page_comes_to_its_end(page: str) -> None:
     rewrite_html(page, REWRITER)
