@@ -229,8 +229,8 @@ class PodKeeper:
         if key in self.static:
             await self._show_static(key, pod, status, gone=gone)
             return
-        # Nobody could read a last status of an object that goes now.
-        if status != pod.status and not (gone and not pod.metadata.finalizers):
+        # A last status, too: whoever watches learns from it how the containers ended, before the object goes.
+        if status != pod.status:
             pod = await self._client.update(replace(pod, status=status), subresource="status")
         if gone:
             await self._delete(pod)

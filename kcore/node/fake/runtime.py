@@ -14,7 +14,7 @@ from kcore.api.timestamp import parse
 from kcore.kit.clock import Chance, Clock
 from kcore.node.containers import all_containers
 from kcore.node.fake.answers import ScriptedExecution, answer_of, written
-from kcore.node.fake.script import SIGKILLED, Script, script_of
+from kcore.node.fake.script import SIGKILLED, SIGTERMED, Script, script_of
 from kcore.node.fake.usage import usage_of
 from kcore.node.logs import LogFilter, tail_of
 from kcore.node.runtime import (
@@ -154,7 +154,9 @@ class FakeRuntime:
         container = self._container(uid, name)
         script = script_of(self._pods[uid], container) if container is not None else Script()
         needed, left = self._jittered(script.stop_seconds, script), max(0.0, by - now)
-        code = 0 if needed <= left else SIGKILLED
+        # Servers end in order; work that is interrupted dies of the signal.
+        ended = 0 if script.run_seconds is None else SIGTERMED
+        code = ended if needed <= left else SIGKILLED
         if min(needed, left):
             self._at(uid, name, min(needed, left), lambda: self._ended(uid, name, code))
         else:

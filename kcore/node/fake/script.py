@@ -13,6 +13,7 @@ __all__ = ["Script", "script_of", "text_of"]
 PREFIX = "kcore.dev/"
 JOB_SECONDS = 1.0
 SIGKILLED = 137
+SIGTERMED = 143
 
 
 class Script(NamedTuple):
