@@ -98,7 +98,8 @@ async def edit(w: World, kind: type[Deployment] | type[StatefulSet], name: str, 
 
 
 async def make_set(w: World) -> None:
-    """Its claims go with its pods, so that what there is in the end does not tell how far it ever got."""
+    """It shrinks and grows again: what there is in the end must not tell how far it ever got. (A claim is made before
+    its pod; one that never gets its pod, because the set has shrunk meanwhile, stays: upstream's does as well.)"""
     await make_class(w, reclaim_policy="Delete")
     spec = StatefulSetSpec(
         replicas=3,
@@ -145,12 +146,12 @@ WORK: tuple[Callable[[World], Awaitable[object]], ...] = (
     lambda w: w.client.create(job("once", completions=3, parallelism=2, completion_mode="Indexed")),
     lambda w: w.client.create(deployment("brief", 2)),
     lambda w: edit(w, Deployment, "web", replicas=6),
-    lambda w: edit(w, StatefulSet, "db", replicas=2),
+    lambda w: edit(w, StatefulSet, "db", replicas=1),
     replace_job,
     lambda w: w.client.delete(Namespace, "doomed"),
     lambda w: edit(w, Deployment, "web", template=template("web", "app:2")),
     lambda w: w.client.delete(Deployment, "brief", "ns", DeleteOptions(propagation_policy="Background")),
-    lambda w: edit(w, StatefulSet, "db", template=template("db", "app:2")),
+    lambda w: edit(w, StatefulSet, "db", replicas=3, template=template("db", "app:2")),
 )
 
 
