@@ -32,9 +32,10 @@ def run_until_signalled(start: Callable[[TaskGroup], Awaitable[None]], mendable:
             async with anyio.create_task_group() as tasks:
                 await start(tasks)
                 ready = True
-                # What start-up made stays for good: the collector need not look at it again.
+                # What start-up made stays for good: the collector need not look at it now, nor ever again.
                 gc.collect()
                 gc.freeze()
+                gc.enable()
             watch.cancel_scope.cancel()
 
     try:

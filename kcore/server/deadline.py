@@ -5,17 +5,18 @@ Reads do not wait for anything, so they have no deadline unless they ask for one
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
-import anyio
+import asyncio
+from collections.abc import Awaitable
+from typing import TypeVar
 
 from kcore.api.errors import BadRequest, Timeout
 from kcore.api.meta_v1 import StatusDetails
 from kcore.server.connecting.connecter import CONNECTED
 from kcore.server.question import Arrival
 
-__all__ = ["Deadlines", "deadline"]
+__all__ = ["Deadlines", "within"]
+
+T = TypeVar("T")
 
 _READING = frozenset(("get", "list"))
 
@@ -48,11 +49,13 @@ def _parsed(text: str) -> float:
         raise BadRequest(f'invalid timeout specified in the request URL: time: invalid duration "{text}"') from None
 
 
-@contextmanager
-def deadline(seconds: float) -> Iterator[None]:
+async def within(seconds: float, work: Awaitable[T]) -> T:
     """Raises Timeout when they have passed; what was committed by then stays so."""
-    with anyio.move_on_after(seconds) as scope:
-        yield
-    if scope.cancelled_caught:
+    try:
+        async with asyncio.timeout(seconds) as limit:
+            return await work
+    except TimeoutError:
+        if not limit.expired():
+            raise
         why = "Timeout: request did not complete within requested timeout - context deadline exceeded"
-        raise Timeout(why, StatusDetails())
+        raise Timeout(why, StatusDetails()) from None

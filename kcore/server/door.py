@@ -24,7 +24,7 @@ from kcore.server.authentication import Asking, Authenticator
 from kcore.server.connecting.connecter import CONNECTED, Connecter
 from kcore.server.connecting.kubelets import KubeletClient
 from kcore.server.connection import Connection
-from kcore.server.deadline import Deadlines, deadline
+from kcore.server.deadline import Deadlines, within
 from kcore.server.documents import Documents
 from kcore.server.errors import error_reply, method_not_allowed, page_not_found, too_many_requests
 from kcore.server.health import Health
@@ -160,8 +160,7 @@ class Door:
         seconds = self._deadlines.seconds(arrived)
         if seconds is None:
             return await self._resource(arrived, arrived.address, asked.user, audited)
-        with deadline(seconds):
-            return await self._resource(arrived, arrived.address, asked.user, audited)
+        return await within(seconds, self._resource(arrived, arrived.address, asked.user, audited))
 
     async def _resource(
         self, arrived: Arrival, address: Address, user: User, audited: Audited | None
