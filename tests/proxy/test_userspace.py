@@ -184,3 +184,22 @@ async def test_a_port_in_use_is_told_and_harms_nobody_else() -> None:
     async with running("one") as backend:
         await backend.apply(put(rule("one", type="NodePort", node_port=NODE_PORT)))
         assert await ask("127.78.2.1", NODE_PORT) == "one"
+
+
+async def test_connections_on_which_nothing_is_said_from_look_to_look_are_ended() -> None:
+    async with running("one") as backend:
+        one = rule("one")
+        await backend.apply(put(one))
+        reader, writer = await asyncio.open_connection(VIP, PORT)
+        writer.write(b"a\n")
+        assert await reader.readline() == b"one a\n"
+        [portal] = backend.portals(one.name)
+        portal._drop_idle()
+        writer.write(b"b\n")
+        assert await reader.readline() == b"one b\n"
+        portal._drop_idle()
+        assert not reader.at_eof()
+        portal._drop_idle()
+        with pytest.raises(ConnectionResetError):
+            await reader.read()
+        writer.close()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from typing import Any
 
 import anyio
@@ -11,9 +13,11 @@ import structlog
 from anyio.abc import TaskStatus
 
 from kcore.proxy.backend import BackendFault
+from kcore.proxy.iptables.conntrack import stale_flows
 from kcore.proxy.iptables.layout import JUMPS, Jump, Settings, filter_base, nat_base
 from kcore.proxy.iptables.table import RuleTable
-from kcore.proxy.rules import Diff
+from kcore.proxy.rules import Diff, Rule
+from kcore.proxy.serviceport import PortName
 
 __all__ = ["Iptables"]
 
@@ -59,6 +63,7 @@ class _Family:
         self.failures = 0
         self._prefix = ("nsenter", f"--net=/run/netns/{netns}") if netns else ()
         self._table = RuleTable(settings)
+        self._rules: dict[PortName, Rule] = {}
         self._settings = settings
         self._whole = True
         """Whether what is in force is unknown: at first, and after a failure."""
@@ -75,6 +80,21 @@ class _Family:
             for jump in JUMPS:
                 await self._ensure(jump)
         self._whole = False
+        await self._forget_flows(diff)
+
+    async def _forget_flows(self, diff: Diff) -> None:
+        """Where the tool exists; it fails where there is nothing to forget."""
+        stale = list(stale_flows(self._rules, diff))
+        for name in diff.gone:
+            self._rules.pop(name, None)
+        own = {name: rule for name, rule in diff.put.items() if name.family == self._settings.family}
+        self._rules.update(own)
+        if shutil.which("conntrack") is None:
+            return
+        family = "ipv6" if self._settings.family == "IPv6" else "ipv4"
+        for flows in stale:
+            with suppress(BackendFault):
+                await self._run(("conntrack", "-D", "-f", family, "-p", "udp", *flows.arguments()))
 
     async def clean_up(self) -> None:
         """Take everything out again that `apply` has put in."""

@@ -22,6 +22,8 @@ log = structlog.get_logger(__name__)
 DIAL_SECONDS = (0.25, 0.5, 1.0, 2.0)
 """How long each try to reach an endpoint may take; there are as many tries."""
 UDP_IDLE_SECONDS = 30.0
+TCP_IDLE_SECONDS = 86400.0
+"""What kube-proxy has the kernel forget established connections after (`--conntrack-tcp-timeout-established`)."""
 BACKLOG = 1024
 
 
@@ -46,6 +48,9 @@ class Portal:
         self._server: asyncio.Server | None = None
         self._datagrams: DatagramPortal | None = None
         self._relays: set[Relay] = set()
+        self._said: dict[Relay, int] = {}
+        """How many bytes each had moved when `_drop_idle` last looked."""
+        self._idle_timer: asyncio.TimerHandle | None = None
         self._bytes_before = 0
         self._loop = asyncio.get_running_loop()
 
@@ -81,6 +86,8 @@ class Portal:
         if self._datagrams is not None:
             self._datagrams.close()
         if abort:
+            if self._idle_timer is not None:
+                self._idle_timer.cancel()
             for relay in list(self._relays):
                 relay.abort()
 
@@ -107,6 +114,8 @@ class Portal:
     def _dial(self, relay: Relay) -> None:
         self.connections += 1
         self._relays.add(relay)
+        if self._idle_timer is None:
+            self._idle_timer = self._loop.call_later(TCP_IDLE_SECONDS, self._drop_idle)
         self._tasks.start_soon(self._connect, relay)
 
     async def _connect(self, relay: Relay) -> None:
@@ -123,8 +132,17 @@ class Portal:
             return
         relay.abort()
 
+    def _drop_idle(self) -> None:
+        """End the connections on which nothing was said since the last look."""
+        for relay in [relay for relay in self._relays if self._said.get(relay) == relay.bytes_moved]:
+            relay.abort()
+        self._said = {relay: relay.bytes_moved for relay in self._relays}
+        wanted = bool(self._relays)
+        self._idle_timer = self._loop.call_later(TCP_IDLE_SECONDS, self._drop_idle) if wanted else None
+
     def _ended(self, relay: Relay) -> None:
         self._relays.discard(relay)
+        self._said.pop(relay, None)
         self._bytes_before += relay.bytes_moved
 
     def _open_flow(self, flow: Flow) -> None:

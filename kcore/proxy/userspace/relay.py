@@ -1,7 +1,7 @@
 """TCP: what comes in on one connection goes out on another, both ways, no faster than the slower side reads.
 
 A direction ends by itself when its sender says so (half-close); the connection ends when both have, or when either
-breaks. A silent peer is found by keep-alives and, where asked for, by an idle limit.
+breaks. A silent peer is found by keep-alives; who says nothing for a day is forgotten (`portal`), as by the kernel.
 """
 
 from __future__ import annotations
