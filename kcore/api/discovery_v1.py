@@ -9,6 +9,9 @@ from kcore.api.core_v1 import ObjectReference
 from kcore.api.object import Object
 from kcore.api.schema import LIST_ATOMIC, LIST_SET, Int32, Struct, empty, empty_tuple, null
 
+SERVICE_NAME = "kubernetes.io/service-name"
+"""The label by which a slice belongs to a Service."""
+
 
 class EndpointConditions(Struct):
     ready: bool | None = None

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from kcore.api.core_v1 import Node, Pod, Service
 from kcore.api.discovery_v1 import (
+    SERVICE_NAME,
     Endpoint,
     EndpointConditions,
     EndpointHints,
@@ -22,7 +23,7 @@ from kcore.controllers.context import Context
 from kcore.controllers.pods import is_ready
 from kcore.controllers.servicepods import LAST_CHANGE, ServicePods, TriggerTimes, hostname_in, port_number, reference
 from kcore.controllers.slices import Ports
-from kcore.controllers.slicewriter import MANAGED_BY, SERVICE_NAME, SliceWriter
+from kcore.controllers.slicewriter import MANAGED_BY, SliceWriter
 
 __all__ = ["EndpointSliceController"]
 

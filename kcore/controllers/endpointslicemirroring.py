@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from kcore.api.core_v1 import EndpointAddress, Endpoints, EndpointSubset, Service
-from kcore.api.discovery_v1 import Endpoint, EndpointConditions, EndpointPort, EndpointSlice
+from kcore.api.discovery_v1 import SERVICE_NAME, Endpoint, EndpointConditions, EndpointPort, EndpointSlice
 from kcore.api.meta_v1 import ObjectMeta
 from kcore.api.object import Object
 from kcore.client.runner import Controller, MapFunction
 from kcore.controllers.adoption import controller_reference
 from kcore.controllers.context import Context
 from kcore.controllers.slices import Ports
-from kcore.controllers.slicewriter import MANAGED_BY, SERVICE_NAME, SliceWriter
+from kcore.controllers.slicewriter import MANAGED_BY, SliceWriter
 
 __all__ = ["EndpointSliceMirroringController"]
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from msgspec.structs import replace
 
-from kcore.api.discovery_v1 import Endpoint, EndpointSlice
+from kcore.api.discovery_v1 import SERVICE_NAME, Endpoint, EndpointSlice
 from kcore.api.errors import NotFound
 from kcore.api.meta_v1 import ObjectMeta
 from kcore.client.client import Client
@@ -14,9 +14,8 @@ from kcore.client.informer import Informers
 from kcore.controllers.freshness import Freshness
 from kcore.controllers.slices import Ports, plan
 
-__all__ = ["MANAGED_BY", "SERVICE_NAME", "SliceWriter"]
+__all__ = ["MANAGED_BY", "SliceWriter"]
 
-SERVICE_NAME = "kubernetes.io/service-name"
 MANAGED_BY = "endpointslice.kubernetes.io/managed-by"
 
 

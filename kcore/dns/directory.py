@@ -7,12 +7,11 @@ from ipaddress import ip_address
 from typing import NamedTuple, Protocol
 
 from kcore.api.core_v1 import Namespace, Service
-from kcore.api.discovery_v1 import Endpoint, EndpointSlice
+from kcore.api.discovery_v1 import SERVICE_NAME, Endpoint, EndpointSlice
 from kcore.client.informer import Informers
 
 __all__ = ["Directory", "InformedDirectory", "NamedEndpoint"]
 
-SERVICE_NAME = "kubernetes.io/service-name"
 _BY_SERVICE, _BY_ADDRESS = "dns service", "dns address"
 
 

@@ -68,8 +68,8 @@ class Chance:
 
     def suffix(self, length: int = 5) -> str:
         """What `generateName` appends."""
-        alphabet, number = self._ALPHABET, self.random.getrandbits(64)
-        return "".join([alphabet[number // 27**i % 27] for i in range(length)])
+        alphabet, size, number = self._ALPHABET, len(self._ALPHABET), self.random.getrandbits(64)
+        return "".join([alphabet[number // size**i % size] for i in range(length)])
 
     def jitter(self, base: float, factor: float) -> float:
         """`base` to `base * (1 + factor)`."""

@@ -81,8 +81,11 @@ class ProxyDoors:
         return service_health(check, self._proxier.state, self._clock.now()) if check is not None else None
 
     def _health(self, path: str) -> Reply | None:
-        if path in ("/healthz", "/livez"):
-            return healthz(self._proxier.state, self._clock.now())
+        match path:
+            case "/healthz":
+                return healthz(self._proxier.state, self._clock.now(), eligible=self._proxier.node_eligible)
+            case "/livez":  # a node on its way out is no reason to restart the proxy
+                return healthz(self._proxier.state, self._clock.now(), eligible=True)
         return None
 
     def _metrics(self, path: str) -> Reply | None:

@@ -9,9 +9,7 @@ from typing import NamedTuple
 from kcore.api.discovery_v1 import Endpoint as SliceEndpoint
 from kcore.api.discovery_v1 import EndpointSlice
 
-__all__ = ["SERVICE_NAME", "Endpoint", "PortKey", "endpoints_by_port"]
-
-SERVICE_NAME = "kubernetes.io/service-name"
+__all__ = ["Endpoint", "PortKey", "endpoints_by_port"]
 
 
 class PortKey(NamedTuple):

@@ -44,11 +44,11 @@ def healthy(state: SyncState, now: float) -> bool:
     return state.pending_since is None or now - state.pending_since < STALE_SECONDS
 
 
-def healthz(state: SyncState, now: float, *, node_eligible: bool = True) -> Reply:
+def healthz(state: SyncState, now: float, *, eligible: bool) -> Reply:
     """As kube-proxy answers; 503 while rules wait for longer than a minute, or while the node is on its way out."""
-    well = healthy(state, now) and node_eligible
+    well = healthy(state, now) and eligible
     times = {"lastUpdated": _time(state.last_synced), "currentTime": _time(now)}
-    return _json(well, {**times, "nodeEligible": node_eligible})
+    return _json(well, {**times, "nodeEligible": eligible})
 
 
 def service_health(check: HealthCheck, state: SyncState, now: float) -> Reply:

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from kcore.api import core_v1
-from kcore.api.discovery_v1 import EndpointSlice
+from kcore.api.discovery_v1 import SERVICE_NAME, EndpointSlice
 from kcore.client.client import Client
 from kcore.client.informer import Informers, key_of
 from kcore.kit.clock import Clock
 from kcore.kit.service import Service
 from kcore.proxy.backend import Backend
 from kcore.proxy.doors import Ports, ProxyDoors
-from kcore.proxy.endpoint import SERVICE_NAME
 from kcore.proxy.iptables.backend import Iptables
 from kcore.proxy.iptables.layout import Settings
 from kcore.proxy.iptables.table import RuleTable

@@ -14,12 +14,11 @@ import structlog
 from anyio.abc import TaskStatus
 
 from kcore.api.core_v1 import Node, Service
-from kcore.api.discovery_v1 import EndpointSlice
+from kcore.api.discovery_v1 import SERVICE_NAME, EndpointSlice
 from kcore.client.informer import Informers, key_of
 from kcore.kit.clock import Clock
 from kcore.kit.histogram import Histogram, exponential
 from kcore.proxy.backend import Backend, BackendFault
-from kcore.proxy.endpoint import SERVICE_NAME
 from kcore.proxy.rules import Diff, Rule, difference, rules_of_service
 from kcore.proxy.serviceport import PortName
 from kcore.proxy.topology import Place
@@ -32,6 +31,7 @@ _BY_SERVICE = "service"
 ZONE_LABEL = "topology.kubernetes.io/zone"
 PROXY_NAME = "service.kubernetes.io/service-proxy-name"
 HEADLESS = "service.kubernetes.io/headless"
+TO_BE_DELETED = "ToBeDeletedByClusterAutoscaler"
 FIRST_RETRY_SECONDS = 1.0
 LONGEST_RETRY_SECONDS = 30.0
 
@@ -57,6 +57,8 @@ class Proxier:
         self._backend = backend
         self._clock = clock
         self._place = Place(node)
+        self.node_eligible = True
+        """Whether balancers should go on sending to the node: not while it is on its way out."""
         self._rules: dict[str, dict[PortName, Rule]] = {}
         self._dirty: set[str] = set()
         self._wake = anyio.Event()
@@ -157,9 +159,15 @@ class Proxier:
 
     def _node_changed(self, old: Node | None, new: Node | None) -> None:
         zone = new.metadata.labels.get(ZONE_LABEL, "") if new is not None else ""
+        self.node_eligible = new is None or not _leaves(new)
         if zone != self._place.zone:
             self._place = self._place._replace(zone=zone)
             self._mark(self._rules)
+
+
+def _leaves(node: Node) -> bool:
+    deleted = node.metadata.deletion_timestamp is not None
+    return deleted or any(taint.key == TO_BE_DELETED for taint in node.spec.taints)
 
 
 def _service_keys(slice_: EndpointSlice) -> Iterable[str]:

@@ -9,13 +9,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from kcore.api.core_v1 import Service, ServicePort
-from kcore.api.discovery_v1 import EndpointSlice
+from kcore.api.discovery_v1 import SERVICE_NAME, EndpointSlice
 from kcore.api.field import quote
 from kcore.store.store import Store
 
-__all__ = ["SERVICE_NAME", "Address", "Unresolved", "ready_addresses", "resolve"]
-
-SERVICE_NAME = "kubernetes.io/service-name"
+__all__ = ["Address", "Unresolved", "ready_addresses", "resolve"]
 
 
 class Address(NamedTuple):

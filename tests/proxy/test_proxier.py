@@ -10,7 +10,7 @@ import anyio
 from anyio.abc import TaskStatus
 from msgspec.structs import replace
 
-from kcore.api.core_v1 import Node, Service
+from kcore.api.core_v1 import Node, Service, Taint
 from kcore.api.discovery_v1 import EndpointSlice
 from kcore.api.meta_v1 import ObjectMeta
 from kcore.proxy.backend import BackendFault
@@ -115,11 +115,11 @@ async def test_what_the_back_end_refused_is_told_again_with_what_came_since() ->
         await w.client.create(service(name="ns1/b", ip="10.96.0.3"))
         await w.settle(100)
         assert proxier.state.failures > 2
-        assert healthz(proxier.state, w.clock.now()).code == 503
+        assert healthz(proxier.state, w.clock.now(), eligible=True).code == 503
         notes.fault = ""
         await w.settle(40)
         assert {name.service for name in notes.told[-1].put} == {"a", "b"}
-        assert healthz(proxier.state, w.clock.now()).code == 200
+        assert healthz(proxier.state, w.clock.now(), eligible=True).code == 200
 
 
 async def test_services_of_another_proxy_are_left_alone() -> None:
@@ -138,6 +138,18 @@ async def test_the_zone_of_the_node_counts_as_soon_as_it_is_known() -> None:
         await w.client.create(Node(metadata=ObjectMeta(name="there", labels=labels)))
         await w.settle()
         assert proxier.state.syncs >= 1
+
+
+async def test_a_node_on_its_way_out_is_no_longer_eligible() -> None:
+    async with proxying(node="here") as (w, proxier, _):
+        node = await w.client.create(Node(metadata=ObjectMeta(name="here")))
+        await w.settle()
+        codes = [healthz(proxier.state, w.clock.now(), eligible=proxier.node_eligible).code]
+        taint = Taint(key="ToBeDeletedByClusterAutoscaler", effect="NoSchedule")
+        await w.client.update(replace(node, spec=replace(node.spec, taints=(taint,))))
+        await w.settle()
+        codes.append(healthz(proxier.state, w.clock.now(), eligible=proxier.node_eligible).code)
+        assert codes == [200, 503]
 
 
 async def test_health_check_node_ports_tell_how_many_endpoints_are_here() -> None:

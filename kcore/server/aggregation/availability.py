@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from kcore.api.apiregistration_v1 import APIService, APIServiceCondition, APIServiceSpec, APIServiceStatus
 from kcore.api.core_v1 import Service
-from kcore.api.discovery_v1 import EndpointSlice
+from kcore.api.discovery_v1 import SERVICE_NAME, EndpointSlice
 from kcore.api.errors import NotFound
 from kcore.api.field import quote
 from kcore.api.object import Object
@@ -23,7 +23,7 @@ from kcore.client.client import Client
 from kcore.client.informer import Informers
 from kcore.client.runner import Controller, MapFunction, Result
 from kcore.kit.clock import Clock
-from kcore.registry.service_endpoints import SERVICE_NAME, Unresolved, ready_addresses
+from kcore.registry.service_endpoints import Unresolved, ready_addresses
 from kcore.registry.webhook_client import HTTPS
 from kcore.server.aggregation.backends import Backend, backend_of
 from kcore.server.aggregation.documents import RemoteDocuments
