@@ -49,7 +49,7 @@ async def measure() -> tuple[float, float]:
     for number in range(OBJECTS):
         await client.create(replica_set(f"rs{number}"))
     controller = ReplicaSetController(Context(client, informers, clock, chance, events))
-    runner = Runner(controller, informers)
+    runner = Runner(controller, informers, clock)
     async with anyio.create_task_group() as tasks:
         await tasks.start(informers.run)
         await tasks.start(runner.run)

@@ -265,13 +265,13 @@ class Cluster:
             "/debug/controllers", lambda: statistics(manager.figures), lambda: ControllerMetrics(manager.figures)
         )
         others: list[Service] = [
-            Runner(SystemNamespacesController(client), informers),
-            Runner(FlowSchemaController(client, informers, clock), informers),
-            Runner(kubernetes, informers),
+            Runner(SystemNamespacesController(client), informers, clock),
+            Runner(FlowSchemaController(client, informers, clock), informers, clock),
+            Runner(kubernetes, informers, clock),
             ApiServerIdentity(apiserver, clock, chance, socket.gethostname()),
-            Runner(IPAddressController(client, informers), informers),
-            Runner(ExtensionAuthenticationController(client, informers, self._authentication_data()), informers),
-            Runner(self._aggregator.availability(client, informers), informers),
+            Runner(IPAddressController(client, informers), informers, clock),
+            Runner(ExtensionAuthenticationController(client, informers, self._authentication_data()), informers, clock),
+            Runner(self._aggregator.availability(client, informers), informers, clock),
             manager,
             scheduler,
             kubelets,

@@ -7,7 +7,7 @@ happened; it compares what is with what should be, and does the difference.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from typing import Any, ClassVar, NamedTuple
 
 import anyio
@@ -20,11 +20,21 @@ from kcore.api.object import Object
 from kcore.client.figures import Figures
 from kcore.client.informer import Informers, key_of
 from kcore.client.workqueue import WorkQueue
+from kcore.kit.clock import Clock
+from kcore.kit.effort import Effort
 
 __all__ = ["Controller", "MapFunction", "Result", "Runner", "controller_of", "work"]
 
 MapFunction = Callable[[Any, Any], Iterable[str]]
 """Takes a change as (old, new), as informer handlers do, and gives the keys of root objects to look at."""
+
+Reconcile = Callable[[str], Coroutine[Any, Any, "Result | None"]]
+
+EFFORT_SECONDS = 0.001
+"""Up to here a key's work is none that matters."""
+RESTS = 9.0
+"""So many times as long as it was worked on a key rests: it takes a tenth of the loop at most."""
+LONGEST_REST = 2.0
 
 log = structlog.get_logger(__name__)
 
@@ -70,9 +80,10 @@ def controller_of(metadata: ObjectMeta) -> OwnerReference | None:
 class Runner:
     """One controller at work."""
 
-    def __init__(self, controller: Controller, informers: Informers) -> None:
+    def __init__(self, controller: Controller, informers: Informers, clock: Clock) -> None:
         self._controller = controller
         self._informers = informers
+        self._clock = clock
         self._root_name = controller.root.__name__
         self.figures = Figures(controller.name, controller.queue)
         informers.of(controller.root)
@@ -125,16 +136,20 @@ class Runner:
         return on_change
 
     async def _work(self) -> None:
-        await work(self.figures, self._controller.queue, self._controller.reconcile)
+        await work(self.figures, self._controller.queue, self._controller.reconcile, self._clock)
 
 
-async def work(figures: Figures, queue: WorkQueue[str], reconcile: Callable[[str], Awaitable[Result | None]]) -> None:
-    """Take keys from `queue` until cancelled. One worker of a controller; several may share a queue."""
+async def work(figures: Figures, queue: WorkQueue[str], reconcile: Reconcile, clock: Clock) -> None:
+    """Take keys from `queue` until cancelled. One worker of a controller; several may share a queue.
+
+    Who has much under it is woken often: so the more work a key is, the more wakes are answered by one `reconcile`.
+    """
     name = figures.name
     while True:
         key = await queue.get()
+        effort = Effort(reconcile(key), clock)
         try:
-            result = await reconcile(key)
+            result = await effort
         except (Conflict, AlreadyExists) as error:
             # Somebody was faster, and the caches will soon show it: everyday life of a controller.
             log.debug("reconcile again", controller=name, key=key, why=error.message)
@@ -155,4 +170,8 @@ async def work(figures: Figures, queue: WorkQueue[str], reconcile: Callable[[str
                 figures.later += 1
                 queue.add_after(key, result.after)
         finally:
-            queue.done(key)
+            queue.done(key, _rest(effort.seconds))
+
+
+def _rest(effort: float) -> float:
+    return min(RESTS * effort, LONGEST_REST) if effort > EFFORT_SECONDS else 0.0

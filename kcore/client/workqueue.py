@@ -2,7 +2,7 @@
 
 Its contract is that of client-go's workqueue: a key waits at most once however often it was added; two workers
 never hold the same key; a key added while it is being worked on comes again afterwards; and what failed comes back
-later and later.
+later and later. One thing is added: a key that was much work may be given a rest before it comes again.
 """
 
 from __future__ import annotations
@@ -46,6 +46,7 @@ class WorkQueue(Generic[K]):
         self._dirty: set[K] = set()
         self._working: dict[K, float] = {}
         """When a worker took each."""
+        self._resting: dict[K, asyncio.TimerHandle] = {}
         self._delayed: dict[K, asyncio.TimerHandle] = {}
         self._failures: dict[K, int] = {}
         self._idle: deque[asyncio.Future[None]] = deque()
@@ -62,7 +63,7 @@ class WorkQueue(Generic[K]):
             return
         self._adds += 1
         self._dirty.add(key)
-        if key not in self._working:
+        if key not in self._working and key not in self._resting:
             self._enqueue(key)
 
     def add_after(self, key: K, seconds: float) -> None:
@@ -111,10 +112,13 @@ class WorkQueue(Generic[K]):
         self._working[key] = now
         return key
 
-    def done(self, key: K) -> None:
-        """The worker has finished with `key`."""
-        self.worked.observe(asyncio.get_running_loop().time() - self._working.pop(key))
-        if key in self._dirty:
+    def done(self, key: K, rest: float = 0.0) -> None:
+        """The worker has finished with `key`, which is to be left alone for `rest` seconds whatever is added."""
+        loop = asyncio.get_running_loop()
+        self.worked.observe(loop.time() - self._working.pop(key))
+        if rest > 0:
+            self._resting[key] = loop.call_later(rest, self._rested, key)
+        elif key in self._dirty:
             self._enqueue(key)
 
     def statistics(self) -> QueueStatistics:
@@ -123,7 +127,7 @@ class WorkQueue(Generic[K]):
         return QueueStatistics(
             waiting=len(self._ready),
             working=len(under_way),
-            delayed=len(self._delayed),
+            delayed=len(self._delayed) + len(self._dirty & self._resting.keys()),
             adds=self._adds,
             retries=self._retries,
             unfinished_seconds=sum(under_way),
@@ -133,6 +137,11 @@ class WorkQueue(Generic[K]):
     def _due(self, key: K) -> None:
         del self._delayed[key]
         self.add(key)
+
+    def _rested(self, key: K) -> None:
+        del self._resting[key]
+        if key in self._dirty:
+            self._enqueue(key)
 
     def _enqueue(self, key: K) -> None:
         self._ready.append((key, asyncio.get_running_loop().time()))

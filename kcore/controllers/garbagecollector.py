@@ -49,6 +49,7 @@ class GarbageCollector:
 
     def __init__(self, context: Context) -> None:
         self._client = context.client
+        self._clock = context.clock
         self._graph = OwnerGraph()
         self._queue: WorkQueue[str] = WorkQueue()
         self.figures = Figures(self.name, self._queue)
@@ -89,7 +90,7 @@ class GarbageCollector:
         self._client.scheme.subscribe(self._served)
         async with anyio.create_task_group() as workers:
             for _ in range(WORKERS):
-                workers.start_soon(work, self.figures, self._queue, self._look_at)
+                workers.start_soon(work, self.figures, self._queue, self._look_at, self._clock)
             task_status.started()
 
     def _changed(self, kind: Kind, old: Object | None, new: Object | None) -> None:

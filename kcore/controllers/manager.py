@@ -51,7 +51,8 @@ class ControllerManager:
             return Context(as_controller(client, name), informers, clock, chance, events, options)
 
         names = chosen(options.controllers)
-        self._runners = [Runner(make(context(make.name)), informers) for make in CONTROLLERS if make.name in names]
+        wanted = [make(context(make.name)) for make in CONTROLLERS if make.name in names]
+        self._runners = [Runner(controller, informers, clock) for controller in wanted]
         collects = GarbageCollector.name in names
         self._garbage_collector = GarbageCollector(context(GarbageCollector.name)) if collects else None
 

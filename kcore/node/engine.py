@@ -46,7 +46,7 @@ class KubeletOptions:
     node: NodeOptions = field(default_factory=NodeOptions)
     host_address: str = ""
     """What nodes that have the process to themselves say is theirs."""
-    start_seconds: float = 0.05
+    start_seconds: float = 0.0
     """How long a fake container takes to start."""
     process: ProcessOptions | None = None
     """With them, nodes may have the runtime `process` as well."""

@@ -8,6 +8,7 @@ from kcore.api.errors import Conflict, Forbidden
 from kcore.client.figures import ControllerMetrics, Figures, statistics
 from kcore.client.runner import Result, work
 from kcore.client.workqueue import WorkQueue
+from kcore.kit.clock import LoopClock
 
 
 async def worked(*keys: str) -> Figures:
@@ -28,7 +29,7 @@ async def worked(*keys: str) -> Figures:
         return None
 
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(work, figures, queue, reconcile)
+        tasks.start_soon(work, figures, queue, reconcile, LoopClock())
         for key in keys:
             queue.add(key)
         await anyio.sleep(2 * len(keys) + 1)

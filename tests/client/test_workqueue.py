@@ -83,3 +83,28 @@ async def test_statistics_tell_what_waits_and_what_was_done() -> None:
     queue.add_rate_limited("c")
     await queue.get()
     assert queue.statistics()[:5] == (1, 1, 1, 2, 1)
+
+
+async def test_key_that_rests_comes_once_afterwards_however_often_it_was_added() -> None:
+    queue: WorkQueue[str] = WorkQueue()
+    loop = asyncio.get_running_loop()
+    queue.add("a")
+    queue.done(await queue.get(), rest=5)
+    queue.add("a")
+    queue.add_after("a", 1)
+    assert await take(queue) is None
+    assert queue.statistics().delayed == 2
+    assert await queue.get() == "a"
+    assert loop.time() == pytest.approx(5)
+    queue.done("a")
+    assert await take(queue) is None
+
+
+async def test_key_that_rested_in_peace_comes_at_once() -> None:
+    queue: WorkQueue[str] = WorkQueue()
+    queue.add("a")
+    queue.done(await queue.get(), rest=5)
+    assert queue.statistics().delayed == 0
+    await anyio.sleep(6)
+    queue.add("a")
+    assert await take(queue) == "a"

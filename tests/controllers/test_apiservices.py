@@ -80,7 +80,7 @@ async def test_other_servers_are_told_whom_to_believe() -> None:
         await w.create_namespace("kube-system")
         data = {"client-ca-file": "one", "requestheader-client-ca-file": "two"}
         controller = ExtensionAuthenticationController(w.client, w.informers, data)
-        await w.tasks.start(Runner(controller, w.informers).run)
+        await w.tasks.start(Runner(controller, w.informers, w.clock).run)
         await w.settle()
         found: Any = await w.client.get(ConfigMap, KEY[1], KEY[0])
         assert found.data == data

@@ -115,7 +115,7 @@ async def test_load_balancer_follows_the_nodes_and_survives_its_controller() -> 
         cloud = MemoryLoadBalancers(CIDR)
         context = Context(w.client, w.informers, w.clock, w.chance, w.events)
         await w.tasks.start(w.informers.run)
-        await w.tasks.start(Runner(ServiceController(context, cloud), w.informers).run)
+        await w.tasks.start(Runner(ServiceController(context, cloud), w.informers, w.clock).run)
         await make_node(w, "n1")
         await w.client.create(service())
         await w.settle()
@@ -131,7 +131,7 @@ async def test_load_balancer_follows_the_nodes_and_survives_its_controller() -> 
         assert "Normal UpdatedLoadBalancer Updated load balancer with new hosts" in await w.told(made)
 
         fresh = MemoryLoadBalancers(CIDR)
-        await w.tasks.start(Runner(ServiceController(context, fresh), w.informers).run)
+        await w.tasks.start(Runner(ServiceController(context, fresh), w.informers, w.clock).run)
         await w.settle()
         assert addresses(await get(w)) == addresses(made)
         assert fresh.nodes(made) == ("n2",)

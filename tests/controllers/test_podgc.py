@@ -31,7 +31,7 @@ async def collecting(w: World, most_finished: int = 3) -> None:
     await w.create_namespace()
     options = ControllerOptions(terminated_pod_gc_threshold=most_finished)
     context = Context(w.client, w.informers, w.clock, w.chance, w.events, options)
-    runner = Runner(PodGarbageCollector(context), w.informers)
+    runner = Runner(PodGarbageCollector(context), w.informers, w.clock)
     await w.tasks.start(w.informers.run)
     await w.tasks.start(runner.run)
 

@@ -16,7 +16,7 @@ from tests.sim.world import World
 
 
 async def addressed(w: World) -> None:
-    await w.tasks.start(Runner(IPAddressController(w.client, w.informers), w.informers).run)
+    await w.tasks.start(Runner(IPAddressController(w.client, w.informers), w.informers, w.clock).run)
 
 
 def service(name: str, ip: str = "") -> Service:

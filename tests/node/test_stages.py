@@ -290,7 +290,7 @@ async def staged(text: str = FAST) -> AsyncIterator[World]:
         await ensure_stages(w.client)
         definitions = CustomResourceDefinitionController(Context(w.client, w.informers, w.clock, w.chance, w.events))
         await w.tasks.start(w.informers.run)
-        await w.tasks.start(Runner(definitions, w.informers).run)
+        await w.tasks.start(Runner(definitions, w.informers, w.clock).run)
         await w.tasks.start(engine(w, 1).run)
         await w.settle(10)
         for name, spec in yaml.safe_load(text).items():

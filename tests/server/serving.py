@@ -178,7 +178,7 @@ async def serving(
         if aggregator is not None:
             client = LocalClient(registry)
             informers = Informers(client, chance)
-            runner = Runner(aggregator.availability(client, informers), informers)
+            runner = Runner(aggregator.availability(client, informers), informers, clock)
             for service in (aggregator, informers, runner):
                 await tasks.start(service.run)
         # Uncompressed unless asked, and no URL requoting: what a test writes is what goes out.

@@ -47,7 +47,7 @@ class FakeRuntime:
     version = "kcore-fake://1.0.0"
     editable = True
 
-    def __init__(self, clock: Clock, chance: Chance, start_seconds: float = 0.05) -> None:
+    def __init__(self, clock: Clock, chance: Chance, start_seconds: float = 0.0) -> None:
         self._clock = clock
         self._chance = chance
         self._start_seconds = start_seconds
