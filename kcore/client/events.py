@@ -6,6 +6,8 @@ never holds up the work that they tell about.
 
 from __future__ import annotations
 
+from itertools import islice
+
 import anyio
 import structlog
 from anyio.abc import TaskStatus
@@ -86,7 +88,7 @@ class EventBroadcaster:
             await self._wake.wait()
             self._wake = anyio.Event()
             while self._pending:
-                names = list(self._pending)[:AT_ONCE]
+                names = list(islice(self._pending, AT_ONCE))
                 async with anyio.create_task_group() as writers:
                     for name in names:
                         writers.start_soon(self._write, *self._pending.pop(name))

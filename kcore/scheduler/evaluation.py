@@ -62,6 +62,7 @@ class Evaluation:
 
     __slots__ = (
         "_absent_reason",
+        "_checks",
         "_columns",
         "_complete",
         "_diagnosis",
@@ -187,6 +188,7 @@ class Evaluation:
         self.feasible = columns.backend.bools(columns.size)
         self._scores = []
         self._filters = [judge for judge in self.profile.filter if judge.plugin.name not in self._skipped]
+        self._checks = [judge.plugin.filter for judge in self._filters if not judge.spans]
         self._spanning = {judge.plugin.name for judge in self._filters if judge.spans}
         self._local = self.feasible
         if self.refusal is None:
@@ -366,11 +368,10 @@ class Evaluation:
         node = columns.node(row)
         if self._names is not None and node.name not in self._names:
             return False
-        return all(
-            judge.plugin.filter(self.state, self.pod, node) is None
-            for judge in self._filters
-            if judge.plugin.name not in self._spanning
-        )
+        for check in self._checks:
+            if check(self.state, self.pod, node) is not None:
+                return False
+        return True
 
     def _drop(self, row: int) -> bool:
         """The pod fits this row no more; False: it may have held the score that all others are scaled by."""

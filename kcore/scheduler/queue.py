@@ -211,7 +211,8 @@ class SchedulingQueue:
     def refused(self, queued: QueuedPod, plugins: frozenset[str], now: float) -> None:
         """The popped pod fits nowhere: these plugins said so. What has happened since it was popped may have been
         what it waits for."""
-        missed = self._land(queued.info.uid)
+        missed = self._missed_since(queued.info.uid)
+        self._land(queued.info.uid)
         if queued.info.uid not in self._pods:
             return
         queued.plugins = plugins
@@ -265,14 +266,18 @@ class SchedulingQueue:
         interested = self._interested(event)
         return any(_hopes(queued, interested.get(name, ()), old, new) for name in self._reasons(queued))
 
-    def _land(self, uid: str) -> list[tuple[ClusterEvent, Object | None, Object | None]]:
-        """A pod is in flight no more; what has happened meanwhile."""
-        since = self._in_flight.pop(uid, self._happened)
-        missed = list(islice(self._missed, len(self._missed) - (self._happened - since), None))
+    def _missed_since(self, uid: str) -> list[tuple[ClusterEvent, Object | None, Object | None]]:
+        """What has happened since a pod was popped."""
+        since = self._in_flight.get(uid, self._happened)
+        return list(islice(self._missed, len(self._missed) - (self._happened - since), None))
+
+    def _land(self, uid: str) -> None:
+        """A pod is in flight no more, and what only it has missed may be forgotten."""
+        if self._in_flight.pop(uid, None) is None:
+            return
         oldest = next(iter(self._in_flight.values()), self._happened)
         while len(self._missed) > self._happened - oldest:
             self._missed.popleft()
-        return missed
 
     def _wait(self, queued: QueuedPod, now: float, why: str) -> None:
         """Let a pod wait for what may help it."""

@@ -88,6 +88,7 @@ class NodeResourcesFit:
         self._ignored_groups = frozenset(args.ignored_resource_groups)
         self._resources = {resource.name: resource.weight for resource in strategy.resources}
         self._strategy = strategy.type
+        self._by_strategy = most_requested if strategy.type == "MostAllocated" else least_requested
         ratio = strategy.requested_to_capacity_ratio
         self._table = shape_table(ratio.shape) if ratio is not None else []
 
@@ -152,8 +153,7 @@ class NodeResourcesFit:
     def _score(self, requested: int, room: int) -> int:
         if self._table:
             return self._table[requested * MOST_UTILIZATION // room if requested <= room else MOST_UTILIZATION]
-        by_strategy = most_requested if self._strategy == "MostAllocated" else least_requested
-        return by_strategy(requested, room)
+        return self._by_strategy(requested, room)
 
     def _scores(self, requested: Vector, room: Vector, columns: NodeColumns) -> Vector:
         """`_score` for all rows."""
