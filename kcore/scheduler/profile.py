@@ -170,6 +170,12 @@ class Profile:
         signatures = tuple([plugin.sign(pod) for plugin in self._signers])
         return None if UNSHARED in signatures else signatures
 
+    def alike(self, plugin: str, pod: PodInfo) -> Hashable:
+        """Equal for pods about which all hints of a plugin say the same, unless room is kept for one of them. Of
+        plugins that do not sign nothing is known."""
+        signature = self.signature(pod) if any(signer.name == plugin for signer in self._signers) else None
+        return pod.uid if signature is None else (self.scheduler_name, pod.kin, signature)
+
     def run_reserve(self, state: CycleState, pod: PodInfo, node_name: str) -> Status | None:
         """Reserve what the pod needs on its node; all is undone where one plugin objects."""
         for plugin in self.reserve:

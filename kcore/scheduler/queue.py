@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import heapq
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from enum import Enum
 from functools import cache
 from itertools import islice
@@ -33,6 +33,8 @@ FAILURE = "ScheduleAttemptFailure"
 
 MayEnqueue = Callable[[Pod], Status | None]
 SortKey = Callable[[PodInfo, float], tuple[Any, ...]]
+Alike = Callable[[str, PodInfo], Hashable]
+"""Equal for pods to which all hints of a plugin answer the same, unless room is kept for one of them."""
 
 
 LABELS: Mapping[ClusterEvent, str] = {
@@ -81,6 +83,7 @@ class QueuedPod:
         "since",
         "ticket",
         "urgent",
+        "waits",
     )
 
     def __init__(self, info: PodInfo, now: float) -> None:
@@ -98,6 +101,8 @@ class QueuedPod:
         """Whether it has changed while it was being tried."""
         self.urgent = True
         """Whether its back-off may be cut short: not after an error, which trying again soon would repeat."""
+        self.waits: Sequence[tuple[str, Hashable]] = ()
+        """The plugins that are in the way, and with whom it waits there."""
 
     @property
     def state(self) -> str:
@@ -122,8 +127,10 @@ class SchedulingQueue:
         sort_key: SortKey,
         events: Mapping[str, Mapping[ClusterEvent, Hint | None]],
         backoff: tuple[float, float] = BACKOFF,
+        alike: Alike = lambda plugin, pod: pod.uid,
     ) -> None:
         self._may_enqueue = may_enqueue
+        self._alike = alike
         self._backoff_seconds = backoff
         self._sort_key = sort_key
         self._events = events
@@ -131,8 +138,8 @@ class SchedulingQueue:
         self._active: list[tuple[tuple[Any, ...], int, str]] = []
         self._backoff: list[tuple[float, int, str]] = []
         self._waiting: dict[str, float] = {}
-        self._waiting_for: dict[str, dict[str, None]] = {}
-        """Who waits, by the plugin that is in the way."""
+        self._waiting_for: dict[str, dict[Hashable, dict[str, None]]] = {}
+        """Who waits, by the plugin that is in the way; those that are alike together, so that one is asked for all."""
         self._hoping: dict[ClusterEvent, dict[str, Sequence[Hint | None]]] = {}
         self._in_flight: dict[str, int] = {}
         """How much had happened when each pod was popped, the first one first."""
@@ -233,21 +240,36 @@ class SchedulingQueue:
         queued.backoff_until = now + self._backoff_after(queued.attempts)
         self._back_off(queued, FAILURE)
 
-    def move(self, event: ClusterEvent, old: Object | None, new: Object | None, now: float) -> None:
-        """Something happened: wake the pods whose refusing plugins hope from it."""
+    def move(
+        self,
+        event: ClusterEvent,
+        old: Object | None,
+        new: Object | None,
+        now: float,
+        apart: Collection[str] = (),
+    ) -> None:
+        """Something happened: wake the pods whose refusing plugins hope from it. `apart` are those that have a hope
+        of their own in it, because room is kept for them there."""
         if self._in_flight and len(self._interested(event)) > 1:
             self._missed.append((event, old, new))
             self._happened += 1
         if not self._waiting:
             return
         for plugin, hints in self._interested(event).items():
-            for uid in list(self._waiting_for.get(plugin, ())):
-                queued = self._pods[uid]
-                if queued.place is Place.UNSCHEDULABLE and _hopes(queued, hints, old, new):
-                    if queued.gated_by:
-                        self._admit(queued, now, label(event))
-                    else:
-                        self._wake(queued, now, label(event))
+            for group in list(self._waiting_for.get(plugin, {}).values()):
+                one = next((uid for uid in group if uid not in apart), None)
+                if one is not None and _hopes(self._pods[one], hints, old, new):
+                    self._rouse([uid for uid in group if uid not in apart], now, label(event))
+            concerned = [uid for uid in apart if uid in self._waiting and plugin in self._reasons(self._pods[uid])]
+            self._rouse([uid for uid in concerned if _hopes(self._pods[uid], hints, old, new)], now, label(event))
+
+    def _rouse(self, uids: Iterable[str], now: float, why: str) -> None:
+        for uid in uids:
+            queued = self._pods[uid]
+            if queued.gated_by:
+                self._admit(queued, now, why)
+            else:
+                self._wake(queued, now, why)
 
     def _interested(self, event: ClusterEvent) -> Mapping[str, Sequence[Hint | None]]:
         """The plugins that hope from an event, with their hints; `""`: pods that nobody in particular refused hope
@@ -285,14 +307,22 @@ class SchedulingQueue:
         queued.place = Place.UNSCHEDULABLE
         uid = queued.info.uid
         self._waiting[uid] = now
-        for plugin in self._reasons(queued):
-            self._waiting_for.setdefault(plugin, {})[uid] = None
+        queued.waits = [(plugin, self._company(plugin, queued)) for plugin in self._reasons(queued)]
+        for plugin, key in queued.waits:
+            self._waiting_for.setdefault(plugin, {}).setdefault(key, {})[uid] = None
+
+    def _company(self, plugin: str, queued: QueuedPod) -> Hashable:
+        return queued.info.uid if queued.gated_by or not plugin else self._alike(plugin, queued.info)
 
     def _end_wait(self, queued: QueuedPod) -> None:
         uid = queued.info.uid
         if self._waiting.pop(uid, None) is not None:
-            for plugin in self._reasons(queued):
-                self._waiting_for.get(plugin, {}).pop(uid, None)
+            for plugin, key in queued.waits:
+                groups = self._waiting_for[plugin]
+                del groups[key][uid]
+                if not groups[key]:
+                    del groups[key]
+            queued.waits = ()
 
     @staticmethod
     def _reasons(queued: QueuedPod) -> Iterable[str]:

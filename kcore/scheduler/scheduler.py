@@ -7,7 +7,7 @@ bindings share the store's commits.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import anyio
@@ -105,7 +105,11 @@ class Scheduler:
         first = next(iter(self._profiles.values()))
         hints = {name: events for profile in self._profiles.values() for name, events in profile.events.items()}
         self.queue = SchedulingQueue(
-            lambda pod: self._profiles[pod.spec.scheduler_name].may_enqueue(pod), first.sort_key, hints, plan.backoff
+            lambda pod: self._profiles[pod.spec.scheduler_name].may_enqueue(pod),
+            first.sort_key,
+            hints,
+            plan.backoff,
+            lambda plugin, info: self._profiles[info.pod.spec.scheduler_name].alike(plugin, info),
         )
         self._cycle = SchedulingCycle(self.cache, chance, ticks)
         self.metrics = SchedulerMetrics(self.cache, self.queue)
@@ -406,8 +410,13 @@ class Scheduler:
         self.waiting.reject(uid, "the pod is gone")
         if self.cache.is_placed(uid):
             self.cache.remove_pod(uid)
-            self.queue.move(ClusterEvent.POD_DELETED, pod, None, self._clock.now())
+            self.queue.move(ClusterEvent.POD_DELETED, pod, None, self._clock.now(), self._expected(pod))
             self._wake.set()
+
+    def _expected(self, pod: Pod) -> Collection[str]:
+        """For whom room is kept on a pod's node."""
+        node = self.cache.get(pod.spec.node_name)
+        return tuple(node.ghosts) if node is not None else ()
 
     def _pod_placed(self, old: Pod | None, new: Pod) -> None:
         self.queue.delete(new.metadata.uid)
@@ -416,7 +425,7 @@ class Scheduler:
             self.queue.move(ClusterEvent.POD_ADDED, None, new, self._clock.now())
             self._wake.set()
         elif old.metadata.labels != new.metadata.labels or old.spec.containers != new.spec.containers:
-            self.queue.move(ClusterEvent.POD_UPDATED, old, new, self._clock.now())
+            self.queue.move(ClusterEvent.POD_UPDATED, old, new, self._clock.now(), self._expected(new))
             self._wake.set()
 
     def _pod_waiting(self, old: Pod | None, new: Pod) -> None:
