@@ -16,7 +16,7 @@ import asyncio
 import gc
 import json
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from importlib.util import find_spec
 from typing import Any, NamedTuple
@@ -232,13 +232,12 @@ class Bound:
                 self._reached.set()
 
 
-async def _create(client: LocalClient, kind: type[Pod] | type[Node], documents: list[dict[str, Any]]) -> None:
+async def _create(client: LocalClient, kind: type[Pod] | type[Node], documents: Iterator[dict[str, Any]]) -> None:
     """Create all, some at a time, so that they share the store's commits."""
-    objects = iter([msgspec.convert(document, kind) for document in documents])
 
     async def creator() -> None:
-        for one in objects:
-            await client.create(one)
+        for document in documents:
+            await client.create(msgspec.convert(document, kind))
 
     async with anyio.create_task_group() as tasks:
         for _ in range(CREATORS):
@@ -289,16 +288,15 @@ async def run(name: str, case: Case, nodes: int, pods: int) -> dict[str, Any]:
         await tasks.start(scheduler.run)
         if before:
             waiting = bound.until("before", before) if case.bound_before else None
-            await _create(client, Pod, [case.make_before(f"before-{i}") for i in range(before)])
+            await _create(client, Pod, (case.make_before(f"before-{i}") for i in range(before)))
             if waiting is not None:
                 await waiting
             else:
                 await _settle(scheduler, before)
-        documents = [case.make(f"measured-{i}") for i in range(pods)]
         gc.collect()
         client.hold()
         creating = Stopwatch()
-        await _create(client, Pod, documents)
+        await _create(client, Pod, (case.make(f"measured-{i}") for i in range(pods)))
         created = creating.spent()
         if case.churns:
             tasks.start_soon(_churn, client)

@@ -6,7 +6,7 @@ never holds up the work that they tell about.
 
 from __future__ import annotations
 
-from itertools import islice
+from collections import deque
 
 import anyio
 import structlog
@@ -17,6 +17,7 @@ from kcore.api.errors import ApiError, NotFound
 from kcore.api.object import Object
 from kcore.client.client import Client
 from kcore.client.correlation import Correlator, Occurrence
+from kcore.client.workqueue import WorkQueue
 from kcore.kit.clock import Clock
 
 __all__ = ["EventBroadcaster", "EventRecorder"]
@@ -57,6 +58,9 @@ class EventBroadcaster:
         self._clock = clock
         self._correlator = Correlator()
         self._pending: dict[str, tuple[Event, bool]] = {}
+        self._names: deque[str] = deque()
+        """Those of the pending ones that are no writer's yet, in order."""
+        self._work: WorkQueue[str] = WorkQueue()
         self._wake = anyio.Event()
 
     def recorder(self, component: str, host: str = "") -> EventRecorder:
@@ -79,20 +83,31 @@ class EventBroadcaster:
         name = event.metadata.name
         standing = self._pending.get(name)
         self._pending[name] = (event, standing[1] if standing else event.count == 1)
+        if standing is None:
+            self._names.append(name)
         self._wake.set()
 
     async def run(self, *, task_status: TaskStatus[None]) -> None:
         """Write until cancelled."""
-        task_status.started()
+        async with anyio.create_task_group() as writers:
+            for _ in range(AT_ONCE):
+                writers.start_soon(self._write_events)
+            task_status.started()
+            while True:
+                await self._wake.wait()
+                self._wake = anyio.Event()
+                while self._names:
+                    for _ in range(min(AT_ONCE, len(self._names))):
+                        self._work.add(self._names.popleft())
+                    await anyio.sleep(PAUSE)
+
+    async def _write_events(self) -> None:
         while True:
-            await self._wake.wait()
-            self._wake = anyio.Event()
-            while self._pending:
-                names = list(islice(self._pending, AT_ONCE))
-                async with anyio.create_task_group() as writers:
-                    for name in names:
-                        writers.start_soon(self._write, *self._pending.pop(name))
-                await anyio.sleep(PAUSE)
+            name = await self._work.get()
+            try:
+                await self._write(*self._pending.pop(name))
+            finally:
+                self._work.done(name)
 
     async def _write(self, event: Event, new: bool) -> None:
         try:

@@ -70,6 +70,7 @@ class Evaluation:
         "_filters",
         "_local",
         "_names",
+        "_only_row",
         "_naming",
         "_now",
         "_scores",
@@ -77,13 +78,13 @@ class Evaluation:
         "_signature",
         "_skipped",
         "_spanning",
+        "_totals",
         "feasible",
         "pod",
         "profile",
         "refusal",
         "spent",
         "state",
-        "totals",
     )
 
     def __init__(
@@ -106,9 +107,9 @@ class Evaluation:
         self.state: CycleState = {}
         self.refusal: Status | None = None
         """What PreFilter has against the pod as such."""
-        self.totals: Vector = columns.backend.ints(0)
-        """The weighted score of each row; -1 where the pod does not fit."""
         self._columns = columns
+        self._totals: Vector
+        self._only_row = -1
         self._scores: list[_Scores] = []
         self._diagnosis: Diagnosis | None = None
         self._epoch = self._seen = 0
@@ -125,7 +126,8 @@ class Evaluation:
         if not rows:
             return
         self._diagnosis = None
-        if len(rows) > max(FEW_ROWS, columns.size // 64):  # about where all at once costs less
+        # From about a 64th of the rows on, all at once cost less.
+        if self._only_row >= 0 or len(rows) > max(FEW_ROWS, columns.size // 64):
             self._start()
             return
         self._seen = len(columns.changes)
@@ -134,13 +136,22 @@ class Evaluation:
             self._judge_rows(rows)
             self.spent = {"Filter": self._now() - began}
 
+    @property
+    def totals(self) -> Vector:
+        """The weighted score of each row; -1 where the pod does not fit."""
+        if self._only_row < 0:
+            return self._totals
+        totals = self._columns.backend.ints(self._columns.size) - 1
+        totals[self._only_row] = 0
+        return totals
+
     def best_rows(self) -> list[int]:
         """The rows with the highest score; none where the pod fits nowhere."""
         return self._columns.backend.best(self.totals)
 
     def best_row(self, chance: Callable[[], float]) -> int:
         """One of them, by chance; -1: there is none."""
-        return self._columns.backend.one_of_best(self.totals, chance)
+        return self._only_row if self._only_row >= 0 else self._columns.backend.one_of_best(self._totals, chance)
 
     def diagnose(self) -> Diagnosis:
         """Why the pod fits nowhere: for each node the reasons of the first plugin that refuses it."""
@@ -185,35 +196,39 @@ class Evaluation:
         began = self._now()
         self.refusal = self._pre_filter()
         prepared = self._now()
-        self.feasible = columns.backend.bools(columns.size)
         self._scores = []
         self._filters = [judge for judge in self.profile.filter if judge.plugin.name not in self._skipped]
         self._checks = [judge.plugin.filter for judge in self._filters if not judge.spans]
         self._spanning = {judge.plugin.name for judge in self._filters if judge.spans}
-        self._local = self.feasible
-        if self.refusal is None:
-            self._local = self._candidates()
-            (self._judge_few if self._is_narrow() else self._judge_all)()
+        self._only_row = self._find_only()
+        if self._only_row < 0:
+            self._judge_all()
         filtered = self._now()
-        self._combine()
+        if self._only_row < 0:
+            self._combine()
         scored = self._now() - filtered
         self.spent = {"PreFilter": prepared - began, "Filter": filtered - prepared, "Score": scored}
 
-    def _is_narrow(self) -> bool:
-        """Whether only few nodes are worth looking at."""
-        return self._names is not None and len(self._names) <= FEW_ROWS
+    def _find_only(self) -> int:
+        """The only row that the pod fits of the few that PreFilter names, as for the pods of a DaemonSet: there is
+        nothing to choose then, so nothing to score, and no look at any other. -1: it is not as simple as that."""
+        names = self._names
+        if names is None or len(names) > FEW_ROWS or self._complete or self._spanning or self.refusal is not None:
+            return -1
+        rows = self._columns.rows
+        fitting = [rows[name] for name in names if name in rows and self._fits(rows[name])]
+        return fitting[0] if len(fitting) == 1 else -1
 
     def _judge_all(self) -> None:
         """Ask the filters that look at single nodes about all of them."""
+        if self.refusal is not None:
+            self._local = self._columns.backend.bools(self._columns.size)
+            return
+        self._local = self._candidates()
         for judge in self._filters:
             if judge.plugin.name not in self._spanning:
                 for refusal in self._refusals(judge, self._local):
                     self._local = self._local & ~refusal.mask
-
-    def _judge_few(self) -> None:
-        """The same where only few nodes are in question, as for the pods of a DaemonSet."""
-        for row in self._columns.backend.rows(self._local):
-            self._local[row] = self._fits(row)
 
     def _combine(self) -> None:
         """Join what concerns single nodes with what spans them, and score what is left."""
@@ -223,10 +238,8 @@ class Evaluation:
                 for refusal in self._refusals(judge, feasible):
                     feasible = feasible & ~refusal.mask
         self.feasible = feasible.copy()
-        if self._is_narrow() and not self._complete and self._columns.backend.count(feasible) == 1:
-            self.totals = self._columns.backend.where(feasible, 0, -1)  # nothing to choose, so nothing to score
-        elif not self._columns.backend.any(feasible):
-            self.totals = self._columns.backend.ints(self._columns.size) - 1
+        if not self._columns.backend.any(feasible):
+            self._totals = self._columns.backend.ints(self._columns.size) - 1
         elif self._scores:
             self._score_spanning()
             self._rescale()
@@ -328,7 +341,7 @@ class Evaluation:
                 scores.if_zero = int(scaled[first]) if flat else None
             weighted = scaled if scores.weight == 1 else scaled * scores.weight
             totals = weighted if totals is None else totals + weighted
-        self.totals = backend.where(feasible, totals if totals is not None else 0, -1)
+        self._totals = backend.where(feasible, totals if totals is not None else 0, -1)
 
     def _judge_rows(self, rows: set[int]) -> None:
         """Judge a few rows anew, and all totals where what they are scaled by may have moved."""
@@ -375,7 +388,7 @@ class Evaluation:
 
     def _drop(self, row: int) -> bool:
         """The pod fits this row no more; False: it may have held the score that all others are scaled by."""
-        self.totals[row] = -1
+        self._totals[row] = -1
         return all(s.if_zero is not None or s.normalizer is None for s in self._scores)
 
     def _rescore(self, row: int) -> bool:
@@ -388,7 +401,7 @@ class Evaluation:
                 in_place = in_place and score == 0 and scores.if_zero is not None
                 score = scores.if_zero or 0
             total += score * scores.weight
-        self.totals[row] = total
+        self._totals[row] = total
         return in_place
 
     def _diagnose(self) -> Diagnosis:
