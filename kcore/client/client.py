@@ -119,4 +119,5 @@ class Client(Protocol):
     async def create_subresource(
         self, kind: type[T] | Kind, name: str, namespace: str, subresource: str, body: Object
     ) -> Any:
-        """POST to a subresource, such as `binding` or `eviction`; returns the decoded answer."""
+        """POST to a subresource, such as `binding` or `eviction`; returns the decoded answer. The body is given away:
+        it may be filled in."""

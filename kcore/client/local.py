@@ -207,7 +207,7 @@ class LocalClient:
         self, kind: type[T] | Kind, name: str, namespace: str, subresource: str, body: Object
     ) -> Any:
         request = self._request("create", kind, namespace, name, subresource)
-        return _object(await self._registry.create(request, _copy(body)))
+        return _object(await self._registry.create(request, body))
 
     def _request(
         self,

@@ -137,6 +137,11 @@ class Evaluation:
             self.spent = {"Filter": self._now() - began}
 
     @property
+    def is_quick(self) -> bool:
+        """Whether it was made in no time, so that it need not be kept."""
+        return self._only_row >= 0
+
+    @property
     def totals(self) -> Vector:
         """The weighted score of each row; -1 where the pod does not fit."""
         if self._only_row < 0:
@@ -443,6 +448,8 @@ class Evaluator:
         evaluation = self._kept.pop(key, None)
         if evaluation is None:
             evaluation = Evaluation(profile, pod, self._columns, key, self._now)
+            if evaluation.is_quick:
+                return evaluation
             if len(self._kept) >= MOST_EVALUATIONS:
                 del self._kept[next(iter(self._kept))]
         else:

@@ -99,7 +99,12 @@ class PodInfo:
 
     def differs(self, pod: Pod) -> bool:
         """Whether a newer object of the pod counts otherwise: other demands, labels, or about to go."""
-        return pod.spec.containers != self.pod.spec.containers or kin_of(pod) != self.kin
+        known, metadata = self.pod.metadata, pod.metadata
+        return (
+            pod.spec.containers != self.pod.spec.containers
+            or metadata.labels != known.labels
+            or (metadata.deletion_timestamp is None) != (known.deletion_timestamp is None)
+        )
 
 
 @lru_cache(maxsize=16384)
@@ -139,10 +144,11 @@ def requests_of(spec: PodSpec, defaults: Mapping[str, int] | None = None) -> dic
 
 def _says_all(spec: PodSpec) -> bool:
     """Whether no container leaves it open what it takes of cpu and memory."""
-    return all(
-        DEFAULTS.keys() <= container.resources.requests.keys()
-        for container in (*spec.containers, *spec.init_containers)
-    )
+    for container in (*spec.containers, *spec.init_containers):
+        requests = container.resources.requests
+        if "cpu" not in requests or "memory" not in requests:
+            return False
+    return True
 
 
 def _requests(container: Container, defaults: Mapping[str, int]) -> dict[str, int]:

@@ -302,7 +302,6 @@ class Scheduler:
     def _celebrate(self, queued: QueuedPod, placed: Placed) -> None:
         """Tell that a pod has its node."""
         info, profile = queued.info, self._profiles[queued.info.pod.spec.scheduler_name]
-        log.debug("pod scheduled", pod=info.key, node=placed.node_name)
         self.metrics.attempted("scheduled", profile.scheduler_name, queued.seconds)
         self.metrics.bound(queued.attempts, self._clock.now() - queued.since)
         message = f"Successfully assigned {info.key} to {placed.node_name}"

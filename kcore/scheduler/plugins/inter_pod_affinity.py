@@ -170,6 +170,8 @@ class InterPodAffinity:
         return pod.terms, about, pod.pod.metadata.namespace, self._terms(pod).meets_itself
 
     def pre_filter(self, state: CycleState, pod: PodInfo, columns: NodeColumns) -> PreFilterResult | None:
+        if not pod.terms and not self._existing(pod.kin):
+            return PreFilterResult(SKIP)
         kept = self._kept(state, pod)
         terms = kept.terms
         required, forbidden = terms.own[Role.REQUIRED], terms.own[Role.FORBIDDEN]
