@@ -70,9 +70,9 @@ class Evaluation:
         "_filters",
         "_local",
         "_names",
-        "_only_row",
         "_naming",
         "_now",
+        "_only_row",
         "_scores",
         "_seen",
         "_signature",
@@ -386,10 +386,7 @@ class Evaluation:
         node = columns.node(row)
         if self._names is not None and node.name not in self._names:
             return False
-        for check in self._checks:
-            if check(self.state, self.pod, node) is not None:
-                return False
-        return True
+        return all(check(self.state, self.pod, node) is None for check in self._checks)
 
     def _drop(self, row: int) -> bool:
         """The pod fits this row no more; False: it may have held the score that all others are scaled by."""

@@ -146,3 +146,39 @@ def test_a_deleted_pod_is_gone_from_everywhere() -> None:
     waiting.failed(in_flight, 0)
     assert waiting.pop(1e6) is None
     assert waiting.next_deadline() is None
+
+
+def test_one_of_alike_pods_is_asked_for_all() -> None:
+    asked: list[str] = []
+
+    def hint(given: PodInfo, old: Object | None, new: Object | None) -> bool:
+        asked.append(given.pod.metadata.name)
+        return True
+
+    events: dict[str, dict[ClusterEvent, Hint | None]] = {"Fit": {ClusterEvent.NODE_ADDED: hint}}
+    waiting = SchedulingQueue(
+        lambda pod: None, PrioritySort().sort_key, events, alike=lambda plugin, pod: pod.pod.metadata.name[0]
+    )
+    for number, name in enumerate(["a1", "a2", "a3", "b1"]):
+        waiting.add(pod(name), number)
+    for _ in range(4):
+        waiting.refused(pop(waiting, 10), frozenset({"Fit"}), 10)
+    waiting.move(ClusterEvent.NODE_ADDED, None, node(), 100)
+    assert asked == ["a1", "b1"]
+    assert names(waiting, 100) == ["a1", "a2", "a3", "b1"]
+
+
+def test_a_pod_for_which_room_is_kept_is_asked_apart_from_its_like() -> None:
+    def hint(given: PodInfo, old: Object | None, new: Object | None) -> bool:
+        return given.pod.metadata.name == "expected"
+
+    events: dict[str, dict[ClusterEvent, Hint | None]] = {"Fit": {ClusterEvent.POD_DELETED: hint}}
+    waiting = SchedulingQueue(lambda pod: None, PrioritySort().sort_key, events, alike=lambda plugin, pod: "all")
+    uids = {}
+    for number, name in enumerate(["first", "expected", "last"]):
+        waiting.add(one := pod(name), number)
+        uids[name] = one.metadata.uid
+    for _ in range(3):
+        waiting.refused(pop(waiting, 10), frozenset({"Fit"}), 10)
+    waiting.move(ClusterEvent.POD_DELETED, pod(), None, 100, (uids["expected"],))
+    assert names(waiting, 100) == ["expected"]
