@@ -50,6 +50,7 @@ __all__ = [
     "TooManyRequests",
     "Unauthorized",
     "UnsupportedMediaType",
+    "because_namespace_goes",
 ]
 
 
@@ -221,3 +222,8 @@ class ServiceUnavailable(ApiError):
 class Timeout(ApiError):
     code = 504
     reason = "Timeout"
+
+
+def because_namespace_goes(error: ApiError) -> bool:
+    """Whether nothing can be created any more where this was tried."""
+    return error.details is not None and any(cause.reason == "NamespaceTerminating" for cause in error.details.causes)

@@ -6,25 +6,30 @@ never holds up the work that they tell about.
 
 from __future__ import annotations
 
-from collections import deque
+from itertools import islice
 
 import anyio
 import structlog
 from anyio.abc import TaskStatus
 
 from kcore.api.core_v1 import Event, EventSource, ObjectReference
-from kcore.api.errors import ApiError, NotFound
+from kcore.api.errors import ApiError, NotFound, because_namespace_goes
 from kcore.api.object import Object
 from kcore.client.client import Client
 from kcore.client.correlation import Correlator, Occurrence
-from kcore.client.workqueue import WorkQueue
 from kcore.kit.clock import Clock
+from kcore.kit.crowd import for_each
 
 __all__ = ["EventBroadcaster", "EventRecorder"]
 
-AT_ONCE = 32
-PAUSE = 0.02
+BATCH = 32
+AT_ONCE = 8
+PAUSE = 0.05
+"""After each batch: a flood of events takes its time."""
 MAX_PENDING = 20_000
+
+Pending = tuple[Event, bool]
+"""An event to write, and whether it is a new one."""
 
 log = structlog.get_logger(__name__)
 
@@ -57,10 +62,7 @@ class EventBroadcaster:
         self._client = client
         self._clock = clock
         self._correlator = Correlator()
-        self._pending: dict[str, tuple[Event, bool]] = {}
-        self._names: deque[str] = deque()
-        """Those of the pending ones that are no writer's yet, in order."""
-        self._work: WorkQueue[str] = WorkQueue()
+        self._pending: dict[str, Pending] = {}
         self._wake = anyio.Event()
 
     def recorder(self, component: str, host: str = "") -> EventRecorder:
@@ -83,39 +85,33 @@ class EventBroadcaster:
         name = event.metadata.name
         standing = self._pending.get(name)
         self._pending[name] = (event, standing[1] if standing else event.count == 1)
-        if standing is None:
-            self._names.append(name)
         self._wake.set()
 
     async def run(self, *, task_status: TaskStatus[None]) -> None:
         """Write until cancelled."""
-        async with anyio.create_task_group() as writers:
-            for _ in range(AT_ONCE):
-                writers.start_soon(self._write_events)
-            task_status.started()
-            while True:
-                await self._wake.wait()
-                self._wake = anyio.Event()
-                while self._names:
-                    for _ in range(min(AT_ONCE, len(self._names))):
-                        self._work.add(self._names.popleft())
-                    await anyio.sleep(PAUSE)
-
-    async def _write_events(self) -> None:
+        task_status.started()
         while True:
-            name = await self._work.get()
-            try:
-                await self._write(*self._pending.pop(name))
-            finally:
-                self._work.done(name)
+            await self._wake.wait()
+            self._wake = anyio.Event()
+            while self._pending:
+                names = list(islice(self._pending, BATCH))
+                await for_each([self._pending.pop(name) for name in names], self._write, AT_ONCE)
+                await anyio.sleep(PAUSE)
 
-    async def _write(self, event: Event, new: bool) -> None:
+    async def _write(self, pending: Pending) -> None:
+        event, new = pending
         try:
             if new or not await self._count(event):
                 await self._client.create(event)
         except ApiError as error:
-            # Above all: its namespace is being deleted. Events are not worth a retry.
+            # Events are not worth a retry.
             log.debug("event lost", reason=event.reason, why=error.message)
+            if isinstance(error, NotFound) or because_namespace_goes(error):
+                self._drop(event.metadata.namespace)
+
+    def _drop(self, namespace: str) -> None:
+        """Forget what was to be told in a namespace that takes nothing any more: of its end there is much to tell."""
+        self._pending = {name: of for name, of in self._pending.items() if of[0].metadata.namespace != namespace}
 
     async def _count(self, event: Event) -> bool:
         """Raise the count of the event that stands; False: there is none any more."""

@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from kcore.api.batch_v1 import CronJob, CronJobStatus, Job
 from kcore.api.core_v1 import ObjectReference
 from kcore.api.cron import CronError
-from kcore.api.errors import AlreadyExists, ApiError, NotFound
+from kcore.api.errors import AlreadyExists, ApiError, NotFound, because_namespace_goes
 from kcore.api.meta_v1 import DeleteOptions, ObjectMeta, Preconditions
 from kcore.api.timestamp import format_seconds, parse
 from kcore.client.runner import Controller, Result, controller_of
@@ -25,7 +25,6 @@ from kcore.controllers.context import Context
 from kcore.controllers.cronschedule import InvalidSchedule, missed, schedule_of, seconds_to_next
 from kcore.controllers.freshness import Freshness
 from kcore.controllers.jobstatus import finished_condition
-from kcore.controllers.replicas import because_namespace_goes
 
 __all__ = ["CronJobController"]
 

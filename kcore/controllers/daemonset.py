@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from kcore.api.apps_v1 import ControllerRevision, DaemonSet
 from kcore.api.core_v1 import Node, Pod
-from kcore.api.errors import ApiError
+from kcore.api.errors import ApiError, because_namespace_goes
 from kcore.api.meta_v1 import ObjectMeta
 from kcore.api.object import Object
 from kcore.api.selectors import Selector, selector_from_struct
@@ -36,7 +36,6 @@ from kcore.controllers.history import REVISION_LABEL, History
 from kcore.controllers.placement import Placement, pinned, target_of, tolerant
 from kcore.controllers.podremoval import PodRemoval
 from kcore.controllers.recreation import Recreation
-from kcore.controllers.replicas import because_namespace_goes
 
 __all__ = ["DaemonSetController"]
 

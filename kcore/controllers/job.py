@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from kcore.api.batch_v1 import Job, JobCondition, JobStatus, UncountedTerminatedPods
 from kcore.api.core_v1 import Pod
-from kcore.api.errors import ApiError, Conflict, Invalid, NotFound
+from kcore.api.errors import ApiError, Conflict, Invalid, NotFound, because_namespace_goes
 from kcore.api.meta_v1 import DeleteOptions, Preconditions
 from kcore.api.object import Object
 from kcore.api.selectors import selector_from_struct
@@ -48,7 +48,6 @@ from kcore.controllers.jobpolicies import judge
 from kcore.controllers.jobstatus import final, is_finished, is_suspended, make_condition, with_condition
 from kcore.controllers.jobverdict import COMPLETED, deadline_in, verdict_on
 from kcore.controllers.pods import is_ready
-from kcore.controllers.replicas import because_namespace_goes
 
 __all__ = ["JobController"]
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import anyio
-
 from kcore.api.core_v1 import Pod
 from kcore.api.errors import ApiError, NotFound
 from kcore.api.meta_v1 import DeleteOptions, Preconditions
@@ -13,6 +11,7 @@ from kcore.api.object import Object
 from kcore.client.client import Client
 from kcore.client.events import EventRecorder
 from kcore.controllers.expectations import Expectations
+from kcore.kit.crowd import for_each
 
 __all__ = ["PodRemoval"]
 
@@ -28,9 +27,7 @@ class PodRemoval:
     async def delete(self, owner: Object, pods: Sequence[Pod]) -> ApiError | None:
         """Delete the pods of an owner; returns the first error, if any. A pod that is gone already is none."""
         errors: list[ApiError] = []
-        async with anyio.create_task_group() as deletions:
-            for pod in pods:
-                deletions.start_soon(self._delete_one, owner, pod, errors)
+        await for_each(pods, lambda pod: self._delete_one(owner, pod, errors))
         return errors[0] if errors else None
 
     async def _delete_one(self, owner: Object, pod: Pod, errors: list[ApiError]) -> None:

@@ -13,7 +13,7 @@ import structlog
 
 from kcore.api.apps_v1 import ReplicaSetCondition
 from kcore.api.core_v1 import Pod, PodTemplateSpec, ReplicationControllerCondition
-from kcore.api.errors import ApiError
+from kcore.api.errors import ApiError, because_namespace_goes
 from kcore.api.meta_v1 import ObjectMeta
 from kcore.api.object import Object
 from kcore.api.selectors import Selector
@@ -28,7 +28,7 @@ from kcore.controllers.freshness import Freshness
 from kcore.controllers.podremoval import PodRemoval
 from kcore.controllers.pods import available_in, is_active, is_terminating, rank_for_deletion
 
-__all__ = ["Counts", "Failure", "ReplicaManager", "because_namespace_goes", "failure_conditions"]
+__all__ = ["Counts", "Failure", "ReplicaManager", "failure_conditions"]
 
 S = TypeVar("S", bound=Object)
 C = TypeVar("C", bound=ReplicaSetCondition | ReplicationControllerCondition)
@@ -274,8 +274,3 @@ class ReplicaManager(Controller, Generic[S]):
     async def _delete(self, owner: S, pods: list[Pod]) -> ApiError | None:
         self._expectations.expect_deletions(owner.metadata.uid, (pod.metadata.uid for pod in pods))
         return await self._removal.delete(owner, pods)
-
-
-def because_namespace_goes(error: ApiError) -> bool:
-    """Whether nothing can be created any more where this was tried."""
-    return error.details is not None and any(cause.reason == "NamespaceTerminating" for cause in error.details.causes)

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from kcore.api.apps_v1 import ControllerRevision, StatefulSet
 from kcore.api.core_v1 import Pod
-from kcore.api.errors import AlreadyExists, ApiError, Conflict, NotFound
+from kcore.api.errors import AlreadyExists, ApiError, Conflict, NotFound, because_namespace_goes
 from kcore.api.meta_v1 import DeleteOptions, Preconditions
 from kcore.api.object import Object
 from kcore.api.selectors import Selector, selector_from_struct
@@ -35,7 +35,6 @@ from kcore.controllers.identity import (
 from kcore.controllers.ordering import Lineup, is_ordered, lineup, may_go, outdated, status_of, takes_current
 from kcore.controllers.podclaims import PodClaims
 from kcore.controllers.pods import is_finished
-from kcore.controllers.replicas import because_namespace_goes
 
 __all__ = ["StatefulSetController"]
 

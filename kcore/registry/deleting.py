@@ -11,7 +11,6 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-import anyio
 import msgspec
 
 from kcore.api.errors import ApiError, Conflict, Invalid, NotFound
@@ -19,6 +18,7 @@ from kcore.api.field import FieldError, Path, invalid, not_supported
 from kcore.api.kind import Kind
 from kcore.api.meta_v1 import DeleteOptions, ObjectMeta, Status, StatusDetails
 from kcore.api.timestamp import format_seconds, parse
+from kcore.kit.crowd import for_each
 from kcore.registry.admission import Admission, Operation
 from kcore.registry.converting import converted
 from kcore.registry.listing import list_records
@@ -31,9 +31,6 @@ from kcore.store.store import Delete, Put, Record, RevisionMismatch
 __all__ = ["check_delete_options", "delete", "delete_collection"]
 
 replace = msgspec.structs.replace
-
-# How many objects of a collection go together: enough to share a group commit, few enough not to hold the loop up.
-_AT_ONCE = 64
 
 
 async def delete(pipe: Pipeline, req: Request, options: DeleteOptions, *, admission: Admission | None = None) -> Answer:
@@ -239,10 +236,7 @@ async def delete_collection(
         except ApiError as e:
             failures.append(e)
 
-    for i in range(0, len(page.records), _AT_ONCE):
-        async with anyio.create_task_group() as tasks:
-            for record in page.records[i : i + _AT_ONCE]:
-                tasks.start_soon(remove, record)
+    await for_each(page.records, remove)
     if failures:
         raise failures[0]
     return page

@@ -1,8 +1,9 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
-from kcore.api.core_v1 import ConfigMap, Event, EventSource, ObjectReference
+from kcore.api.core_v1 import ConfigMap, Event, EventSource, Namespace, ObjectReference
 from kcore.api.meta_v1 import ObjectMeta
 from kcore.client.correlation import Correlator, Occurrence
 from tests.sim.world import world
@@ -77,3 +78,22 @@ async def test_recorded_events_are_written_with_their_counts() -> None:
         regarding = event.involved_object
         assert (regarding.kind, regarding.api_version, regarding.name) == ("ConfigMap", "v1", "c")
         assert regarding.uid == obj.metadata.uid
+
+
+async def test_what_waits_to_be_told_in_a_namespace_that_goes_is_forgotten() -> None:
+    async with world() as w:
+        await w.create_namespace()
+        await w.create_namespace("other")
+        going = await w.client.create(ConfigMap(metadata=ObjectMeta(name="c", namespace="ns")))
+        staying = await w.client.create(ConfigMap(metadata=ObjectMeta(name="c", namespace="other")))
+        await w.client.delete(Namespace, "ns")
+        recorder, started = w.events.recorder("tester"), w.clock.now()
+        for number in range(500):
+            about = replace(going, metadata=replace(going.metadata, uid=str(number)))
+            recorder.event(about, "Normal", "Seen", "goodbye")
+        recorder.event(staying, "Normal", "Seen", "hello")
+        while not (told := (await w.client.list(Event, "other")).items):  # virtual time costs nothing
+            await w.settle(0.01)
+        assert [event.message for event in told] == ["hello"]
+        assert w.clock.now() - started < 0.1
+        assert not (await w.client.list(Event, "ns")).items
