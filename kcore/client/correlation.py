@@ -38,6 +38,11 @@ class Occurrence(NamedTuple):
     message: str
     time: float
 
+    @property
+    def namespace(self) -> str:
+        """Where it is told."""
+        return self.regarding.namespace or "default"
+
 
 class _Memory(Generic[V]):
     """The most recently used values by key; older ones are forgotten."""
@@ -137,7 +142,7 @@ def _about(seen: Occurrence) -> str:
 
 def _event(seen: Occurrence, written: _Written, message: str) -> Event:
     return Event(
-        metadata=ObjectMeta(name=written.name, namespace=seen.regarding.namespace or "default"),
+        metadata=ObjectMeta(name=written.name, namespace=seen.namespace),
         involved_object=seen.regarding,
         type=seen.type,
         reason=seen.reason,

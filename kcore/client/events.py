@@ -6,7 +6,8 @@ never holds up the work that they tell about.
 
 from __future__ import annotations
 
-from itertools import islice
+from collections import deque
+from collections.abc import Collection
 
 import anyio
 import structlog
@@ -22,11 +23,12 @@ from kcore.kit.crowd import for_each
 
 __all__ = ["EventBroadcaster", "EventRecorder"]
 
+LOOKED_AT = 320
 BATCH = 32
 AT_ONCE = 8
 PAUSE = 0.05
 """After each batch: a flood of events takes its time."""
-MAX_PENDING = 20_000
+MAX_SEEN = 20_000
 
 Pending = tuple[Event, bool]
 """An event to write, and whether it is a new one."""
@@ -56,13 +58,13 @@ class EventRecorder:
 
 
 class EventBroadcaster:
-    """Correlates what all recorders of the process tell, and writes what remains."""
+    """Correlates what all recorders of the process have told, in the background, and writes what remains."""
 
     def __init__(self, client: Client, clock: Clock) -> None:
         self._client = client
         self._clock = clock
         self._correlator = Correlator()
-        self._pending: dict[str, Pending] = {}
+        self._seen: deque[Occurrence] = deque()
         self._wake = anyio.Event()
 
     def recorder(self, component: str, host: str = "") -> EventRecorder:
@@ -77,14 +79,10 @@ class EventBroadcaster:
         message: str,
         field_path: str,
     ) -> None:
-        reference = regarding if isinstance(regarding, ObjectReference) else self._reference(regarding, field_path)
-        seen = Occurrence(source, reference, type_, reason, message, self._clock.now())
-        event = self._correlator.correlate(seen)
-        if event is None or len(self._pending) >= MAX_PENDING:
+        if len(self._seen) >= MAX_SEEN:
             return
-        name = event.metadata.name
-        standing = self._pending.get(name)
-        self._pending[name] = (event, standing[1] if standing else event.count == 1)
+        reference = regarding if isinstance(regarding, ObjectReference) else self._reference(regarding, field_path)
+        self._seen.append(Occurrence(source, reference, type_, reason, message, self._clock.now()))
         self._wake.set()
 
     async def run(self, *, task_status: TaskStatus[None]) -> None:
@@ -93,10 +91,22 @@ class EventBroadcaster:
         while True:
             await self._wake.wait()
             self._wake = anyio.Event()
-            while self._pending:
-                names = list(islice(self._pending, BATCH))
-                await for_each([self._pending.pop(name) for name in names], self._write, AT_ONCE)
+            while self._seen:
+                await for_each(self._batch(), self._write, AT_ONCE)
                 await anyio.sleep(PAUSE)
+
+    def _batch(self) -> Collection[Pending]:
+        """What comes of the oldest occurrences."""
+        batch: dict[str, Pending] = {}
+        for _ in range(min(LOOKED_AT, len(self._seen))):
+            event = self._correlator.correlate(self._seen.popleft())
+            if event is not None:
+                name = event.metadata.name
+                is_new = batch[name][1] if name in batch else event.count == 1
+                batch[name] = event, is_new
+            if len(batch) == BATCH:
+                break
+        return batch.values()
 
     async def _write(self, pending: Pending) -> None:
         event, new = pending
@@ -111,7 +121,7 @@ class EventBroadcaster:
 
     def _drop(self, namespace: str) -> None:
         """Forget what was to be told in a namespace that takes nothing any more: of its end there is much to tell."""
-        self._pending = {name: of for name, of in self._pending.items() if of[0].metadata.namespace != namespace}
+        self._seen = deque(seen for seen in self._seen if seen.namespace != namespace)
 
     async def _count(self, event: Event) -> bool:
         """Raise the count of the event that stands; False: there is none any more."""

@@ -1,7 +1,7 @@
 """The client of those who live in the same process: verbs go straight to the registry, no bytes, no socket.
 
 What is read is the store's own object, shared and frozen. What is written is copied first, because the registry
-fills what it is given in place while caches may be sharing it.
+fills what it is given in place while caches may be sharing it; all but the statuses that it leaves as they are.
 """
 
 from __future__ import annotations
@@ -56,12 +56,12 @@ def _copy(obj: T) -> T:
     return decoder(type(obj))(encode_object(obj))
 
 
-def _unsigned(obj: T) -> T:
-    """Without its managed fields, of which an update need not speak: those that stand are kept."""
+def _fresh(obj: T) -> T:
+    """A copy without managed fields, of which an update need not speak: those that stand are kept."""
     metadata = obj.metadata
-    if not metadata.managed_fields:
-        return obj
-    return msgspec.structs.replace(obj, metadata=msgspec.structs.replace(metadata, managed_fields=()))
+    if metadata.managed_fields:
+        obj = msgspec.structs.replace(obj, metadata=msgspec.structs.replace(metadata, managed_fields=()))
+    return _copy(obj)
 
 
 def _object(answer: Answer) -> Any:
@@ -170,7 +170,8 @@ class LocalClient:
     async def update(self, obj: T, *, subresource: str = "") -> T:
         metadata = obj.metadata
         request = self._request("update", type(obj), metadata.namespace, metadata.name, subresource)
-        return _object(await self._registry.update(request, _copy(_unsigned(obj))))  # type: ignore[no-any-return]
+        answer = await self._registry.report(request, obj) or await self._registry.update(request, _fresh(obj))
+        return _object(answer)  # type: ignore[no-any-return]
 
     async def patch(
         self,

@@ -74,6 +74,9 @@ class Strategy:
     name_rule: ClassVar[staticmethod[[str], list[str]]] = staticmethod(dns1123_subdomain)
     """What is wrong with a name, or with a generateName once its trailing dash is masked."""
 
+    keeps_reports: ClassVar[bool] = False
+    """Whether an update of the status fills no part of the one it is given, which may thus be shared."""
+
     create_on_update: ClassVar[bool] = False
     unconditional_update: ClassVar[bool] = True
     """Whether an update without resourceVersion overwrites whatever stands."""

@@ -23,7 +23,9 @@ from kcore.registry.request import Request
 from kcore.registry.strategy import Strategy
 from kcore.store.store import Delete, Put, Record, RevisionMismatch
 
-__all__ = ["Make", "Track", "store_update", "update"]
+__all__ = ["Make", "Track", "report", "store_update", "update"]
+
+_replace = msgspec.structs.replace
 
 Make: TypeAlias = Callable[[Record | None], Any]
 """Gives the new object, fresh each time, from the one that stands."""
@@ -49,6 +51,17 @@ async def update(pipe: Pipeline, req: Request, obj: Any) -> Record:
         return obj
 
     return await store_update(pipe, req, make, uid=precondition)
+
+
+async def report(pipe: Pipeline, req: Request, obj: Any) -> Record:
+    """Replace the status by that of `obj`, which others may share, as its strategy `keeps_reports`."""
+
+    def make(old: Record | None) -> Any:
+        assert old is not None
+        metadata = _replace(obj.metadata, managed_fields=())
+        return _replace(old.obj, metadata=metadata, status=obj.status)
+
+    return await store_update(pipe, req, make, uid=obj.metadata.uid, may_create=False)
 
 
 def _again(obj: Any, **metadata: Any) -> Any:

@@ -34,12 +34,12 @@ from kcore.registry.strategy import Environment, Strategy
 from kcore.registry.subresources import CREATIONS, get_scale, update_scale
 from kcore.registry.subresources.binding import bind
 from kcore.registry.token_reviews import review_token
-from kcore.registry.updating import update
+from kcore.registry.updating import report, update
 from kcore.registry.validation.addresses import Network
 from kcore.registry.versions import parse_version, too_large
 from kcore.registry.watching import Watch, watch
 from kcore.registry.webhook_client import Unconnected, WebhookClient
-from kcore.store.store import Store
+from kcore.store.store import Record, Store
 
 __all__ = ["Registry"]
 
@@ -153,6 +153,12 @@ class Registry:
         if req.subresource == "scale":
             return await update_scale(self._pipe, req, obj)
         return await update(self._pipe, req, obj)
+
+    async def report(self, req: Request, obj: Any) -> Record | None:
+        """Update the status of an object that stays its author's; None: it can not be shared (see `Strategy`)."""
+        if req.subresource != "status" or not self.strategy(req.kind).keeps_reports:
+            return None
+        return await report(self._pipe, req, obj)
 
     async def patch(self, req: Request, patch_type: PatchType, body: bytes) -> Answer:
         """`body` is the patch document as it came."""

@@ -6,7 +6,11 @@ Objects are walked by their schema, whether they are typed or JSON trees; equal 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import compress
+from operator import ne
 from typing import Any, NamedTuple
+
+from msgspec.structs import astuple
 
 from kcore.api.schema import Struct
 from kcore.registry.managed_fields.field_sets import (
@@ -38,6 +42,7 @@ class Comparison(NamedTuple):
 _NOTHING = Comparison(None, None)
 _CHANGED = Comparison(LEAF, None)
 _ELEMENTS_MAX = 4096
+_WHOLES_MAX = 256
 
 
 def resolve(schema: Schema, value: Any) -> Schema:
@@ -193,10 +198,9 @@ def _compare_structs(schema: Schema, old: Struct, new: Struct) -> Comparison:
     """The same as `_compare_members` for two typed objects, without making dicts of them."""
     changed: dict[str, Node] = {}
     removed: dict[str, Node] = {}
-    for name, _, element, child, omitted in schema.attributes:
-        before, after = getattr(old, name), getattr(new, name)
-        if before is after or before == after:
-            continue
+    befores, afters = astuple(old), astuple(new)
+    differing = compress(zip(schema.attributes, befores, afters, strict=True), map(ne, befores, afters))
+    for (_, _, element, child, omitted), before, after in differing:
         if after == omitted:
             removed[element] = _whole(child, before)
         elif child.leaf or before == omitted:
@@ -226,6 +230,8 @@ def _compare_members(schema: Schema, old: Mapping[str, Any], new: Mapping[str, A
 def _compare_lists(schema: Schema, old: Sequence[Any], new: Sequence[Any]) -> Comparison:
     if not old and not new:
         return Comparison(LEAF, None)
+    if not old:
+        return Comparison(dict(_parts(schema, new)), None)
     assert schema.element is not None
     changed: dict[str, Node] = {}
     removed: dict[str, Node] = {}
@@ -260,20 +266,28 @@ def _whole(schema: Schema, value: Any) -> Node:
     if schema.leaf or not value:
         return LEAF
     if schema.type is not None and isinstance(value, Struct):
-        node = _struct_parts(schema, value)
-    else:
-        node = dict(_parts(fitting(schema, value), value))
+        return _whole_struct(schema, value)
+    node = dict(_parts(fitting(schema, value), value))
     if node:
         node[SELF] = LEAF
     return node
 
 
-def _struct_parts(schema: Schema, value: Struct) -> dict[str, Node]:
+def _whole_struct(schema: Schema, value: Struct) -> Node:
+    held = astuple(value)
+    present = tuple(map(ne, held, schema.omissions))
+    known = schema.wholes.get(present)
+    if known is not None:
+        return known
     node: dict[str, Node] = {}
-    for name, _, element, child, omitted in schema.attributes:
-        held = getattr(value, name)
-        if held is not omitted and held != omitted:
-            node[element] = LEAF if child.leaf else _whole(child, held)
+    flat = True
+    for (_, _, element, child, _), part in compress(zip(schema.attributes, held, strict=True), present):
+        node[element] = LEAF if child.leaf else _whole(child, part)
+        flat = flat and child.leaf
+    if node:
+        node[SELF] = LEAF
+    if flat and len(schema.wholes) < _WHOLES_MAX:
+        schema.wholes[present] = node
     return node
 
 

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 from functools import cache, cached_property
+from itertools import compress
+from operator import ne
 from typing import Any, NamedTuple
 
 import msgspec
@@ -90,6 +92,16 @@ class Schema:
         )
 
     @cached_property
+    def omissions(self) -> tuple[Any, ...]:
+        """Of each attribute, the value that is left out."""
+        return tuple(attribute.omitted for attribute in self.attributes)
+
+    @cached_property
+    def wholes(self) -> dict[tuple[bool, ...], Mapping[str, Any]]:
+        """The paths of structs that have nothing but leaves, by which attributes they have."""
+        return {}
+
+    @cached_property
     def elements(self) -> dict[Any, str]:
         """Path elements that were made for a list's items lately, by the value of its one key."""
         return {}
@@ -143,12 +155,9 @@ def members(schema: Schema, value: Any) -> Mapping[str, Any]:
         return value  # type: ignore[no-any-return]
     if isinstance(value, CustomResource):
         return {"metadata": value.metadata, **value.content}
-    found = {}
-    for name, wire, _, _, omitted in schema.attributes:
-        held = getattr(value, name)
-        if held is not omitted and held != omitted:
-            found[wire] = held
-    return found
+    held = msgspec.structs.astuple(value)
+    present = compress(zip(schema.attributes, held, strict=True), map(ne, held, schema.omissions))
+    return {attribute.wire: part for attribute, part in present}
 
 
 def _omitted(field: msgspec.structs.FieldInfo) -> Any:

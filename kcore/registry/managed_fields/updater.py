@@ -60,10 +60,13 @@ def updated(scope: Scope, ownership: Ownership, manager: Manager, change: Compar
     taken = difference(change.changed, _UNOWNED)
     if taken is None and change.removed is None and change.changed is None:
         return ownership
-    out = _yielded(ownership, change)
+    # What the manager would be given back at once need not be taken from it first.
+    takes_all = taken is not None and taken is change.changed
+    out = _yielded(ownership, change, manager if takes_all else None)
     if taken is not None:
         before = out.get(manager)
-        both = union(before.fields, taken) if before else taken
+        left = difference(before.fields, change.removed) if before else None
+        both = union(left, taken)
         assert both is not None
         out[manager] = Owned(both, scope.api_version, time)
     return out

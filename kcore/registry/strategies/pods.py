@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import ClassVar, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import msgspec
 
@@ -62,6 +62,7 @@ class PodStrategy(Strategy):
     type = Pod
     generation = ("spec",)
     returns_deleted = True
+    keeps_reports = True
     selectable: ClassVar = {
         "spec.nodeName": lambda pod: pod.spec.node_name,
         "spec.host": lambda pod: pod.spec.node_name,  # its name before v1
@@ -158,21 +159,30 @@ def _prepare_status(new: Pod, old: Pod) -> None:
     """What old nodes do not know of, they may not clear."""
     fill(new, spec=old.spec)
     fill(new.metadata, owner_references=old.metadata.owner_references)
-    status, before = new.status, old.status
+    missing = dict(_missing(new.status, old.status))
+    if missing:
+        fill(new, status=_replace(new.status, **missing))
+
+
+def _missing(status: PodStatus, before: PodStatus) -> Iterator[tuple[str, Any]]:
     # podIP is older than podIPs: where they differ, the writer knows only the one.
     if status.pod_ip and (not status.pod_ips or status.pod_ips[0].ip != status.pod_ip):
-        fill(status, pod_ips=(PodIP(ip=status.pod_ip),))
+        yield "pod_ips", (PodIP(ip=status.pod_ip),)
     elif status.pod_ips and not status.pod_ip:
-        fill(status, pod_ip=status.pod_ips[0].ip)
+        yield "pod_ip", status.pod_ips[0].ip
     if not status.qos_class:
-        fill(status, qos_class=before.qos_class)
+        yield "qos_class", before.qos_class
     if not status.observed_generation and before.observed_generation:
-        fill(status, observed_generation=before.observed_generation)
+        yield "observed_generation", before.observed_generation
     observed = {c.type: c.observed_generation for c in before.conditions if c.observed_generation}
-    if observed:
-        for condition in status.conditions:
-            if not condition.observed_generation and condition.type in observed:
-                fill(condition, observed_generation=observed[condition.type])
+    if any(not c.observed_generation and c.type in observed for c in status.conditions):
+        yield "conditions", tuple(_observed(c, observed.get(c.type, 0)) for c in status.conditions)
+
+
+def _observed(condition: PodCondition, generation: int) -> PodCondition:
+    if condition.observed_generation or not generation:
+        return condition
+    return _replace(condition, observed_generation=generation)
 
 
 def _debugged(new: PodSpec, old: PodSpec) -> PodSpec:

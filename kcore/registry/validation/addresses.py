@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_interface
 from typing import TypeAlias
 
@@ -22,6 +23,7 @@ __all__ = [
 Network: TypeAlias = IPv4Network | IPv6Network
 
 
+@lru_cache(maxsize=4096)
 def parse_ip(text: str) -> IPv4Address | IPv6Address | None:
     if "%" in text:  # zones are nothing that Go's parser knows
         return None

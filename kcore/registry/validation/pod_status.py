@@ -46,7 +46,8 @@ def validate_pod_status_update(new: Pod, old: Pod) -> Iterator[FieldError]:
         at = _STATUS / "resourceClaimStatuses" @ i / "name"
         if claim.name not in claims:
             yield invalid(at, claim.name, "must match the name of an entry in `spec.resourceClaims`")
-    yield from _validate_addresses([p.ip for p in status.pod_ips], status.pod_ips, _STATUS / "podIPs")
+    if status.pod_ips != before.pod_ips:
+        yield from _validate_addresses([p.ip for p in status.pod_ips], status.pod_ips, _STATUS / "podIPs")
     if status.host_ips:
         first = status.host_ips[0].ip
         if first != status.host_ip:
