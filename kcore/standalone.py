@@ -98,7 +98,7 @@ async def _run(
     task_status: TaskStatus[None],
 ) -> None:
     clock, chance = SystemClock(), Chance()
-    async with HttpClient.open(access) as client:
+    async with HttpClient.open(access, agent=component.name) as client:
 
         async def work() -> None:
             await _work(component, client, clock, chance, on_ready)

@@ -60,11 +60,22 @@ class HttpClient:
 
     @classmethod
     @asynccontextmanager
-    async def open(cls, access: Access, scheme: Scheme | None = None) -> AsyncIterator[HttpClient]:
-        """A client whose connections live as long as the context."""
-        connector = aiohttp.TCPConnector(ssl=access.tls or True, limit=0)
+    async def open(
+        cls,
+        access: Access,
+        scheme: Scheme | None = None,
+        *,
+        agent: str = "kcore",
+        connector: aiohttp.BaseConnector | None = None,
+    ) -> AsyncIterator[HttpClient]:
+        """A client whose connections live as long as the context.
+
+        `agent`: what it calls itself, and by that the manager of the fields that it writes.
+        """
+        connector = connector or aiohttp.TCPConnector(ssl=access.tls or True, limit=0)
         timeout = aiohttp.ClientTimeout(total=None, connect=30)
-        async with aiohttp.ClientSession(connector=connector, timeout=timeout) as session:
+        headers = {"User-Agent": agent}
+        async with aiohttp.ClientSession(connector=connector, timeout=timeout, headers=headers) as session:
             yield cls(session, access, scheme or Scheme())
 
     @property

@@ -208,3 +208,4 @@ class Informers:
                 self._tasks.start_soon(informer.run)
             await self.wait_synced()
             task_status.started()
+            await anyio.sleep_forever()  # there may be none so far

@@ -95,7 +95,7 @@ class NodeLifecycleController(Controller):
             node = await self._give_up(node)
             for name in self._zones.note(key, zone_of(node), ready=False):  # before the cache does
                 self.queue.add(name)
-        wait = self._zones.wait(key, now) if _ready(node) != "True" else 0.0
+        wait = self._zones.wait(key, now) if _ready(node) in ("False", "Unknown") else 0.0
         node = await self._taint(node, evict=wait == 0)
         if _ready(node) != "True":
             await self._mark_pods(node)

@@ -35,9 +35,11 @@ class _Zone:
     ready: set[str] = field(default_factory=set)
     unready: set[str] = field(default_factory=set)
     state: ZoneState = ZoneState.NORMAL
-    turns: dict[str, float] = field(default_factory=dict)
-    """When each node that waits has its turn."""
-    last_turn: float = float("-inf")
+    waiting: dict[str, None] = field(default_factory=dict)
+    """The unhealthy nodes whose turn is still to come, the next one first."""
+    served: set[str] = field(default_factory=set)
+    """Those that have had theirs."""
+    next_turn: float = float("-inf")
 
 
 class Zones:
@@ -80,11 +82,18 @@ class Zones:
         rate = self._rate(zone)
         if rate <= 0:
             return None
-        turn = zone.turns.get(name)
-        if turn is None:
-            turn = zone.turns[name] = max(now, zone.last_turn + 1 / rate)
-            zone.last_turn = turn
-        return max(0.0, turn - now)
+        if name in zone.served:
+            return 0.0
+        if not zone.waiting:
+            zone.next_turn = max(now, zone.next_turn)
+        zone.waiting.setdefault(name)
+        turn = zone.next_turn + list(zone.waiting).index(name) / rate
+        if turn > now:
+            return turn - now
+        del zone.waiting[name]
+        zone.served.add(name)
+        zone.next_turn = now + 1 / rate
+        return 0.0
 
     def _rate(self, zone: _Zone) -> float:
         options = self._options
@@ -102,18 +111,21 @@ class Zones:
         zone = self._zones[key]
         zone.ready.discard(name)
         zone.unready.discard(name)
-        zone.turns.pop(name, None)
+        zone.served.discard(name)
+        sooner = set(zone.waiting) if name in zone.waiting else set()
+        zone.waiting.pop(name, None)
         if not zone.ready and not zone.unready:
             del self._zones[key]
             return set()
-        return self._judge(zone)
+        return (self._judge(zone) | sooner) - {name}
 
     def _judge(self, zone: _Zone) -> set[str]:
         before, zone.state = zone.state, self._state(len(zone.ready), len(zone.unready))
         if zone.state is before:
             return set()
-        zone.turns.clear()  # at another rate they are others
-        zone.last_turn = float("-inf")
+        zone.waiting.clear()  # at another rate the turns are others
+        zone.served.clear()
+        zone.next_turn = float("-inf")
         return set(zone.unready)
 
     def _state(self, ready: int, unready: int) -> ZoneState:

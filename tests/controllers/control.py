@@ -12,6 +12,7 @@ from kcore.api.apps_v1 import Deployment, DeploymentSpec, DeploymentStrategy, Re
 from kcore.api.core_v1 import Container, Pod, PodCondition, PodIP, PodSpec, PodTemplateSpec
 from kcore.api.meta_v1 import DeleteOptions, LabelSelector, ObjectMeta
 from kcore.api.timestamp import format_seconds
+from kcore.client.definitions import DefinedKinds
 from kcore.controllers.manager import ControllerManager
 from kcore.controllers.options import ControllerOptions
 from tests.sim.world import World, world
@@ -30,6 +31,8 @@ async def controlled(**options: Any) -> AsyncIterator[World]:
         await w.create_namespace()
         controllers = manager(w, **options)
         await w.tasks.start(w.informers.run)
+        if w.client.scheme is not w.registry.scheme:
+            await w.tasks.start(DefinedKinds(w.client.scheme, w.informers).run)
         await w.tasks.start(controllers.run)
         yield w
 
@@ -53,7 +56,7 @@ def rolling(surge: int | str, unavailable: int | str) -> DeploymentStrategy:
 
 
 async def pods_of(w: World, namespace: str = "ns") -> list[Pod]:
-    return list((await w.client.list(Pod, namespace)).items)
+    return list((await w.inside.list(Pod, namespace)).items)
 
 
 async def replica_sets(w: World) -> Mapping[str, ReplicaSet]:

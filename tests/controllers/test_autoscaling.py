@@ -30,7 +30,7 @@ from kcore.api.errors import NotFound
 from kcore.api.meta_v1 import LabelSelector, ObjectMeta
 from kcore.api.metrics_v1beta1 import ContainerMetrics, NodeMetrics, PodMetrics
 from kcore.api.timestamp import format_seconds
-from kcore.client.local import LocalClient
+from kcore.client.client import Client
 from tests.controllers.control import controlled, deployment, run_pods
 from tests.sim.world import World
 
@@ -262,7 +262,7 @@ async def test_metrics_of_other_apis_count(metric: MetricSpec, expected: int, mo
     async with scaled(replicas=2) as (w, _):
         now = format_seconds(w.clock.now())
 
-        async def fetch(self: LocalClient, path: str, query: Mapping[str, str]) -> Any:
+        async def fetch(self: Client, path: str, query: Mapping[str, str]) -> Any:
             if path.endswith("/pods/*/hits"):
                 assert query["labelSelector"] == "app=web"
                 pods = (await w.client.list(Pod, "ns")).items
@@ -276,7 +276,7 @@ async def test_metrics_of_other_apis_count(metric: MetricSpec, expected: int, mo
                 raise NotFound("the server could not find the requested resource")
             return {"items": CUSTOM[path]}
 
-        monkeypatch.setattr(LocalClient, "fetch", fetch)
+        monkeypatch.setattr(type(w.client), "fetch", fetch)
         await w.client.create(autoscaler(metric, behavior=HorizontalPodAutoscalerBehavior()))
         await w.settle(1)
         assert await replicas(w) == expected

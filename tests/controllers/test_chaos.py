@@ -76,7 +76,7 @@ CALM = 900.0
 async def kubelets(w: World) -> None:
     """The stand-in: pods become ready, those of Jobs end, what is deleted goes."""
     while True:
-        for pod in (await w.client.list(Pod)).items:
+        for pod in (await w.inside.list(Pod)).items:
             if pod.metadata.deletion_timestamp is not None:
                 await w.client.delete(
                     Pod, pod.metadata.name, pod.metadata.namespace, DeleteOptions(grace_period_seconds=0)

@@ -1,13 +1,15 @@
 from __future__ import annotations
 
 import ipaddress
+from contextlib import suppress
 
+import msgspec
 import pytest
 from msgspec.structs import replace
 
 from kcore.api.coordination_v1 import Lease, LeaseSpec
 from kcore.api.core_v1 import Node, NodeCondition, NodeSpec, NodeStatus, Pod, Taint, Toleration
-from kcore.api.errors import NotFound
+from kcore.api.errors import AlreadyExists, NotFound
 from kcore.api.meta_v1 import ObjectMeta
 from kcore.api.timestamp import format_micro, format_seconds
 from kcore.controllers.nodeipam import Pool
@@ -22,8 +24,10 @@ async def make_node(w: World, name: str = "n1", zone: str = "") -> Node:
     now = format_seconds(w.clock.now())
     ready = NodeCondition(type="Ready", status="True", last_heartbeat_time=now, last_transition_time=now)
     labels = {"topology.kubernetes.io/zone": zone} if zone else {}
-    node = await w.client.create(Node(metadata=ObjectMeta(name=name, labels=labels)))
-    return await w.client.update(replace(node, status=NodeStatus(conditions=(ready,))), subresource="status")
+    with suppress(AlreadyExists):
+        await w.client.create(Node(metadata=ObjectMeta(name=name, labels=labels)))
+    status = {"status": {"conditions": [msgspec.to_builtins(ready)]}}
+    return await w.client.patch(Node, name, status, subresource="status")
 
 
 async def keep_alive(w: World, *names: str) -> None:
@@ -125,6 +129,19 @@ async def evicting(w: World) -> set[str]:
     """The nodes whose pods are told to leave."""
     nodes = (await w.client.list(Node)).items
     return {n.metadata.name for n in nodes if ("unreachable", "NoExecute") in taints(n)}
+
+
+async def test_nodes_that_have_not_reported_yet_take_nobodys_turn() -> None:
+    async with controlled() as w:
+        await w.create_namespace("default")
+        for i in range(6):
+            await w.client.create(Node(metadata=ObjectMeta(name=f"well{i}")))
+        await w.settle()
+        for i in range(6):
+            await keep_alive(w, f"well{i}")
+        await make_node(w)
+        await w.settle(51)
+        assert await evicting(w) == {"n1"}
 
 
 async def test_silent_nodes_of_a_zone_are_emptied_one_after_the_other() -> None:

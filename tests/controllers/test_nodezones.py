@@ -45,6 +45,20 @@ def test_node_that_comes_back_loses_its_turn() -> None:
     assert found.wait("a-unready0", 5.0) == 5
 
 
+def test_turn_of_a_node_that_comes_back_falls_to_those_behind_it() -> None:
+    found = zones(9, 3)
+    assert [found.wait(f"a-unready{i}", 0.0) for i in range(3)] == [0, 10, 20]
+    assert found.note("a-unready1", "a", True) == {"a-unready2"}
+    assert found.wait("a-unready2", 4.0) == 6
+
+
+def test_nobody_waits_for_a_node_that_is_late() -> None:
+    found = zones(9, 4)
+    assert [found.wait(f"a-unready{i}", 0.0) for i in range(4)] == [0, 10, 20, 30]
+    assert found.wait("a-unready2", 20.0) == 0
+    assert [found.wait(f"a-unready{i}", 20.0) for i in (1, 3)] == [10, 20]
+
+
 @pytest.mark.parametrize(("ready", "unready", "wait"), [(2, 8, None), (20, 40, 100.0)])
 def test_disrupted_zone_is_slow_if_it_is_large_and_still_if_it_is_small(
     ready: int, unready: int, wait: float | None

@@ -14,6 +14,7 @@ from kcore.api.meta_v1 import DeleteOptions
 from kcore.api.object import Object
 from kcore.client.local import LocalClient
 from kcore.kit.clock import Chance
+from kcore.registry.verbs import Registry
 from kcore.scheduler.pod_info import amount
 from kcore.scheduler.scheduler import Scheduler
 from tests.scheduler.clusters import node, pod
@@ -28,8 +29,8 @@ NOW = DeleteOptions(grace_period_seconds=0)
 class UnreliableClient(LocalClient):
     """Loses some bindings on their way, some on their way back, and has some refused."""
 
-    def __init__(self, client: LocalClient, chance: Chance) -> None:
-        super().__init__(client._registry, client._user)
+    def __init__(self, registry: Registry, chance: Chance) -> None:
+        super().__init__(registry)
         self._chance = chance
         self.bound: dict[str, list[str]] = defaultdict(list)
         """To which nodes the server has bound each pod."""
@@ -104,7 +105,7 @@ async def check(w: World, scheduler: Scheduler, client: UnreliableClient) -> Non
 async def run(seed: int) -> None:
     async with world(seed) as w:
         chance = Chance(seed)
-        client = UnreliableClient(w.client, chance)
+        client = UnreliableClient(w.registry, chance)
         await w.create_namespace()
         for name in NODES[:2]:
             await add(w, node(name, cpu="2"))

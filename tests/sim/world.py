@@ -14,6 +14,7 @@ from kcore.api.core_v1 import Event, Namespace
 from kcore.api.meta_v1 import ObjectMeta
 from kcore.api.object import Object
 from kcore.api.scheme import Scheme
+from kcore.client.client import Client
 from kcore.client.events import EventBroadcaster
 from kcore.client.informer import Informers
 from kcore.client.local import LocalClient
@@ -27,6 +28,7 @@ from kcore.registry.verbs import Registry
 from kcore.store.embedded import EmbeddedStore
 from kcore.store.log import MemoryLog
 from kcore.store.store import Put
+from tests.sim.connections import Connect, in_process
 
 __all__ = ["World", "world"]
 
@@ -38,7 +40,9 @@ class World:
     clock: LoopClock
     chance: Chance
     registry: Registry
-    client: LocalClient
+    client: Client
+    inside: LocalClient
+    """Of those who only look, often: in process, however the components are connected."""
     informers: Informers
     events: EventBroadcaster
     tasks: TaskGroup
@@ -65,6 +69,9 @@ class World:
         return [f"{e.type} {e.reason} {e.message}" for e in about]
 
 
+connect: Connect = in_process
+"""How the components of new worlds reach their server side; conftests may choose."""
+
 _policy: list[Authorizer] = []
 
 
@@ -88,10 +95,10 @@ async def world(seed: int = 1) -> AsyncIterator[World]:
     store = EmbeddedStore(StoreCodec(scheme, STRATEGIES), MemoryLog())
     policy = await bootstrap_policy()
     registry = Registry(store, scheme, STRATEGIES, clock, chance, authorizer=policy)
-    client = LocalClient(registry, authorizer=policy)
-    informers = Informers(client, chance)
-    events = EventBroadcaster(client, clock)
-    async with anyio.create_task_group() as tasks:
+    async with connect(registry, policy, clock, chance) as client, anyio.create_task_group() as tasks:
+        informers = Informers(client, chance)
+        events = EventBroadcaster(client, clock)
         await tasks.start(events.run)
-        yield World(clock, chance, registry, client, informers, events, tasks)
+        inside = LocalClient(registry, authorizer=policy)
+        yield World(clock, chance, registry, client, inside, informers, events, tasks)
         tasks.cancel_scope.cancel()
