@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from operator import attrgetter
 
 from kcore.api import quantity
 from kcore.api.core_v1 import PodSpec, ResourceRequirements
@@ -19,7 +20,10 @@ def qos_class(spec: PodSpec) -> str:
     """
     if spec.resources is not None and (spec.resources.requests or spec.resources.limits):
         return _class_of((spec.resources,))
-    return _class_of([c.resources for c in (*spec.containers, *spec.init_containers)])
+    return _class_of(map(_resources, (*spec.containers, *spec.init_containers)))
+
+
+_resources = attrgetter("resources")
 
 
 def _class_of(requirements: Iterable[ResourceRequirements]) -> str:
@@ -48,7 +52,7 @@ def _add(total: dict[str, str], amounts: Mapping[str, str]) -> bool:
     found = 0
     for name in _COMPUTE:
         amount = amounts.get(name)
-        if amount is not None and amount != "0" and quantity.compare(amount, "0") > 0:
+        if amount is not None and quantity.parse(amount).nanos > 0:
             found += 1
             total[name] = quantity.add(total[name], amount) if name in total else amount
     return found == len(_COMPUTE)

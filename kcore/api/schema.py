@@ -37,6 +37,7 @@ __all__ = [
     "Struct",
     "Time",
     "TypeMeta",
+    "assign",
     "empty",
     "empty_map",
     "empty_tuple",
@@ -46,8 +47,6 @@ __all__ = [
     "zero",
     "zero_quantity",
 ]
-
-_set = msgspec.structs.force_setattr
 
 
 @dataclass_transform(kw_only_default=True, frozen_default=True, field_specifiers=(msgspec.field,))
@@ -180,7 +179,11 @@ def empty_map() -> Mapping[str, Any]:
     return {}
 
 
+assign = msgspec.structs.force_setattr
+"""Set one field as `fill` does, for what every create runs: a call into C, and no dictionary made for it."""
+
+
 def fill(obj: Struct, **fields: Any) -> None:
     """Set fields of an object that nobody else has seen yet: a fresh decode on its way through the registry."""
     for name, value in fields.items():
-        _set(obj, name, value)
+        assign(obj, name, value)

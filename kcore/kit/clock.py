@@ -69,7 +69,11 @@ class Chance:
     def suffix(self, length: int = 5) -> str:
         """What `generateName` appends."""
         alphabet, size, number = self._ALPHABET, len(self._ALPHABET), self.random.getrandbits(64)
-        return "".join([alphabet[number // size**i % size] for i in range(length)])
+        text = ""
+        for _ in range(length):
+            number, place = divmod(number, size)
+            text += alphabet[place]
+        return text
 
     def jitter(self, base: float, factor: float) -> float:
         """`base` to `base * (1 + factor)`."""

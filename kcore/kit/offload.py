@@ -7,13 +7,17 @@ from typing import TypeVar
 
 import anyio.to_thread
 
-__all__ = ["beside"]
+__all__ = ["beside", "is_much"]
 
 T = TypeVar("T")
 
 _LARGE = 64 * 1024
 
 
+def is_much(size: int) -> bool:
+    return size >= _LARGE
+
+
 async def beside(size: int, work: Callable[[], T]) -> T:
     """`size`: how many bytes `work` has to look at."""
-    return work() if size < _LARGE else await anyio.to_thread.run_sync(work)
+    return await anyio.to_thread.run_sync(work) if is_much(size) else work()

@@ -8,7 +8,7 @@ from kcore.api.errors import AlreadyExists, BadRequest, Conflict
 from kcore.api.field import quote
 from kcore.api.kind import Kind
 from kcore.api.meta_v1 import ObjectMeta, StatusDetails
-from kcore.api.schema import fill
+from kcore.api.schema import assign
 from kcore.registry.admission import Operation
 from kcore.registry.metadata import check_namespace, metadata_errors
 from kcore.registry.pipeline import Pipeline, refuse, rehearsed, settled
@@ -29,7 +29,9 @@ async def create(pipe: Pipeline, req: Request, obj: Any) -> Record:
     strategy.receive(req, obj)
     pipe.managers(req).create(req.field_manager, obj, pipe.timestamp())
     for prepare in pipe.admission.preparations(req):
-        await prepare(req, obj)
+        pending = prepare(req, obj)
+        if pending is not None:
+            await pending
     obj = await pipe.admission.admit(req, Operation.CREATE, obj, None)
     metadata: ObjectMeta = obj.metadata
     if metadata.resource_version not in ("", "0"):
@@ -38,7 +40,7 @@ async def create(pipe: Pipeline, req: Request, obj: Any) -> Record:
     if metadata.name or not metadata.generate_name:
         return await store_new(pipe, strategy, req, obj)
     for _ in range(_NAME_TRIES):
-        fill(metadata, name=metadata.generate_name[:_GENERATED_BASE_MAX] + pipe.env.chance.suffix())
+        assign(metadata, "name", metadata.generate_name[:_GENERATED_BASE_MAX] + pipe.env.chance.suffix())
         try:
             return await store_new(pipe, strategy, req, obj)
         except AlreadyExists:
@@ -49,21 +51,35 @@ async def create(pipe: Pipeline, req: Request, obj: Any) -> Record:
 async def store_new(pipe: Pipeline, strategy: Strategy, req: Request, obj: Any) -> Record:
     """The second half of a create, after mutating admission: also what an update of an absent object runs."""
     metadata: ObjectMeta = obj.metadata
-    fill(
-        metadata,
-        creation_timestamp=pipe.timestamp(),
-        uid=pipe.env.chance.uid(),
-        deletion_timestamp=None,
-        deletion_grace_period_seconds=None,
-        resource_version="",
-        self_link="",
-    )
+    assign(metadata, "creation_timestamp", pipe.timestamp())
+    assign(metadata, "uid", pipe.env.chance.uid())
+    assign(metadata, "deletion_timestamp", None)
+    assign(metadata, "deletion_grace_period_seconds", None)
+    assign(metadata, "resource_version", "")
+    assign(metadata, "self_link", "")
     settle = strategy.begin(req, obj, None)
+    if settle is None:
+        return await _put_checked(pipe, strategy, req, obj)
     with settled(settle, req):
-        strategy.prepare_for_create(req, obj)
-        _check(pipe, strategy, req, obj)
-        await pipe.admission.validate(req, Operation.CREATE, obj, None)
-        return await _put_new(pipe, req, obj)
+        return await _put_checked(pipe, strategy, req, obj)
+
+
+async def _put_checked(pipe: Pipeline, strategy: Strategy, req: Request, obj: Any) -> Record:
+    strategy.prepare_for_create(req, obj)
+    _check(pipe, strategy, req, obj)
+    await pipe.admission.validate(req, Operation.CREATE, obj, None)
+    kind, name = req.kind, obj.metadata.name
+    key = kind.key(req.namespace, name)
+    if req.dry_run:
+        if await pipe.head(kind, key) is not None:
+            raise AlreadyExists.of(kind, name)
+        return rehearsed(key, obj)
+    try:
+        return await pipe.commit(kind, Put(key, obj, 0), *req.charges)
+    except RevisionMismatch as e:
+        if e.key != key:  # a quota was charged by somebody else in the meantime
+            raise Conflict.of(kind, name) from None
+        raise AlreadyExists.of(kind, name) from None
 
 
 def _check(pipe: Pipeline, strategy: Strategy, req: Request, obj: Any) -> None:
@@ -71,7 +87,8 @@ def _check(pipe: Pipeline, strategy: Strategy, req: Request, obj: Any) -> None:
     errors = metadata_errors(obj.metadata, req.kind.namespaced, strategy.name_rule)
     shape = req.shape = strategy.shape(obj)
     if shape is not None and pipe.sound.knows(shape):
-        refuse(req, obj.metadata.name, errors)
+        if errors:
+            refuse(req, obj.metadata.name, errors)
         return
     errors += strategy.validate(req, obj)
     refuse(req, obj.metadata.name, errors)
@@ -80,21 +97,6 @@ def _check(pipe: Pipeline, strategy: Strategy, req: Request, obj: Any) -> None:
         req.warnings.extend(advice)
     elif shape is not None:
         pipe.sound.remember(shape)
-
-
-async def _put_new(pipe: Pipeline, req: Request, obj: Any) -> Record:
-    name = obj.metadata.name
-    key = req.kind.key(req.namespace, name)
-    if req.dry_run:
-        if await pipe.head(req.kind, key) is not None:
-            raise AlreadyExists.of(req.kind, name)
-        return rehearsed(key, obj)
-    try:
-        return await pipe.commit(req.kind, Put(key, obj, 0), *req.charges)
-    except RevisionMismatch as e:
-        if e.key != key:  # a quota was charged by somebody else in the meantime
-            raise Conflict.of(req.kind, name) from None
-        raise AlreadyExists.of(req.kind, name) from None
 
 
 def _no_unique_name(kind: Kind, name: str) -> AlreadyExists:

@@ -76,8 +76,8 @@ def settle_update(new: ObjectMeta, old: ObjectMeta) -> None:
 def metadata_errors(metadata: ObjectMeta, namespaced: bool, name_rule: NameCheck) -> list[FieldError]:
     """Broken rules of a new object's metadata."""
     errors: list[FieldError] = []
-    if metadata.generate_name and (words := name_rule(_mask(metadata.generate_name))):
-        errors += [invalid(_GENERATE_NAME, metadata.generate_name, e) for e in words]
+    if metadata.generate_name:
+        errors += _generate_name_errors(metadata.generate_name, name_rule)
     if metadata.name:
         if words := name_rule(metadata.name):
             errors += [invalid(_NAME, metadata.name, e) for e in words]
@@ -93,7 +93,8 @@ def metadata_errors(metadata: ObjectMeta, namespaced: bool, name_rule: NameCheck
         errors.append(required(_NAMESPACE))
     if metadata.generation < 0:
         errors.append(invalid(_GENERATION, metadata.generation, "must be greater than or equal to 0"))
-    errors += _common_errors(metadata)
+    if metadata.labels or metadata.annotations or metadata.owner_references:
+        errors += _common_errors(metadata)
     if metadata.finalizers:
         errors += _finalizer_errors(metadata.finalizers)
     return errors
@@ -154,6 +155,12 @@ def _mask(generate_name: str) -> str:
 
 
 @lru_cache(maxsize=4096)
+def _generate_name_errors(generate_name: str, name_rule: NameCheck) -> Sequence[FieldError]:
+    """One base serves many objects."""
+    return [invalid(_GENERATE_NAME, generate_name, e) for e in name_rule(_mask(generate_name))]
+
+
+@lru_cache(maxsize=4096)
 def _namespace_errors(namespace: str) -> Sequence[str]:
     return names.dns1123_label(namespace)
 
@@ -171,7 +178,9 @@ def _annotation_key_errors(key: str) -> Sequence[FieldError]:
 
 
 def _common_errors(metadata: ObjectMeta) -> list[FieldError]:
-    errors = label_errors(metadata.labels)
+    errors: list[FieldError] = []
+    if metadata.labels:
+        errors += label_errors(metadata.labels)
     if metadata.annotations:
         errors += annotation_errors(metadata.annotations)
     if metadata.owner_references:

@@ -10,9 +10,11 @@ __all__ = ["Mirror"]
 
 
 class Mirror:
-    """Follows the store whenever it is asked: to find that nothing has happened costs a comparison."""
+    """Follows the store whenever it is asked. That nothing has happened meanwhile is one attribute's word: `stale`."""
 
     def __init__(self, store: Store, prefix: str) -> None:
+        self.stale = True
+        """Whether there is anything to follow: set in the very commit that changes something here."""
         self._store = store
         self._prefix = prefix
         self._records: dict[str, Record] = {}
@@ -25,6 +27,9 @@ class Mirror:
 
     def follow(self) -> bool:
         """Catch up with the store; answers whether anything changed."""
+        if not self.stale:
+            return False
+        self.stale = False
         if self._channel is None:
             self._begin()
             return True
@@ -45,3 +50,7 @@ class Mirror:
         since = self._store.revision
         self._records = {record.key: record for record in self._store.range(self._prefix).records}
         self._channel = self._store.watch(self._prefix, since=since)
+        self._channel.on_published(self._note)
+
+    def _note(self) -> None:
+        self.stale = True

@@ -97,5 +97,8 @@ class _ViewChannel:
     def on_ready(self, wake: Callable[[], None]) -> None:
         self._channel.on_ready(wake)
 
+    def on_published(self, note: Callable[[], None]) -> None:
+        self._channel.on_published(note)
+
     def close(self) -> None:
         self._channel.close()

@@ -141,5 +141,8 @@ class _Late:
     def on_ready(self, wake: Callable[[], None]) -> None:
         wake()
 
+    def on_published(self, note: Callable[[], None]) -> None:
+        note()
+
     def close(self) -> None:
         pass

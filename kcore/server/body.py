@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 
 import msgspec
 from aiohttp import web
@@ -42,12 +43,16 @@ def expected_body(kind: Kind, subresource: str) -> Expected:
 
 async def read_body(request: web.BaseRequest) -> bytes:
     """The whole body. Raises RequestEntityTooLarge beyond upstream's limit of 3 MiB."""
+    content = request.content
+    if content.is_eof():  # it came together with its head, as most do
+        body = content.read_nowait()
+        if len(body) > BODY_LIMIT:
+            raise _too_large()
+        return body
     if (request.content_length or 0) > BODY_LIMIT:
         raise _too_large()
     if request.headers.get("Expect", "").lower() == "100-continue" and request.transport is not None:
         request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-    if request.content.is_eof():  # it came together with its head, as most do
-        return request.content.read_nowait()
     try:
         return await request.read()
     except web.HTTPRequestEntityTooLarge:
@@ -63,6 +68,7 @@ def media_type(content_type: str) -> str:
     return content_type.partition(";")[0].strip().lower()
 
 
+@lru_cache(256)
 def object_media_type(content_type: str) -> str:
     """JSON, YAML or Kubernetes' protobuf: what an object may be written in. Raises UnsupportedMediaType."""
     found = media_type(content_type) or JSON_TYPE

@@ -51,11 +51,23 @@ def _parsed(text: str) -> float:
 
 async def within(seconds: float, work: Awaitable[T]) -> T:
     """Raises Timeout when they have passed; what was committed by then stays so."""
+    task, late = asyncio.current_task(), False
+    assert task is not None
+    cancelling = task.cancelling()
+
+    def expire() -> None:
+        nonlocal late
+        late = True
+        task.cancel()
+
+    # What `asyncio.timeout` does, in a third of the calls: every write passes here.
+    timer = asyncio.get_running_loop().call_later(seconds, expire)
     try:
-        async with asyncio.timeout(seconds) as limit:
-            return await work
-    except TimeoutError:
-        if not limit.expired():
+        return await work
+    except asyncio.CancelledError:
+        if not late or task.uncancel() > cancelling:
             raise
         why = "Timeout: request did not complete within requested timeout - context deadline exceeded"
         raise Timeout(why, StatusDetails()) from None
+    finally:
+        timer.cancel()

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import gzip
-from collections.abc import Callable
-from typing import TYPE_CHECKING, cast
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
 
 from aiohttp import web
 
@@ -84,42 +84,43 @@ class Door:
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         arrived = arrival(request)
-        try:
-            return await (self._known(arrived) if arrived.address is None else self._measured(arrived, arrived.address))
-        except Exception as error:
-            return _refusal(request, error)
-
-    async def _measured(self, arrived: Arrival, address: Address) -> web.StreamResponse:
-        """The answer of a resource, counted."""
-        verb, loop_time = arrived.verb, asyncio.get_running_loop().time
+        address, verb = arrived.address, arrived.verb
+        if address is None:
+            return await self._answered(arrived)
+        loop_time = asyncio.get_running_loop().time
         started, kind = loop_time(), self.metrics.begin(verb)
-        try:
-            reply = await self._known(arrived)
-        except Exception as error:
-            reply = _refusal(arrived.request, error)
+        reply = await self._answered(arrived)
         labels = labels_of("connect" if address.subresource in CONNECTED else verb, address)
         self.metrics.end(kind, labels, reply.status, loop_time() - started)
         return reply
 
-    async def _known(self, arrived: Arrival) -> web.StreamResponse:
+    async def _answered(self, arrived: Arrival) -> web.StreamResponse:
         """The answer to whoever it is that asks; told to the audit, if there is one that wants to know."""
-        connection, headers = cast(Connection, arrived.request.protocol), arrived.request.headers
+        request = arrived.request
         try:
-            if connection.everyone is not None:
-                require_own_browser(headers)
-                user = connection.everyone
+            asked = arrived.asked_by(await self._user(arrived))
+            if self._auditor is None:
+                reply = await self._allowed(arrived, asked)
             else:
-                user = await self._authenticator.user(Asking(headers, connection.certificate))
+                reply = await self._auditor.followed(arrived, asked, self._allowed)
+        except Exception as error:
+            return _refusal(request, error)
+        if isinstance(reply, Reply) and len(reply.content) > _COMPRESSED_FROM:
+            return await _compressed(request, reply)
+        return reply
+
+    async def _user(self, arrived: Arrival) -> User:
+        connection: Connection = arrived.request.protocol  # type: ignore[assignment]  # we make them
+        headers = arrived.request.headers
+        try:
+            if connection.everyone is None:
+                return await self._authenticator.user(Asking(headers, connection.certificate))
+            require_own_browser(headers)
+            return connection.everyone
         except Unauthorized:
             if self._auditor is not None:
                 self._auditor.refused(arrived)
             raise
-        asked = arrived.asked_by(user)
-        if self._auditor is None:
-            reply = await self._allowed(arrived, asked)
-        else:
-            reply = await self._auditor.followed(arrived, asked, self._allowed)
-        return await _compressed(arrived.request, reply) if isinstance(reply, Reply) else reply
 
     async def _allowed(self, arrived: Arrival, asked: Attributes, audited: Audited | None = None) -> web.StreamResponse:
         """The answer to who may have it, perhaps acting as somebody else."""
@@ -130,7 +131,7 @@ class Door:
         if self._limits is None:
             return await self._granted(arrived, asked, audited)
         seat = self._limits.try_sit(asked) or await self._limits.wait(asked)
-        if self._lasts_elsewhere(arrived):
+        if arrived.verb == "watch" and self._is_elsewhere(arrived):
             seat.leave()
             return await self._granted(arrived, asked, audited)
         try:
@@ -143,9 +144,9 @@ class Door:
             reply.extra += seat.headers
         return reply
 
-    def _lasts_elsewhere(self, arrived: Arrival) -> bool:
-        """Whether it is a watch on another server: its answer is only done when the watch is over."""
-        if arrived.verb != "watch" or arrived.address is None or self._aggregator is None:
+    def _is_elsewhere(self, arrived: Arrival) -> bool:
+        """Whether another server answers: a watch is only done when it is over."""
+        if arrived.address is None or self._aggregator is None:
             return False
         return self._aggregator.of(arrived.address) is not None
 
@@ -158,23 +159,25 @@ class Door:
                 return await self._aggregator.proxy.answer(arrived.request, backend, asked.user)
             return await self.documents.answer(arrived)
         seconds = self._deadlines.seconds(arrived)
-        if seconds is None:
-            return await self._resource(arrived, arrived.address, asked.user, audited)
-        return await within(seconds, self._resource(arrived, arrived.address, asked.user, audited))
+        work = self._resource(arrived, arrived.address, asked.user, audited)
+        if work is None:
+            return page_not_found()
+        return await (work if seconds is None else within(seconds, work))
 
-    async def _resource(
+    def _resource(
         self, arrived: Arrival, address: Address, user: User, audited: Audited | None
-    ) -> web.StreamResponse:
+    ) -> Awaitable[web.StreamResponse] | None:
+        """What answers for a resource; None: there is nothing at the address. Raises MethodNotAllowed."""
         request, verb = arrived.request, arrived.verb
         if self._aggregator is not None and (backend := self._aggregator.of(address)) is not None:
             lasts = verb == "watch" or asks_upgrade(request.headers)
             labels = labels_of(verb, address) if lasts else None
-            return await self._aggregator.proxy.answer(request, backend, user, labels)
+            return self._aggregator.proxy.answer(request, backend, user, labels)
         if address.group and (not self.documents.serves_group(address.group) or self._resources.is_nowhere(address)):
-            return page_not_found()
+            return None
         if (not verb or request.method == "HEAD") and address.subresource != "proxy":
             raise method_not_allowed()
-        return await self._resources.answer(Call(request, user, verb, address, arrived.query, [], audited))
+        return self._resources.answer(Call(request, user, verb, address, arrived.query, [], audited))
 
 
 def _refusal(request: web.BaseRequest, error: Exception) -> Reply:
@@ -185,9 +188,7 @@ def _refusal(request: web.BaseRequest, error: Exception) -> Reply:
 
 async def _compressed(request: web.BaseRequest, reply: Reply) -> Reply:
     """A large body goes gzipped to who takes it so. zlib works beside the loop, at its fastest level as upstream."""
-    if len(reply.content) <= _COMPRESSED_FROM or request.method != "GET":
-        return reply
-    if "gzip" not in request.headers.get("Accept-Encoding", ""):
+    if request.method != "GET" or "gzip" not in request.headers.get("Accept-Encoding", ""):
         return reply
     body = await asyncio.to_thread(gzip.compress, reply.content, 1)
     return Reply(reply.status, body, reply.media_type, reply.extra + _GZIPPED)

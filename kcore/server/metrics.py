@@ -9,6 +9,7 @@ import asyncio
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from kcore.server.address import Address
@@ -38,6 +39,7 @@ class Labels(NamedTuple):
     scope: str
 
 
+@lru_cache(4096)
 def labels_of(verb: str, address: Address) -> Labels:
     scope = "resource" if address.name else "namespace" if address.namespace else "cluster"
     name = _VERBS.get(verb, verb.upper())

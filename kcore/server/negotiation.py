@@ -11,7 +11,9 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
-from kcore.api.errors import NotAcceptable
+from kcore.api.errors import BadRequest, NotAcceptable
+from kcore.api.field import Path, invalid
+from kcore.registry.tables import INCLUDE_OBJECT
 from kcore.server.errors import unacceptable
 from kcore.server.query import Query
 from kcore.server.response import JSON_TYPE, PROTOBUF_TYPE, YAML_TYPE
@@ -21,11 +23,13 @@ __all__ = [
     "Clause",
     "Representation",
     "error_media_type",
+    "including",
     "negotiate",
     "negotiate_discovery",
     "negotiate_watch",
     "parse_accept",
     "pretty",
+    "represented",
 ]
 
 ROUTED = (JSON_TYPE, YAML_TYPE, PROTOBUF_TYPE)
@@ -86,6 +90,14 @@ def negotiate(accept: str, streams: bool = False) -> Representation:
     raise NotAcceptable(f"only the following media types are accepted: {', '.join(_offered(clauses))}")
 
 
+@lru_cache(1024)
+def represented(accept: str, query: Query, user_agent: str, streams: bool = False) -> Representation:
+    """The representation of a resource, with all that the query and the client have to say to it.
+
+    Raises NotAcceptable and BadRequest."""
+    return pretty(including(negotiate(accept, streams), query), query, user_agent)
+
+
 @lru_cache(256)
 def negotiate_watch(accept: str) -> Representation:
     """The representation of a watch's events: JSON is the only stream that is served. Raises NotAcceptable."""
@@ -114,6 +126,18 @@ def pretty(representation: Representation, query: Query, user_agent: str) -> Rep
     """With indentation where the query asks for it, or, without a word there, for people's own clients."""
     wanted = query.flag("pretty") if "pretty" in query else user_agent.startswith(_PEOPLE)
     return representation._replace(pretty=True) if wanted else representation
+
+
+def including(representation: Representation, query: Query) -> Representation:
+    """With what the query wants of a table's rows. Raises BadRequest where there is no such thing."""
+    include = query.get("includeObject")
+    if representation.form != "Table" or not include:
+        return representation
+    if include not in INCLUDE_OBJECT:
+        path = Path("includeObject")
+        why = invalid(path, include, "must be 'Metadata', 'Object', 'None', or empty")
+        raise BadRequest(f"Unable to convert to Table as requested: {why}")
+    return representation._replace(include=include)
 
 
 def _route(clauses: Sequence[Clause], streams: bool) -> None:

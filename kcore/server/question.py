@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from functools import lru_cache
 
+import msgspec
 from aiohttp import web
 
 from kcore.registry.access import Attributes
@@ -16,7 +17,7 @@ __all__ = ["Arrival", "arrival"]
 _OF_COLLECTIONS = ("list", "watch", "deletecollection")
 
 
-class Arrival(NamedTuple):
+class Arrival(msgspec.Struct):
     """A request and what its first line says. `address` None: it is about no resource."""
 
     request: web.BaseRequest
@@ -24,26 +25,35 @@ class Arrival(NamedTuple):
     address: Address | None
     verb: str
     query: Query
+    asked: tuple[str, ...]
+    """What `Attributes` say beside the user."""
 
     def asked_by(self, user: User) -> Attributes:
-        address = self.address
-        if address is None:
-            return Attributes(user, self.verb, path=self.path)
-        name, selector = address.name, ""
-        if self.verb in _OF_COLLECTIONS:
-            name, selector = name or selected_name(self.query), self.query.get("fieldSelector")
-        namespace = address.namespace
-        if address.resource == "namespaces" and not address.group:
-            namespace = address.name
-        group, resource, subresource = address.group, address.resource, address.subresource
-        return Attributes(user, self.verb, group, resource, subresource, namespace, name, field_selector=selector)
+        return Attributes(user, *self.asked)
 
 
 def arrival(request: web.BaseRequest) -> Arrival:
-    path, _, query_text = request.raw_path.partition("?")
+    return Arrival(request, *_first_line(request.method, request.raw_path))
+
+
+@lru_cache(4096)
+def _first_line(method: str, raw_path: str) -> tuple[str, Address | None, str, Query, tuple[str, ...]]:
+    """Cached, because clients repeat themselves."""
+    path, _, query_text = raw_path.partition("?")
     query, address = parse_query(query_text), parse_path(path)
     if address is not None:
-        return Arrival(request, path, address, verb_of(request.method, address, query), query)
+        verb = verb_of(method, address, query)
+        return path, address, verb, query, _asked(verb, address, query)
     # Of a path that is no resource, the verb is the method; but HEAD is a get.
-    verb = "get" if request.method in ("GET", "HEAD") else request.method.lower()
-    return Arrival(request, "/" + path.strip("/"), None, verb, query)
+    path, verb = "/" + path.strip("/"), "get" if method in ("GET", "HEAD") else method.lower()
+    return path, None, verb, query, (verb, "", "", "", "", "", path)
+
+
+def _asked(verb: str, address: Address, query: Query) -> tuple[str, ...]:
+    name, selector = address.name, ""
+    if verb in _OF_COLLECTIONS:
+        name, selector = name or selected_name(query), query.get("fieldSelector")
+    namespace = address.namespace
+    if address.resource == "namespaces" and not address.group:
+        namespace = address.name
+    return verb, address.group, address.resource, address.subresource, namespace, name, "", selector

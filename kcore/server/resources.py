@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+import msgspec
 from aiohttp import web
 
 from kcore.api.documents import Expected, decode_document
-from kcore.api.errors import ApiError, BadRequest, Invalid, NotFound
-from kcore.api.field import Path, invalid
+from kcore.api.errors import ApiError, Invalid, NotFound
 from kcore.api.kind import Kind
 from kcore.api.meta_v1 import DeleteOptions
 from kcore.kit.clock import Chance, Clock
-from kcore.kit.offload import beside
+from kcore.kit.offload import beside, is_much
 from kcore.registry.converting import NotConverted, converted
 from kcore.registry.request import ListOptions, PatchType, Request, User
-from kcore.registry.tables import INCLUDE_OBJECT
 from kcore.registry.verbs import Registry
 from kcore.server.address import Address
 from kcore.server.body import expected_body, media_type, read_body, read_document
@@ -24,7 +23,7 @@ from kcore.server.connecting.connecter import CONNECTED, Connecter
 from kcore.server.errors import error_reply, method_not_allowed, unsupported_patch
 from kcore.server.event_socket import EventSocket
 from kcore.server.metrics import labels_of
-from kcore.server.negotiation import Representation, error_media_type, negotiate, negotiate_watch, pretty
+from kcore.server.negotiation import Representation, error_media_type, including, negotiate_watch, represented
 from kcore.server.query import (
     Query,
     WriteOptions,
@@ -49,7 +48,7 @@ _OF_ONE = frozenset(("get", "update", "patch", "delete"))
 _PATCH_TYPES = {patch_type.value: patch_type for patch_type in PatchType}
 
 
-class Call(NamedTuple):
+class Call(msgspec.Struct):
     """A request that has been understood and allowed."""
 
     request: web.BaseRequest
@@ -77,6 +76,13 @@ class Resources:
         self._views = Views(clock)
         self._chance = chance
         self._reads = {"get": self._get, "list": self._list, "watch": self._watch}
+        self._writes = {
+            "create": self._write,
+            "update": self._write,
+            "patch": self._patch,
+            "delete": self._delete,
+            "deletecollection": self._delete_collection,
+        }
         self._lines: dict[tuple[Kind, Representation], Lines] = {}
 
     def is_nowhere(self, address: Address) -> bool:
@@ -93,30 +99,20 @@ class Resources:
         if kind.deprecation:
             call.warnings.append(kind.deprecation)
         try:
-            return await self._answer(kind, call)
+            if call.address.subresource in CONNECTED and kind.definition is None:
+                return await self._connecter.answer(call)
+            read = self._reads.get(call.verb)
+            if read is None:
+                return await self._writes[call.verb](kind, call)
+            try:
+                return read(kind, call)
+            except NotConverted as missing:
+                return await converted(lambda: read(kind, call), missing)
         except ApiError as error:
             if not call.warnings:
                 raise
             media_type = error_media_type(call.request.headers.get("Accept", ""))
             return error_reply(error, _warnings(call.warnings), media_type)
-
-    async def _answer(self, kind: Kind, call: Call) -> web.StreamResponse:
-        verb = call.verb
-        if call.address.subresource in CONNECTED and kind.definition is None:
-            return await self._connecter.answer(call)
-        read = self._reads.get(verb)
-        if read is not None:
-            try:
-                return read(kind, call)
-            except NotConverted as missing:
-                return await converted(lambda: read(kind, call), missing)
-        if verb == "patch":
-            return await self._patch(kind, call)
-        if verb == "delete":
-            return await self._delete(kind, call)
-        if verb == "deletecollection":
-            return await self._delete_collection(kind, call)
-        return await self._write(kind, call)
 
     def _kind(self, call: Call) -> Kind:
         """The kind served at the address. Raises NotFound or MethodNotAllowed as the routes upstream would."""
@@ -151,7 +147,7 @@ class Resources:
         return _reply(req, self._views.list(kind, page, representation), representation)
 
     def _watch(self, kind: Kind, call: Call) -> web.StreamResponse:
-        representation = _including(negotiate_watch(call.request.headers.get("Accept", "")), call.query)
+        representation = including(negotiate_watch(call.request.headers.get("Accept", "")), call.query)
         req = self._request(kind, call)
         options = list_options(call.query)
         if call.address.name:
@@ -191,7 +187,7 @@ class Resources:
             field_validation=options.field_validation,
             warnings=req.warnings,
         )
-        obj = await beside(len(body), decode)
+        obj = await beside(len(body), decode) if is_much(len(body)) else decode()
         verb = self._registry.create if call.verb == "create" else self._registry.update
         answer = await verb(req, obj)
         return _reply(req, self._views.answer(kind, answer, representation), representation)
@@ -243,8 +239,7 @@ class Resources:
     @staticmethod
     def _representation(call: Call, streams: bool = False) -> Representation:
         headers = call.request.headers
-        found = _including(negotiate(headers.get("Accept", ""), streams), call.query)
-        return pretty(found, call.query, headers.get("User-Agent", ""))
+        return represented(headers.get("Accept", ""), call.query, headers.get("User-Agent", ""), streams)
 
     @staticmethod
     def _request(kind: Kind, call: Call) -> Request:
@@ -285,21 +280,9 @@ def _of_one_name(options: ListOptions, name: str) -> ListOptions:
     )
 
 
-def _including(representation: Representation, query: Query) -> Representation:
-    """With what the query wants of a table's rows. Raises BadRequest where there is no such thing."""
-    include = query.get("includeObject")
-    if representation.form != "Table" or not include:
-        return representation
-    if include not in INCLUDE_OBJECT:
-        path = Path("includeObject")
-        why = invalid(path, include, "must be 'Metadata', 'Object', 'None', or empty")
-        raise BadRequest(f"Unable to convert to Table as requested: {why}")
-    return representation._replace(include=include)
-
-
 def _warnings(texts: list[str]) -> bytes:
     return b"".join([warning(text) for text in dict.fromkeys(texts)]) if texts else b""
 
 
 def _reply(req: Request, body: bytes, representation: Representation) -> Reply:
-    return Reply(req.code, body, representation.media_type, _warnings(req.warnings))
+    return Reply(req.code, body, representation.media_type, _warnings(req.warnings) if req.warnings else b"")

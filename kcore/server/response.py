@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from email.utils import formatdate
 from http import HTTPStatus
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import msgspec
 from aiohttp import web
@@ -109,10 +109,10 @@ class Reply(web.StreamResponse):
         return not self.closing
 
     async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
-        connection = cast("Connection", request.protocol)
-        head = self._head(request, connection.heads)
+        connection: Connection = request.protocol  # type: ignore[assignment]  # we make them
+        head = self._head(request, connection)
         body = b"" if request.method == "HEAD" else self.content
-        transport = request.transport
+        transport = connection.transport
         if transport is None or transport.is_closing():
             raise ConnectionResetError("the client has gone")
         if len(body) <= _PIECE:
@@ -125,19 +125,19 @@ class Reply(web.StreamResponse):
     async def write_eof(self, data: bytes = b"") -> None:
         """Everything has been written."""
 
-    def _head(self, request: web.BaseRequest, heads: Heads) -> bytes:
-        connection = b""
+    def _head(self, request: web.BaseRequest, connection: Connection) -> bytes:
+        word, heads = b"", connection.heads
         if not request.keep_alive:
             self.closing = True
         if self.closing:
-            connection = b"Connection: close\r\n"
+            word = b"Connection: close\r\n"
         elif request.version < (1, 1):
-            connection = b"Connection: keep-alive\r\n"
+            word = b"Connection: keep-alive\r\n"
         return b"%b%b%b%bContent-Length: %d\r\n\r\n" % (
             heads.opening(self.code, self.media_type, self.cache_control),
-            heads.audit_id(cast("Connection", request.protocol).audit_id or request.headers.get("Audit-Id")),
+            heads.audit_id(connection.audit_id or request.headers.get("Audit-Id")),
             self.extra,
-            connection,
+            word,
             len(self.content),
         )
 

@@ -23,9 +23,16 @@ def bucket_of(key: str) -> str:
 class Bucket:
     """The folds over one bucket's events: what stands, what happened lately, and who is told."""
 
-    def __init__(self, name: str, codec: Codec, progress: Progress, compacted: int = 0) -> None:
+    def __init__(
+        self,
+        name: str,
+        codec: Codec,
+        progress: Progress,
+        compacted: int = 0,
+        records: dict[str, Record] | None = None,
+    ) -> None:
         self._progress = progress
-        self._index = Index()
+        self._index = Index(records)
         self._history = History(compacted)
         self._demux = Demux(f"{name}/", self._history, codec, progress)
         self.get = self._index.get

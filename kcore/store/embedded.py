@@ -8,7 +8,9 @@ commits on their way to disk as well and against which preconditions are checked
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from itertools import repeat
+from operator import attrgetter
 
 import anyio
 from anyio.abc import TaskStatus
@@ -58,6 +60,9 @@ class EmbeddedStore:
         self._window = history
         self._progress = Progress(FIRST_REVISION)
         self._buckets: dict[str, Bucket] = {}
+        self._records: dict[str, Record] = {}
+        """What stands in any of the buckets."""
+        self.get: Callable[[str], Record | None] = self._records.get
         self._beginning = FIRST_REVISION
         self._oldest = FIRST_REVISION
         self._pending: dict[str, Event] = {}
@@ -77,14 +82,10 @@ class EmbeddedStore:
     def oldest_revision(self) -> int:
         return self._oldest
 
-    def get(self, key: str) -> Record | None:
-        bucket = self._buckets.get(bucket_of(key))
-        return None if bucket is None else bucket.get(key)
-
     def head(self, key: str) -> Record | None:
         event = self._pending.get(key)
         if event is None:
-            return self.get(key)
+            return self._records.get(key)
         return None if event.type is EventType.DELETED else event.record
 
     def range(self, prefix: str, *, at: int | None = None, after: str = "", limit: int = 0) -> Page:
@@ -113,7 +114,7 @@ class EmbeddedStore:
             for event in events:
                 self._pending[event.record.key] = event
             await self._group.commit(events)
-        return [event.record for event in events]
+        return list(map(_record, events))
 
     async def run(self, *, task_status: TaskStatus[None]) -> None:
         """Write the log and age the history, until cancelled."""
@@ -130,8 +131,8 @@ class EmbeddedStore:
         revision = self._assigned + 1
         if len(ops) > 1 and len({op.key for op in ops}) < len(ops):
             raise ValueError("a commit may change a key only once")
-        standing = [self._check(op) for op in ops]
-        events = [self._event(op, current, revision) for op, current in zip(ops, standing, strict=True)]
+        standing = list(map(self._check, ops))  # all of them, before the first object is stamped
+        events = list(map(self._event, ops, standing, repeat(revision)))
         self._assigned = revision
         return events
 
@@ -144,22 +145,25 @@ class EmbeddedStore:
         return current
 
     def _event(self, op: Op, current: Record | None, revision: int) -> Event:
+        deleted = isinstance(op, Delete)
         obj, data = self._codec.stamp(op.key, op.obj, revision)
-        if len(data) > RECORD_BYTES_MAX and not isinstance(op, Delete):
+        if len(data) > RECORD_BYTES_MAX and not deleted:
             raise RecordTooLarge(op.key)
-        record = Record(op.key, revision, obj, data)
-        return Event(_type(current, isinstance(op, Delete)), record, current)
+        return Event(_type(current, deleted), Record(op.key, revision, obj, data), current)
 
     def _apply(self, events: Sequence[Event]) -> None:
         """Make a commit visible: fold its events into the indexes, histories and topics."""
         revision = events[0].record.revision
         assert revision > self._progress.revision
         self._progress.revision = revision
-        buckets = [self._bucket(bucket_of(event.record.key)) for event in events]
-        for bucket, event in zip(buckets, events, strict=True):
+        buckets, pending = [], self._pending
+        for event in events:
+            key = event.record.key
+            bucket = self._bucket(bucket_of(key))
             bucket.apply(event)
-            if self._pending.get(event.record.key) is event:
-                del self._pending[event.record.key]
+            buckets.append(bucket)
+            if pending.get(key) is event:
+                del pending[key]
         for bucket in buckets:  # only now, so that no history begins in the middle of a commit
             if dropped := bucket.trim(self._window):
                 self._forget(dropped)
@@ -188,7 +192,7 @@ class EmbeddedStore:
         compacted = dict(log.compacted())
         self._beginning = compacted.pop(EVERY_BUCKET, FIRST_REVISION)
         for name, revision in compacted.items():
-            self._buckets[name] = Bucket(name, self._codec, self._progress, max(self._beginning, revision))
+            self._buckets[name] = self._new_bucket(name, max(self._beginning, revision))
         self._progress.revision = self._oldest = max(self._beginning, *compacted.values(), 0)
         for entry in log.entries():
             self._replay(entry)
@@ -215,8 +219,14 @@ class EmbeddedStore:
     def _bucket(self, name: str) -> Bucket:
         bucket = self._buckets.get(name)
         if bucket is None:
-            bucket = self._buckets[name] = Bucket(name, self._codec, self._progress, self._beginning)
+            bucket = self._buckets[name] = self._new_bucket(name, self._beginning)
         return bucket
+
+    def _new_bucket(self, name: str, compacted: int) -> Bucket:
+        return Bucket(name, self._codec, self._progress, compacted, self._records)
+
+
+_record = attrgetter("record")
 
 
 def _type(previous: Record | None, deleted: bool) -> EventType:

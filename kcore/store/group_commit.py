@@ -15,6 +15,7 @@ from queue import SimpleQueue
 from typing import NamedTuple
 
 import anyio
+import msgspec
 import structlog
 from anyio.abc import TaskStatus
 
@@ -29,7 +30,7 @@ log = structlog.get_logger(__name__)
 BATCH_EVENTS_MAX = 1_000
 
 
-class Commit(NamedTuple):
+class Commit(msgspec.Struct, frozen=True):
     events: Sequence[Event]
     done: asyncio.Future[None]
 
@@ -121,10 +122,10 @@ class GroupCommit:
         self._flushing = False
         if error is None:
             self._recovered()
-            for events, done in batch:
-                self._apply(events)
-                if not done.done():  # its caller was cancelled; the commit happened all the same
-                    done.set_result(None)
+            for commit in batch:
+                self._apply(commit.events)
+                if not commit.done.done():  # its caller was cancelled; the commit happened all the same
+                    commit.done.set_result(None)
         else:
             self._fail(batch, error)
         if self._commits:
@@ -138,9 +139,9 @@ class GroupCommit:
             log.error("store_write_failed", reason=str(error))
         behind, self._commits = self._commits, []
         self._drop_pending()
-        for _, done in (*batch, *behind):
-            if not done.done():
-                done.set_exception(StoreUnavailable(str(error)))
+        for commit in (*batch, *behind):
+            if not commit.done.done():
+                commit.done.set_exception(StoreUnavailable(str(error)))
 
     def _recovered(self) -> None:
         if self._failing:
@@ -160,7 +161,7 @@ class GroupCommit:
 
     def _write_batch(self, batch: Batch) -> StoreUnavailable | None:
         try:
-            self._log.write([event for events, _ in batch for event in events])
+            self._log.write([event for commit in batch for event in commit.events])
         except StoreUnavailable as unavailable:
             return unavailable
         except Exception as error:  # whatever it is, the callers must hear of it and the writer must live on

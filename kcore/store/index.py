@@ -16,11 +16,11 @@ class Index:
     """A dict for finding, and beside it a sorted list of the keys for ranges.
 
     A plain list: moving its tail for an insertion is one `memmove`, which up to some hundred thousand keys costs
-    less than the bookkeeping of a tree.
+    less than the bookkeeping of a tree. `records` may hold those of other indexes, too: a key belongs to one.
     """
 
-    def __init__(self) -> None:
-        self._records: dict[str, Record] = {}
+    def __init__(self, records: dict[str, Record] | None = None) -> None:
+        self._records: dict[str, Record] = {} if records is None else records
         self._keys: list[str] = []
 
     def __len__(self) -> int:

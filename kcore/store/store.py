@@ -163,6 +163,10 @@ class Channel(Protocol):
     def on_ready(self, wake: Callable[[], None]) -> None:
         """Call `wake` (once per loop turn at most) when events become ready: for readers that run no task."""
 
+    def on_published(self, note: Callable[[], None]) -> None:
+        """Call `note` within each commit of events for this channel, before anybody hears of it: it may look at
+        nothing, and only remember that there is something to take."""
+
     def close(self) -> None: ...
 
 

@@ -51,16 +51,19 @@ class Progress:
 class Topic:
     """What a number of channels watch, and the history they share."""
 
-    __slots__ = ("_progress", "_rung", "channels", "history", "prefix")
+    __slots__ = ("_progress", "_rung", "channels", "history", "notes", "prefix")
 
     def __init__(self, prefix: str, history: History, progress: Progress) -> None:
         self.prefix = prefix
         self.history = history
         self.channels: dict[Watch, None] = {}
+        self.notes: dict[Watch, Callable[[], None]] = {}
         self._progress = progress
         self._rung = False
 
     def ring(self) -> None:
+        for note in self.notes.values():
+            note()
         if not self._rung:
             self._rung = True
             self._progress.notify_soon(self)
@@ -125,6 +128,9 @@ class Watch:
         if self._position != self._topic.history.end:
             self._topic.ring()
 
+    def on_published(self, note: Callable[[], None]) -> None:
+        self._topic.notes[self] = note
+
     def wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
@@ -138,6 +144,7 @@ class Watch:
         if self._close is not None:
             self._close(self)
             self._close = None
+            self._topic.notes.pop(self, None)
             self._on_ready = None
             self.wake()
 

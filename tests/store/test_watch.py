@@ -39,6 +39,19 @@ async def test_narrow_prefix_hides_other_namespaces(store: EmbeddedStore) -> Non
     assert shown(channel.take_nowait()) == [("ADDED", "pods/a/x", 2)]
 
 
+async def test_channel_tells_of_a_commit_before_its_writer_goes_on(store: EmbeddedStore) -> None:
+    told: list[str] = []
+    channel = store.watch("pods/a/", since=1)
+    channel.on_published(lambda: told.append("a"))
+    await store.commit(put("pods/b/x"))
+    assert told == []
+    await store.commit(put("pods/a/x"), put("pods/a/y"))
+    assert told == ["a", "a"]
+    channel.close()
+    await store.commit(put("pods/a/x"))
+    assert told == ["a", "a"]
+
+
 async def test_indexed_watch_sees_objects_come_and_go(store: EmbeddedStore) -> None:
     channel = store.watch("pods/", since=1, index=("node", "one"))
     await store.commit(put("pods/a/x", node="two"))

@@ -6,7 +6,7 @@ from typing import Any
 
 from kcore.api.core_v1 import Pod, Toleration
 from kcore.api.kind import Kind
-from kcore.api.schema import fill
+from kcore.api.schema import assign
 from kcore.registry.admission.plugin import Operation, Plugin
 from kcore.registry.request import Request
 
@@ -31,7 +31,7 @@ class DefaultTolerationSeconds(Plugin):
         given = spec.tolerations
         missing = tuple([t for t in _ALWAYS if not _tolerates(given, t.key)]) if given else _ALWAYS
         if missing:
-            fill(spec, tolerations=(*given, *missing))
+            assign(spec, "tolerations", (*given, *missing) if given else missing)
 
 
 def _tolerates(tolerations: tuple[Toleration, ...], key: str) -> bool:

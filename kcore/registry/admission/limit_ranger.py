@@ -14,7 +14,9 @@ from kcore.api.kind import Kind
 from kcore.api.pod_resources import ResourceList, pod_limits, pod_requests
 from kcore.api.schema import fill
 from kcore.registry.admission.plugin import Operation, Plugin, forbidden
+from kcore.registry.mirror import Mirror
 from kcore.registry.request import Request
+from kcore.registry.strategy import Environment, Strategies
 
 __all__ = ["LimitRanger", "complete", "violations"]
 
@@ -22,6 +24,10 @@ ANNOTATION = "kubernetes.io/limit-ranger"
 
 
 class LimitRanger(Plugin):
+    def __init__(self, env: Environment, strategies: Strategies) -> None:
+        super().__init__(env, strategies)
+        self._all = Mirror(env.store, "limitranges/")
+
     def handles(self, kind: Kind, operation: Operation, subresource: str) -> bool:
         if kind.type is Pod:
             return operation is Operation.CREATE and not subresource
@@ -40,6 +46,10 @@ class LimitRanger(Plugin):
                 raise forbidden(req, obj, words[0] if len(words) == 1 else f"[{', '.join(words)}]")
 
     def _ranges(self, namespace: str) -> Sequence[LimitRange]:
+        if self._all.stale:
+            self._all.follow()
+        if not self._all.records:  # as in most clusters
+            return ()
         return [r.obj for r in self.env.store.range(f"limitranges/{namespace}/").records]
 
 

@@ -16,14 +16,18 @@ __all__ = ["NOBODY", "Admission", "Chain", "Operation", "Plugin", "forbidden", "
 
 
 class Operation(Enum):
+    __hash__ = object.__hash__  # members are single: what Enum makes of their names costs every look-up a call
+
     CREATE = "CREATE"
     UPDATE = "UPDATE"
     DELETE = "DELETE"
     CONNECT = "CONNECT"
 
 
+_ROUNDS_MAX = 2
+
 Step: TypeAlias = Callable[[Request, Operation, Any, Any], Awaitable[Any] | None]
-Preparation: TypeAlias = Callable[[Request, Any], Awaitable[None]]
+Preparation: TypeAlias = Callable[[Request, Any], Awaitable[None] | None]
 
 
 class Plugin:
@@ -45,8 +49,9 @@ class Plugin:
         """Asked once for each combination, never for each request."""
         raise NotImplementedError
 
-    async def prepare(self, req: Request, obj: Any) -> None:
-        """Wait for what a create needs and others are about to make."""
+    def prepare(self, req: Request, obj: Any) -> Awaitable[None] | None:
+        """What a create has to wait for because it needs it, and others are about to make it."""
+        return None
 
     def admit(self, req: Request, operation: Operation, obj: Any, old: Any) -> Awaitable[Any] | None:
         """Complete or refuse the object before it is validated; `obj` may be filled in place.
@@ -95,20 +100,17 @@ class Chain:
 
     async def admit(self, req: Request, operation: Operation, obj: Any, old: Any) -> Any:
         req.reinvocation = None
-        obj = await self._admit(req, operation, obj, old)
-        if _begins_again(req):
-            obj = await self._admit(req, operation, obj, old)
-        return obj
-
-    async def _admit(self, req: Request, operation: Operation, obj: Any, old: Any) -> Any:
         key = (req.kind, operation, req.subresource)
         steps = self._admitting.get(key)
         if steps is None:
             steps = self._admitting[key] = self._steps(key, "admit")
-        for step in steps:
-            pending = step(req, operation, obj, old)
-            if pending is not None:
-                obj = await pending
+        for _ in range(_ROUNDS_MAX):
+            for step in steps:
+                pending = step(req, operation, obj, old)
+                if pending is not None:
+                    obj = await pending
+            if req.reinvocation is None or not _begins_again(req):  # type: ignore[unreachable]  # by a plugin
+                break
         return obj
 
     async def validate(self, req: Request, operation: Operation, obj: Any, old: Any) -> None:
@@ -140,7 +142,7 @@ class Chain:
 
 
 def _begins_again(req: Request) -> bool:
-    """Whether a plugin wants a second round; there is no third."""
+    """Whether a plugin wants a second round."""
     reinvocation = req.reinvocation
     if reinvocation is None or not reinvocation.wanted:
         return False

@@ -19,11 +19,13 @@ from kcore.registry.admission.plugin import Operation, Plugin, forbidden
 from kcore.registry.request import Request
 from kcore.registry.security.policy import LEVELS, PRIVILEGED, Demand, Policy, is_version, policy_of, violations
 from kcore.registry.strategy import Environment, Strategies
+from kcore.store.store import Record
 
 __all__ = ["PodSecurity"]
 
 _TEMPLATED = (PodTemplate, ReplicationController, ReplicaSet, Deployment, StatefulSet, DaemonSet, Job, CronJob)
 _PODS_MAX = 3000
+_POLICIES_MAX = 1024
 _SECCOMP = "seccomp.security.alpha.kubernetes.io/pod"
 
 
@@ -76,6 +78,7 @@ class PodSecurity(Plugin):
         settings = settings or Configuration()
         self._defaults = settings.defaults.policy
         self._exempt = settings.exemptions
+        self._policies: dict[str, tuple[Record, Policy]] = {}
 
     def handles(self, kind: Kind, operation: Operation, subresource: str) -> bool:
         if operation not in (Operation.CREATE, Operation.UPDATE):
@@ -107,7 +110,14 @@ class PodSecurity(Plugin):
 
     def _policy(self, namespace: str) -> Policy:
         record = self.env.store.head(f"namespaces/{namespace}")
-        return policy_of(record.obj.metadata.labels, self._defaults) if record is not None else self._defaults
+        if record is None:
+            return self._defaults
+        known = self._policies.get(namespace)
+        if known is None or known[0] is not record:
+            if len(self._policies) >= _POLICIES_MAX:
+                self._policies.clear()
+            known = self._policies[namespace] = (record, policy_of(record.obj.metadata.labels, self._defaults))
+        return known[1]
 
     def _validate_pod(self, req: Request, pod: Pod, policy: Policy) -> None:
         found = violations(policy.enforce, pod.metadata.annotations, pod.spec)

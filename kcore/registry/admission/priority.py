@@ -8,11 +8,11 @@ from kcore.api.core_v1 import Pod
 from kcore.api.errors import Forbidden
 from kcore.api.kind import Kind
 from kcore.api.scheduling_v1 import PriorityClass
-from kcore.api.schema import fill
+from kcore.api.schema import assign, fill
 from kcore.registry.admission.plugin import Operation, Plugin
+from kcore.registry.mirror import Mirror
 from kcore.registry.request import Request
 from kcore.registry.strategy import Environment, Strategies
-from kcore.store.store import Channel, Compacted
 
 __all__ = ["SYSTEM_CLASSES", "Priority"]
 
@@ -26,7 +26,7 @@ class Priority(Plugin):
     def __init__(self, env: Environment, strategies: Strategies) -> None:
         super().__init__(env, strategies)
         self._default: PriorityClass | None = None
-        self._changes: Channel | None = None
+        self._classes = Mirror(env.store, _PREFIX)
 
     def handles(self, kind: Kind, operation: Operation, subresource: str) -> bool:
         if subresource:
@@ -67,7 +67,9 @@ class Priority(Plugin):
                 f"priority admission controller computed {policy} from the given PriorityClass name"
             )
             raise Forbidden.of(req.kind, pod.metadata.name, why)
-        fill(spec, priority_class_name=name, priority=value, preemption_policy=policy)
+        assign(spec, "priority_class_name", name)
+        assign(spec, "priority", value)
+        assign(spec, "preemption_policy", policy)
 
     def _class_of(self, req: Request, pod: Pod) -> tuple[str, int, str]:
         """Name, value and preemption policy of the class that a pod asks for, or gets by default."""
@@ -87,23 +89,15 @@ class Priority(Plugin):
 
     def _default_class(self) -> PriorityClass | None:
         """The class marked as default; looked for anew where classes have changed."""
-        if self._classes_changed():
+        if self._classes.stale:
+            self._classes.follow()
             self._default = self._find_default()
         return self._default
 
-    def _classes_changed(self) -> bool:
-        if self._changes is not None:
-            try:
-                return bool(self._changes.take_nowait())
-            except Compacted:
-                self._changes.close()
-        self._changes = self.env.store.watch(_PREFIX, since=self.env.store.revision)
-        return True
-
     def _find_default(self) -> PriorityClass | None:
         """The lowest, should there be several."""
-        classes = [r.obj for r in self.env.store.range(_PREFIX).records if r.obj.global_default]
-        return min(classes, key=lambda c: c.value, default=None)
+        classes = [r.obj for r in self._classes.records.values() if r.obj.global_default]
+        return min(classes, key=lambda c: (c.value, c.metadata.name), default=None)
 
 
 def _keep(pod: Pod, old: Pod) -> None:

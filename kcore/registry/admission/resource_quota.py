@@ -14,6 +14,7 @@ from kcore.api import quantity
 from kcore.api.core_v1 import PersistentVolumeClaim, Pod, Service
 from kcore.api.kind import Kind
 from kcore.registry.admission.plugin import Operation, Plugin, forbidden
+from kcore.registry.mirror import Mirror
 from kcore.registry.quota.ledger import Ledger, QuotaFailure
 from kcore.registry.quota.usage import is_counted, usage_of
 from kcore.registry.request import Request
@@ -32,6 +33,7 @@ class ResourceQuota(Plugin):
         super().__init__(env, strategies)
         self._ledgers: dict[str, Ledger] = {}
         self._usages: dict[tuple[Kind, bytes | None], Mapping[str, str]] = {}
+        self._all = Mirror(env.store, "resourcequotas/")
 
     def handles(self, kind: Kind, operation: Operation, subresource: str) -> bool:
         if operation is Operation.UPDATE:
@@ -40,6 +42,10 @@ class ResourceQuota(Plugin):
 
     def validate(self, req: Request, operation: Operation, obj: Any, old: Any) -> None:
         req.charges = ()  # those of an earlier try
+        if self._all.stale:
+            self._all.follow()
+        if not self._all.records:
+            return
         store = self.env.store
         records = [store.head(r.key) for r in store.range(f"resourcequotas/{req.namespace}/").records]
         standing = [r for r in records if r is not None]

@@ -6,7 +6,7 @@ server is trusted, and the name of the namespace.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Awaitable, Iterator
 from typing import Any
 
 import anyio
@@ -28,7 +28,7 @@ from kcore.api.core_v1 import (
     VolumeProjection,
 )
 from kcore.api.kind import Kind
-from kcore.api.schema import fill
+from kcore.api.schema import assign, fill
 from kcore.registry.admission.plugin import Operation, Plugin, forbidden
 from kcore.registry.request import Request
 
@@ -72,12 +72,15 @@ class ServiceAccount(Plugin):
     def handles(self, kind: Kind, operation: Operation, subresource: str) -> bool:
         return kind.type is Pod and operation is Operation.CREATE and not subresource
 
-    async def prepare(self, req: Request, obj: Pod) -> None:
+    def prepare(self, req: Request, obj: Pod) -> Awaitable[None] | None:
         """A new namespace gets its default account in a moment: pods that come at once wait for it."""
         if obj.spec.service_account_name not in ("", DEFAULT) or self._stands(req.namespace):
-            return
+            return None
         if self.env.store.head(f"namespaces/{req.namespace}") is None:
-            return
+            return None
+        return self._await_account(req)
+
+    async def _await_account(self, req: Request) -> None:
         accounts = self.env.store.watch(f"serviceaccounts/{req.namespace}/", since=self.env.store.revision)
         try:
             with anyio.move_on_after(PATIENCE):
@@ -95,7 +98,8 @@ class ServiceAccount(Plugin):
         spec = obj.spec
         if not spec.service_account_name:
             # The older name of the same field follows, as in every pod that is read back.
-            fill(spec, service_account_name=DEFAULT, service_account=DEFAULT)
+            assign(spec, "service_account_name", DEFAULT)
+            assign(spec, "service_account", DEFAULT)
         account = self._account(req, obj)
         if _mounts_token(obj, account):
             self._mount(obj)
@@ -126,19 +130,22 @@ class ServiceAccount(Plugin):
     def _mount(self, pod: Pod) -> None:
         """Mount the token in every container that has nothing at its place."""
         spec = pod.spec
-        standing = next((v.name for v in spec.volumes if v.name.startswith(VOLUME_PREFIX)), "")
+        bare = [c for c in (*spec.init_containers, *spec.containers) if not _has_mount(c)]
+        if not bare:
+            return
+        standing = next((v.name for v in spec.volumes if v.name.startswith(VOLUME_PREFIX)), "") if spec.volumes else ""
         name = standing or VOLUME_PREFIX + self.env.chance.suffix()
         mount = VolumeMount(name=name, read_only=True, mount_path=MOUNT_PATH)
-        mounted = [_mount_in(container, mount) for container in (*spec.init_containers, *spec.containers)]
-        if any(mounted) and not standing:
-            fill(spec, volumes=(*spec.volumes, Volume(name=name, projected=_SOURCE)))
+        for container in bare:
+            assign(container, "volume_mounts", (*container.volume_mounts, mount))
+        if not standing:
+            assign(spec, "volumes", (*spec.volumes, Volume(name=name, projected=_SOURCE)))
 
 
-def _mount_in(container: Container, mount: VolumeMount) -> bool:
-    if any(m.mount_path == MOUNT_PATH for m in container.volume_mounts):
-        return False
-    fill(container, volume_mounts=(*container.volume_mounts, mount))
-    return True
+def _has_mount(container: Container) -> bool:
+    """Whether there is something already where tokens are mounted."""
+    mounts = container.volume_mounts
+    return bool(mounts) and any(m.mount_path == MOUNT_PATH for m in mounts)
 
 
 def _mounts_token(pod: Pod, account: core_v1.ServiceAccount) -> bool:

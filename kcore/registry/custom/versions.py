@@ -170,6 +170,7 @@ class VersionChannel:
         self._busy = False
         self._taken = anyio.Event()
         self._wake: Callable[[], None] = _nobody
+        self._note: Callable[[], None] = _nobody
 
     @property
     def revision(self) -> int:
@@ -205,6 +206,7 @@ class VersionChannel:
                 self._ready += await self.next_batch()
             except (ApiError, Compacted) as error:
                 self._error = error
+            self._note()
             self._wake()
 
     def take_nowait(self) -> Sequence[Event]:
@@ -218,6 +220,9 @@ class VersionChannel:
 
     def on_ready(self, wake: Callable[[], None]) -> None:
         self._wake = wake
+
+    def on_published(self, note: Callable[[], None]) -> None:
+        self._note = note
 
     def close(self) -> None:
         self._channel.close()

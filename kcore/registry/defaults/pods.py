@@ -17,7 +17,7 @@ from kcore.api.core_v1 import (
     Probe,
     ResourceRequirements,
 )
-from kcore.api.schema import fill
+from kcore.api.schema import assign, fill
 from kcore.registry.defaults.images import pull_policy
 from kcore.registry.defaults.volumes import default_volume
 
@@ -28,8 +28,8 @@ def default_pod(pod: Pod) -> None:
     spec = pod.spec
     default_pod_spec(spec)
     if spec.enable_service_links is None:
-        fill(spec, enable_service_links=True)
-    for container in (*spec.containers, *spec.init_containers):
+        assign(spec, "enable_service_links", True)
+    for container in (*spec.containers, *spec.init_containers) if spec.init_containers else spec.containers:
         if container.resources.limits:
             _request_what_is_limited(container.resources)
         if spec.host_network and container.ports:
@@ -49,15 +49,15 @@ def default_pod_template_spec(template: PodTemplateSpec) -> None:
 def default_pod_spec(spec: PodSpec) -> None:
     """What pods and pod templates share."""
     if not spec.dns_policy:
-        fill(spec, dns_policy="ClusterFirst")
+        assign(spec, "dns_policy", "ClusterFirst")
     if not spec.restart_policy:
-        fill(spec, restart_policy="Always")
+        assign(spec, "restart_policy", "Always")
     if spec.security_context is None:
-        fill(spec, security_context=PodSecurityContext())
+        assign(spec, "security_context", PodSecurityContext())
     if spec.termination_grace_period_seconds is None:
-        fill(spec, termination_grace_period_seconds=30)
+        assign(spec, "termination_grace_period_seconds", 30)
     if not spec.scheduler_name:
-        fill(spec, scheduler_name="default-scheduler")
+        assign(spec, "scheduler_name", "default-scheduler")
     if spec.service_account or spec.service_account_name:
         _settle_service_account(spec)
     for container in spec.containers:
@@ -78,18 +78,18 @@ def _settle_service_account(spec: PodSpec) -> None:
 
 def default_container(container: Container | EphemeralContainer) -> None:
     if not container.image_pull_policy:
-        fill(container, image_pull_policy=pull_policy(container.image))
+        assign(container, "image_pull_policy", pull_policy(container.image))
     if not container.termination_message_path:
-        fill(container, termination_message_path="/dev/termination-log")
+        assign(container, "termination_message_path", "/dev/termination-log")
     if not container.termination_message_policy:
-        fill(container, termination_message_policy="File")
+        assign(container, "termination_message_policy", "File")
     for port in container.ports:
         if not port.protocol:
-            fill(port, protocol="TCP")
+            assign(port, "protocol", "TCP")
     for variable in container.env:
         source = variable.value_from
         if source is not None and source.field_ref is not None and not source.field_ref.api_version:
-            fill(source.field_ref, api_version="v1")
+            assign(source.field_ref, "api_version", "v1")
     for probe in (container.liveness_probe, container.readiness_probe, container.startup_probe):
         if probe is not None:
             _default_probe(probe)
@@ -98,13 +98,14 @@ def default_container(container: Container | EphemeralContainer) -> None:
 
 
 def _default_probe(probe: Probe) -> None:
-    fill(
-        probe,
-        timeout_seconds=probe.timeout_seconds or 1,
-        period_seconds=probe.period_seconds or 10,
-        success_threshold=probe.success_threshold or 1,
-        failure_threshold=probe.failure_threshold or 3,
-    )
+    if not probe.timeout_seconds:
+        assign(probe, "timeout_seconds", 1)
+    if not probe.period_seconds:
+        assign(probe, "period_seconds", 10)
+    if not probe.success_threshold:
+        assign(probe, "success_threshold", 1)
+    if not probe.failure_threshold:
+        assign(probe, "failure_threshold", 3)
     if probe.http_get is not None:
         _default_http_get(probe.http_get)
     if probe.grpc is not None:
@@ -112,7 +113,10 @@ def _default_probe(probe: Probe) -> None:
 
 
 def _default_http_get(action: HTTPGetAction) -> None:
-    fill(action, path=action.path or "/", scheme=action.scheme or "HTTP")
+    if not action.path:
+        assign(action, "path", "/")
+    if not action.scheme:
+        assign(action, "scheme", "HTTP")
 
 
 def _default_grpc(action: GRPCAction) -> None:
@@ -133,9 +137,10 @@ def _open_ports_on_host(container: Container) -> None:
 
 
 def _request_what_is_limited(resources: ResourceRequirements) -> None:
+    if resources.limits.keys() <= resources.requests.keys():
+        return
     missing = {name: limit for name, limit in resources.limits.items() if name not in resources.requests}
-    if missing:
-        fill(resources, requests={**resources.requests, **missing})
+    fill(resources, requests={**resources.requests, **missing})
 
 
 def _default_pod_level_requests(spec: PodSpec, resources: ResourceRequirements) -> None:

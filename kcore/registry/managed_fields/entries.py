@@ -158,8 +158,10 @@ def capped(ownership: Ownership) -> Ownership:
 
 def share_entries(metadata: ObjectMeta) -> None:
     """Let entries that were read as trees hold the shared bytes of their sets. In place, on a fresh object."""
-    if any(type(entry.fields_v1) is dict for entry in metadata.managed_fields):
-        fill(metadata, managed_fields=tuple(_shared(entry) for entry in metadata.managed_fields))
+    for entry in metadata.managed_fields:
+        if type(entry.fields_v1) is dict:
+            fill(metadata, managed_fields=tuple(_shared(entry) for entry in metadata.managed_fields))
+            return
 
 
 def _shared(entry: ManagedFieldsEntry) -> ManagedFieldsEntry:

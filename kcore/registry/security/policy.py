@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from operator import methodcaller
 from typing import NamedTuple
 
 from kcore.api.core_v1 import PodSpec
@@ -16,6 +17,9 @@ PREFIX = "pod-security.kubernetes.io/"
 LEVELS = ("privileged", "baseline", "restricted")
 _VERSION = re.compile(r"v1\.(0|[1-9][0-9]*)").fullmatch
 _LABELS = Path("metadata") / "labels"
+
+
+_is_about_security = methodcaller("startswith", PREFIX)
 
 
 def is_version(text: str) -> bool:
@@ -48,6 +52,8 @@ def policy_of(labels: Mapping[str, str], defaults: Policy = UNDEMANDING) -> Poli
 
     What is enforced is warned of, too, unless the namespace says otherwise: workloads are not held to it, only pods.
     """
+    if not any(map(_is_about_security, labels)):
+        return defaults
     errors: list[FieldError] = []
     enforce = _demand(labels, "enforce", "restricted", defaults.enforce, errors)
     audit = _demand(labels, "audit", "privileged", defaults.audit, errors)

@@ -25,7 +25,7 @@ from kcore.api.core_v1 import (
 from kcore.api.field import FieldError, Path
 from kcore.api.meta_v1 import DeleteOptions, LabelSelector, LabelSelectorRequirement
 from kcore.api.qos import qos_class
-from kcore.api.schema import fill
+from kcore.api.schema import assign, fill
 from kcore.api.timestamp import format_seconds
 from kcore.registry.advice.pods import pod_advice, template_advice
 from kcore.registry.defaults.pods import default_pod, default_pod_template
@@ -83,8 +83,8 @@ class PodStrategy(Strategy):
 
     def prepare_for_create(self, req: Request, obj: Pod) -> None:
         spec = obj.spec
-        fill(obj, status=PodStatus(phase="Pending", qos_class=qos_class(spec)))
-        fill(obj.metadata, generation=1)
+        assign(obj, "status", PodStatus(phase="Pending", qos_class=qos_class(spec)))
+        assign(obj.metadata, "generation", 1)
         grace = spec.termination_grace_period_seconds
         if grace is not None and grace < 0:
             fill(spec, termination_grace_period_seconds=1)
@@ -110,8 +110,9 @@ class PodStrategy(Strategy):
         name, spec = obj.metadata.name, obj.spec
         if obj.metadata.annotations or spec.ephemeral_containers or "." in name or len(name) > DNS_LABEL_MAX:
             return None
-        if any(v.ephemeral is not None for v in spec.volumes):
-            return None  # its claim is named after the pod
+        for volume in spec.volumes:
+            if volume.ephemeral is not None:
+                return None  # its claim is named after the pod
         return _without_token_name(_encode(spec))
 
     def validate_update(self, req: Request, new: Pod, old: Pod) -> Sequence[FieldError]:

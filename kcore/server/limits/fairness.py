@@ -20,7 +20,7 @@ from kcore.registry.flow_control.levels import Level, Room
 from kcore.registry.flow_control.queues import Ticket
 from kcore.registry.flow_control.schemas import distinguisher, in_precedence, matching
 from kcore.server.limits.figures import Counts, Figures, FlowKey
-from kcore.server.limits.seat import Seat, TooBusy, is_limited
+from kcore.server.limits.seat import UNLIMITED, Seat, TooBusy
 from kcore.server.response import header
 from kcore.store.store import Channel, Compacted, Store
 
@@ -93,7 +93,7 @@ class Fairness:
         self._remembered: dict[tuple[str | tuple[str, ...], ...], _Place] = {}
 
     def try_sit(self, asked: Attributes) -> Seat | None:
-        if not is_limited(asked):
+        if asked.subresource in UNLIMITED:
             return self._free
         place = self._place(asked)
         if place.exempt is not None:

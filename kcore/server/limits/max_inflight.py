@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kcore.registry.access import Attributes
-from kcore.server.limits.seat import Seat, TooBusy, is_limited
+from kcore.server.limits.seat import UNLIMITED, Seat, TooBusy
 
 __all__ = ["MaxInflight"]
 
@@ -33,7 +33,7 @@ class MaxInflight:
 
     def try_sit(self, asked: Attributes) -> Seat | None:
         kind = self._reading if asked.verb in _READING else self._writing
-        if not is_limited(asked):
+        if asked.subresource in UNLIMITED:
             kind = self._free
         if kind.most and kind.count >= kind.most and "system:masters" not in asked.user.groups:
             return None

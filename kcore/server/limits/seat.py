@@ -6,14 +6,10 @@ from typing import Protocol
 
 from kcore.registry.access import Attributes
 
-__all__ = ["Limits", "Seat", "TooBusy", "is_limited"]
+__all__ = ["UNLIMITED", "Limits", "Seat", "TooBusy"]
 
-# These hold a connection open for long, and are not counted. A watch gives its seat back once it has begun.
-_UNLIMITED = frozenset(("attach", "exec", "log", "portforward", "proxy"))
-
-
-def is_limited(asked: Attributes) -> bool:
-    return asked.subresource not in _UNLIMITED
+UNLIMITED = frozenset(("attach", "exec", "log", "portforward", "proxy"))
+"""These hold a connection open for long, and are not counted. A watch gives its seat back once it has begun."""
 
 
 class TooBusy(Exception):

@@ -48,8 +48,9 @@ class Hooks(Generic[C]):
 
     def about(self, place: Place) -> tuple[Hook[C], ...]:
         """In the order of the policies' names, and of their bindings'."""
-        changed = self._policies.follow()
-        if self._bindings.follow() or changed or self._generation != self._scheme.generation:
+        if self._policies.stale or self._bindings.stale or self._generation != self._scheme.generation:
+            self._policies.follow()
+            self._bindings.follow()
             self._found = {}
             self._compiled = {key: known for key, known in self._compiled.items() if key in self._policies.records}
             self._generation = self._scheme.generation

@@ -60,7 +60,8 @@ class Hooks:
 
     def about(self, place: Place) -> tuple[Invocation, ...]:
         """Those whose rules match, in the order in which they are called."""
-        if self._mirror.follow() or self._generation != self._scheme.generation:  # other kinds may be equivalent now
+        if self._mirror.stale or self._generation != self._scheme.generation:  # other kinds may be equivalent now
+            self._mirror.follow()
             self._found = {}
             self._generation = self._scheme.generation
         found = self._found.get(place)
