@@ -34,8 +34,14 @@ class BytesCodec:
     def stamp(self, key: str, obj: Any, revision: int) -> tuple[Any, bytes]:
         return obj, b'{"rv":%d,"body":"%b"}' % (revision, obj)
 
+    def encode(self, obj: Any) -> bytes:
+        return bytes(obj)
+
     def decode(self, key: str, data: bytes) -> Any:
         return data
+
+    def rest(self, key: str, obj: Any) -> bool:
+        return True
 
     def index(self, key: str, obj: Any) -> Sequence[tuple[str, str]]:
         return ()

@@ -32,8 +32,14 @@ class NodeCodec:
     def stamp(self, key: str, obj: Any, revision: int) -> tuple[Any, bytes]:
         return obj, b"{}"
 
+    def encode(self, obj: Any) -> bytes:
+        return b"{}"
+
     def decode(self, key: str, data: bytes) -> Any:
         return data
+
+    def rest(self, key: str, obj: Any) -> bool:
+        return True
 
     def index(self, key: str, obj: Any) -> Sequence[tuple[str, str]]:
         return (("spec.nodeName", obj),)

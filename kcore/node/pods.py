@@ -210,11 +210,11 @@ class PodKeeper:
         if local.rejected is not None and pod.status.phase not in TERMINAL:
             await self._reject(pod, node, local.rejected)
             return
-        if self._nothing_new(pod, local):
-            return
         if local.seen is not pod and local.reported is not NOTHING:
             node.runtime.update_pod(pod)
         local.seen = pod
+        if self._nothing_new(pod, local):
+            return
         local.answered = None  # until what follows has been written
         result = self._settle(pod, local)
         state = node.runtime.state(local.uid)

@@ -6,6 +6,7 @@ Runtimes are asked in the background and answers kept, so that whoever wants to 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 
 import anyio
 import anyio.lowlevel
@@ -105,5 +106,6 @@ class UsageMeter:
         return PodMetrics(metadata=metadata, timestamp=now, window=f"{self._window:g}s", containers=containers)
 
 
+@lru_cache(maxsize=1024)
 def _usage(cpu_nanocores: int, memory_bytes: int) -> Mapping[str, str]:
     return {"cpu": canonical(f"{cpu_nanocores}n"), "memory": f"{memory_bytes // 1024}Ki"}

@@ -11,6 +11,7 @@ from kcore.api.decoding import decoder
 from kcore.api.object import CustomResource, encode_object
 from kcore.api.scheme import Scheme
 from kcore.registry.managed_fields.entries import share_entries
+from kcore.registry.sharing import Sharing
 from kcore.registry.strategy import Strategy
 
 __all__ = ["StoreCodec"]
@@ -25,6 +26,8 @@ class StoreCodec:
         self._scheme = scheme
         strategies = tuple(strategies)
         self._views = {s.type for s in strategies if s.stored_as is not None}
+        self._unfollowed = {scheme.of(s.type).group_resource for s in strategies if s.type and not s.followed}
+        self._sharing = Sharing()
         self._decoders: dict[str, Callable[[bytes], Any]] = {}
         self._fields: dict[str, tuple[tuple[str, Callable[[Any], str]], ...]] = {
             scheme.of(s.type).group_resource: tuple((name, s.selectable[name]) for name in s.indexed)
@@ -39,6 +42,9 @@ class StoreCodec:
         share_entries(metadata)
         return obj, encode_object(obj)
 
+    def encode(self, obj: Any) -> bytes:
+        return encode_object(obj)
+
     def decode(self, key: str, data: bytes) -> Any:
         bucket = key.partition("/")[0]
         decode = self._decoders.get(bucket)
@@ -49,6 +55,13 @@ class StoreCodec:
         obj = decode(data)
         share_entries(obj.metadata)
         return obj
+
+    def rest(self, key: str, obj: Any) -> bool:
+        if key.partition("/")[0] in self._unfollowed:
+            return False
+        if type(obj) is not CustomResource:
+            self._sharing.share(obj)
+        return True
 
     def index(self, key: str, obj: Any) -> Sequence[tuple[str, str]]:
         name = ("metadata.name", obj.metadata.name)

@@ -84,6 +84,9 @@ class Strategy:
     returns_deleted: ClassVar[bool] = False
     """Whether delete answers the deleted object where other kinds answer a Status."""
 
+    followed: ClassVar[bool] = True
+    """Whether caches in this process have the kind's objects decoded anyway."""
+
     default_orphans: ClassVar[bool] = False
     """Whether deletion without a propagation policy leaves the dependents alone (ReplicationController)."""
 

@@ -75,8 +75,9 @@ class Resources:
         self._connecter = connecter
         self._views = Views(clock)
         self._chance = chance
-        self._reads = {"get": self._get, "list": self._list, "watch": self._watch}
-        self._writes = {
+        self._reads = {"get": self._get, "watch": self._watch}
+        self._awaited = {
+            "list": self._list,
             "create": self._write,
             "update": self._write,
             "patch": self._patch,
@@ -103,7 +104,7 @@ class Resources:
                 return await self._connecter.answer(call)
             read = self._reads.get(call.verb)
             if read is None:
-                return await self._writes[call.verb](kind, call)
+                return await self._awaited[call.verb](kind, call)
             try:
                 return read(kind, call)
             except NotConverted as missing:
@@ -140,11 +141,11 @@ class Resources:
         record = self._registry.get(req, call.query.get("resourceVersion"))
         return _reply(req, self._views.answer(kind, record, representation), representation)
 
-    def _list(self, kind: Kind, call: Call) -> Reply:
+    async def _list(self, kind: Kind, call: Call) -> Reply:
         representation = self._representation(call, "watch" in kind.verbs)
-        req = self._request(kind, call)
-        page = self._registry.list(req, list_options(call.query))
-        return _reply(req, self._views.list(kind, page, representation), representation)
+        req, options = self._request(kind, call), list_options(call.query)
+        page = await converted(lambda: self._registry.list(req, options))
+        return _reply(req, await self._views.list(kind, page, representation), representation)
 
     def _watch(self, kind: Kind, call: Call) -> web.StreamResponse:
         representation = including(negotiate_watch(call.request.headers.get("Accept", "")), call.query)
@@ -219,7 +220,7 @@ class Resources:
         req = self._request(kind, call)
         options = await self._delete_options(req, call)
         page = await self._registry.delete_collection(req, options, list_options(call.query))
-        return _reply(req, self._views.list(kind, page, representation), representation)
+        return _reply(req, await self._views.list(kind, page, representation), representation)
 
     async def _delete_options(self, req: Request, call: Call) -> DeleteOptions:
         """From the body, or, where there is none, from the query."""

@@ -1,13 +1,14 @@
 """An answer of the registry as the bytes of a body: the object itself, or the form that the client asked for.
 
-The plain form is put together from bytes that are already there; every other one starts from the JSON tree.
+The plain form is put together from the objects' own bytes; every other one starts from the JSON tree.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from typing import Any
 
+import anyio.lowlevel
 import msgspec
 
 from kcore.api.autoscaling_v1 import Scale
@@ -23,6 +24,9 @@ from kcore.server.response import YAML_TYPE, to_yaml
 from kcore.store.store import Event, EventType, Record
 
 __all__ = ["Views", "encode"]
+
+AT_ONCE = 200
+"""How many records of a list are read before others get their turn."""
 
 
 def encode(document: bytes, representation: Representation) -> bytes:
@@ -52,16 +56,16 @@ class Views:
             return encode(msgspec.json.encode(self._transformed(kind, answer, representation)), representation)
         return encode(kind.type_meta + answer.data[1:], representation)
 
-    def list(self, kind: Kind, page: ListPage, representation: Representation = PLAIN) -> bytes:
-        """The body of a list: the records' own bytes, joined."""
+    async def list(self, kind: Kind, page: ListPage, representation: Representation = PLAIN) -> bytes:
+        """The body of a list: the records' own bytes, joined. Of long ones, in several turns of the loop."""
         if representation.form:
             return encode(msgspec.json.encode(self._transformed_list(kind, page, representation)), representation)
         opening = f'{{"kind":"{kind.list_kind}","apiVersion":"{kind.api_version}","metadata":'.encode()
         metadata = _list_metadata(page)
         if kind.definition is None:
-            items = b",".join([record.data for record in page.records])
+            items = b",".join([record.data async for record in _in_turns(page.records)])
         else:  # of custom kinds, each item says what it is
-            items = b",".join([kind.type_meta + record.data[1:] for record in page.records])
+            items = b",".join([kind.type_meta + record.data[1:] async for record in _in_turns(page.records)])
             metadata = {"continue": "", **metadata}
         ending = b"]}\n" if representation is PLAIN else b"]}"
         document = b"".join((opening, msgspec.json.encode(metadata), b',"items":[', items, ending))
@@ -128,6 +132,14 @@ class Views:
             metadata=metadata,
             columns=columns,
         )
+
+
+async def _in_turns(records: Iterable[Record]) -> AsyncIterator[Record]:
+    """Records whose bytes may have to be made anew, with room for others between them."""
+    for number, record in enumerate(records, 1):
+        yield record
+        if number % AT_ONCE == 0:
+            await anyio.lowlevel.checkpoint()
 
 
 def _recorded(scale: Scale) -> Record:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
+from itertools import islice
 
 from kcore.store.history import History, Window
 from kcore.store.index import Index
@@ -10,6 +12,11 @@ from kcore.store.store import Codec, Compacted, Event, EventType, FutureRevision
 from kcore.store.watch import Demux, Progress, Watch
 
 __all__ = ["Bucket", "bucket_of"]
+
+FRESH = 4000
+"""So many of the newest events keep their objects in both forms: those that watchers may not have taken yet."""
+LIGHTEST = 100
+"""So many events are kept, whatever they weigh."""
 
 
 def bucket_of(key: str) -> str:
@@ -32,6 +39,12 @@ class Bucket:
         records: dict[str, Record] | None = None,
     ) -> None:
         self._progress = progress
+        self._codec = codec
+        self._sizes: deque[int] = deque()
+        """Of the objects of the history's events."""
+        self._bytes = 0
+        self._rested = 0
+        """The position of the first event whose records have not been put to rest."""
         self._index = Index(records)
         self._history = History(compacted)
         self._demux = Demux(f"{name}/", self._history, codec, progress)
@@ -58,6 +71,11 @@ class Bucket:
         else:
             self._index.put(event.record)
         self._demux.publish(event)
+        size = len(event.record.data)
+        self._sizes.append(size)
+        self._bytes += size
+        if self._history.end - self._rested > FRESH:
+            self._rest()
 
     def range(self, prefix: str, at: int | None, after: str, limit: int) -> Page:
         current = self._progress.revision
@@ -86,10 +104,45 @@ class Bucket:
 
     def trim(self, window: Window) -> Sequence[Event]:
         """Drop what exceeds the window; returns what was dropped."""
-        return self.drop_through(revision) if (revision := self._history.excess(window.events)) else ()
+        revision = self._history.excess(window.events)
+        if not revision and self._bytes > window.bytes // 4 * 5:
+            revision = self._heavy(window.bytes)
+        return self.drop_through(revision) if revision else ()
+
+    def _heavy(self, keep: int) -> int:
+        """Up to which revision to drop so that objects of `keep` bytes stay, and a few events in any case."""
+        heavy, first = self._bytes - keep, self._history.first
+        revision = 0
+        for number, size in enumerate(islice(self._sizes, max(0, len(self._sizes) - LIGHTEST))):
+            if heavy <= 0:
+                break
+            heavy -= size
+            revision = self._history.at(first + number).revision
+        return revision
 
     def drop_through(self, revision: int) -> Sequence[Event]:
         dropped = self._history.drop_through(revision)
         if dropped:
+            for _ in dropped:
+                self._bytes -= self._sizes.popleft()
             self._demux.drop_through(self.compacted)
+            self._rested = max(self._rested, self._history.first)
         return dropped
+
+    def rest_through(self, revision: int, most: int) -> bool:
+        """Put the records of events up to `revision` to rest, `most` at once; False: there are no more."""
+        for _ in range(min(most, self._history.position_after(revision) - self._rested)):
+            self._rest()
+        return self._rested < self._history.position_after(revision)
+
+    def _rest(self) -> None:
+        """Have the records that an event of some age is about keep one form: those that were replaced, their bytes."""
+        event = self._history.at(self._rested)
+        self._rested += 1
+        if event.previous is not None:
+            event.previous.rest(self._codec, decoded=False)
+        record = event.record
+        if event.type is EventType.DELETED:
+            record.rest(self._codec, decoded=False)
+        elif self._index.get(record.key) is record:  # no later event is about it
+            record.rest(self._codec, decoded=self._codec.rest(record.key, record.obj))

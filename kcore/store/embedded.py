@@ -13,6 +13,7 @@ from itertools import repeat
 from operator import attrgetter
 
 import anyio
+import anyio.lowlevel
 from anyio.abc import TaskStatus
 
 from kcore.store.bucket import Bucket, bucket_of
@@ -44,6 +45,9 @@ EVERY_BUCKET = ""
 
 # The age of history is measured in so many steps of its window.
 AGE_STEPS = 10
+
+# How many events are put to rest before others get their turn.
+AT_REST_AT_ONCE = 50
 
 RECORD_BYTES_MAX = 1536 * 1024
 """The largest object, encoded: as much as etcd takes in one request."""
@@ -176,7 +180,9 @@ class EmbeddedStore:
             await anyio.sleep(self._window.seconds / AGE_STEPS)
             if len(revisions) > AGE_STEPS:
                 horizon = revisions.popleft()
-                for bucket in self._buckets.values():
+                for bucket in list(self._buckets.values()):
+                    while bucket.rest_through(horizon, AT_REST_AT_ONCE):
+                        await anyio.lowlevel.checkpoint()
                     if dropped := bucket.drop_through(horizon):
                         self._forget(dropped)
 

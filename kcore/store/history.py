@@ -12,10 +12,12 @@ __all__ = ["WINDOW", "History", "Window"]
 
 
 class Window(NamedTuple):
-    """How much history each bucket keeps: so many events at most, and none much older than so many seconds."""
+    """How much history each bucket keeps: so many events at most, about objects of so many bytes in all, and none
+    much older than so many seconds."""
 
     events: int = 10_000
     seconds: float = 300.0
+    bytes: int = 32 << 20
 
 
 WINDOW = Window()

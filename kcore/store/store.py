@@ -8,6 +8,8 @@ from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
+_set = msgspec.structs.force_setattr
+
 __all__ = [
     "Channel",
     "Codec",
@@ -31,14 +33,40 @@ __all__ = [
 class Record(msgspec.Struct, frozen=True, gc=False):
     """One object at one revision, decoded and encoded; shared by everyone who reads it.
 
-    `data` is its JSON without `kind` and `apiVersion` (lists leave them out); `revision` is also inside, as
-    `metadata.resourceVersion`.
+    A record of some age is at rest: it keeps one of the two forms, and makes the other whenever it is asked for.
     """
 
     key: str
     revision: int
-    obj: Any
-    data: bytes
+    decoded: Any
+    encoded: bytes | None
+    codec: Codec | None = None
+    """What makes the form that a record at rest does not keep."""
+
+    @property
+    def obj(self) -> Any:
+        if self.decoded is not None or self.codec is None:
+            return self.decoded
+        assert self.encoded is not None
+        return self.codec.decode(self.key, self.encoded)
+
+    @property
+    def data(self) -> bytes:
+        """JSON without `kind` and `apiVersion`, which lists leave out; `revision` is in it, as
+        `metadata.resourceVersion`."""
+        if self.encoded is not None:
+            return self.encoded
+        assert self.codec is not None
+        return self.codec.encode(self.decoded)
+
+    def rest(self, codec: Codec, *, decoded: bool) -> None:
+        """Keep one form."""
+        if self.codec is None:
+            _set(self, "encoded" if decoded else "decoded", None)
+            _set(self, "codec", codec)
+        elif not decoded and self.encoded is None:  # what stood has been replaced: nobody follows it any more
+            _set(self, "encoded", self.data)
+            _set(self, "decoded", None)
 
 
 class EventType(Enum):
@@ -98,11 +126,18 @@ class Codec(Protocol):
     def stamp(self, key: str, obj: Any, revision: int) -> tuple[Any, bytes]:
         """The object with `revision` as its resourceVersion, and its encoding."""
 
+    def encode(self, obj: Any) -> bytes:
+        """The encoding of an object that has its revision."""
+
     def decode(self, key: str, data: bytes) -> Any:
         """The object of a recovered record."""
 
     def index(self, key: str, obj: Any) -> Sequence[tuple[str, str]]:
         """The indexed fields of an object, as (name, value): what watches may be narrowed by."""
+
+    def rest(self, key: str, obj: Any) -> bool:
+        """Make an object small that has stood for a while; or say that its encoding will do, since nobody is known to
+        read it (False)."""
 
 
 class StoreError(Exception):

@@ -18,11 +18,17 @@ class TreeCodec:
         stamped = {**obj, "rv": revision}
         return stamped, json.dumps(stamped).encode()
 
+    def encode(self, obj: Any) -> bytes:
+        return json.dumps(obj).encode()
+
     def decode(self, key: str, data: bytes) -> Any:
         return json.loads(data)
 
     def index(self, key: str, obj: Any) -> Sequence[tuple[str, str]]:
         return (("node", obj["node"]),) if "node" in obj else ()
+
+    def rest(self, key: str, obj: Any) -> bool:
+        return not key.startswith("notes/")
 
 
 def put(key: str, *, expected: int | None = None, **fields: Any) -> Put:

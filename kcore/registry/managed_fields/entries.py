@@ -31,7 +31,7 @@ UPDATE = "Update"
 
 _UPDATERS_MAX = 10
 _OLD_UPDATES = "ancient-changes"
-_BLOBS_MAX = 8192
+_BLOBS_MAX = 1024
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder().decode

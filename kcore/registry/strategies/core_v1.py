@@ -147,6 +147,7 @@ def _about(attribute: str) -> Any:
 class EventStrategy(Ruled):
     type = Event
     create_on_update = True
+    followed = False
     selectable: ClassVar = {
         "involvedObject.kind": _about("kind"),
         "involvedObject.namespace": _about("namespace"),
