@@ -53,7 +53,9 @@ BATCH = 64
 """So many events are handed on at once after they were held back."""
 
 
-def _pod(name: str, spec: dict[str, Any] | None = None, cpu: str = "100m", memory: str = "500Mi") -> dict[str, Any]:
+def pod_document(
+    name: str, spec: dict[str, Any] | None = None, cpu: str = "100m", memory: str = "500Mi"
+) -> dict[str, Any]:
     container = {
         "name": "pause",
         "image": "registry.k8s.io/pause:3.10",
@@ -69,13 +71,13 @@ def _selector() -> dict[str, Any]:
 
 
 def basic(name: str) -> dict[str, Any]:
-    return _pod(name)
+    return pod_document(name)
 
 
 def node_affinity(name: str) -> dict[str, Any]:
     term = {"matchExpressions": [{"key": ZONE, "operator": "In", "values": [ZONES[0], "moon-9"]}]}
     required = {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [term]}}
-    return _pod(name, {"affinity": {"nodeAffinity": required}})
+    return pod_document(name, {"affinity": {"nodeAffinity": required}})
 
 
 def _spread(when: str) -> dict[str, Any]:
@@ -87,11 +89,11 @@ def _spread(when: str) -> dict[str, Any]:
 
 
 def topology_spreading(name: str) -> dict[str, Any]:
-    return _pod(name, _spread("DoNotSchedule"))
+    return pod_document(name, _spread("DoNotSchedule"))
 
 
 def preferred_topology_spreading(name: str) -> dict[str, Any]:
-    return _pod(name, _spread("ScheduleAnyway"))
+    return pod_document(name, _spread("ScheduleAnyway"))
 
 
 def _required(side: str, key: str) -> dict[str, Any]:
@@ -105,35 +107,35 @@ def _preferred(side: str, key: str) -> dict[str, Any]:
 
 
 def pod_affinity(name: str) -> dict[str, Any]:
-    return _pod(name, _required("podAffinity", ZONE))
+    return pod_document(name, _required("podAffinity", ZONE))
 
 
 def preferred_pod_affinity(name: str) -> dict[str, Any]:
-    return _pod(name, _preferred("podAffinity", HOSTNAME))
+    return pod_document(name, _preferred("podAffinity", HOSTNAME))
 
 
 def pod_anti_affinity(name: str) -> dict[str, Any]:
-    return _pod(name, _required("podAntiAffinity", HOSTNAME))
+    return pod_document(name, _required("podAntiAffinity", HOSTNAME))
 
 
 def preferred_pod_anti_affinity(name: str) -> dict[str, Any]:
-    return _pod(name, _preferred("podAntiAffinity", HOSTNAME))
+    return pod_document(name, _preferred("podAntiAffinity", HOSTNAME))
 
 
 def _unfitting(name: str) -> dict[str, Any]:
-    return _pod(name, cpu="9", memory="500Mi")
+    return pod_document(name, cpu="9", memory="500Mi")
 
 
 def _low(name: str) -> dict[str, Any]:
-    return _pod(name, {"terminationGracePeriodSeconds": 0}, cpu="900m")
+    return pod_document(name, {"terminationGracePeriodSeconds": 0}, cpu="900m")
 
 
 def _high(name: str) -> dict[str, Any]:
-    return _pod(name, {"priorityClassName": "system-cluster-critical"}, cpu="3")
+    return pod_document(name, {"priorityClassName": "system-cluster-critical"}, cpu="3")
 
 
 def _gated(name: str) -> dict[str, Any]:
-    return _pod(name, {"schedulingGates": [{"name": "example.com/later"}]})
+    return pod_document(name, {"schedulingGates": [{"name": "example.com/later"}]})
 
 
 def daemon(name: str) -> dict[str, Any]:
@@ -141,7 +143,7 @@ def daemon(name: str) -> dict[str, Any]:
     number = int(name.rpartition("-")[2])
     term = {"matchFields": [{"key": "metadata.name", "operator": "In", "values": [f"node-{number % DAEMON_NODES}"]}]}
     required = {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [term]}}
-    return _pod(name, {"affinity": {"nodeAffinity": required}}, cpu="10m", memory="10Mi")
+    return pod_document(name, {"affinity": {"nodeAffinity": required}}, cpu="10m", memory="10Mi")
 
 
 class Case(NamedTuple):

@@ -30,7 +30,7 @@ async def rehearse(pipe: Pipeline, req: Request, body: PodExplanation) -> PodExp
     pod = Pod(metadata=metadata, spec=body.template.spec)
     asked = replace(req, kind=kind, name=metadata.name, dry_run=True)
     record = await create(pipe, asked, pod)
-    explanation = explainer.rehearse(record.obj)
+    explanation = await explainer.rehearse(record.obj)
     fill(explanation, kind="PodExplanation", api_version=f"{GROUP}/{VERSION}")
     req.code = 201
     return explanation

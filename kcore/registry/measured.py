@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import NoReturn, Protocol
 
 from kcore.api.core_v1 import Pod
@@ -11,6 +11,7 @@ from kcore.api.explanation_v1alpha1 import PodExplanation
 from kcore.api.kind import Kind
 from kcore.api.metrics_v1beta1 import NodeMetrics, PodMetrics
 from kcore.api.object import Object, encode_object
+from kcore.registry.converting import NotConverted
 from kcore.store.store import Channel, Op, Page, Record, Store
 
 __all__ = ["Explainer", "MeasuredStore", "Usage"]
@@ -27,17 +28,40 @@ class Usage(Protocol):
 class Explainer(Protocol):
     """Who knows why pods go where they go."""
 
-    def explain(self, namespace: str, name: str) -> PodExplanation | None:
+    async def explain(self, namespace: str, name: str) -> PodExplanation | None:
         """Of a pod that exists; None: there is none."""
 
-    def rehearse(self, pod: Pod) -> PodExplanation:
+    async def rehearse(self, pod: Pod) -> PodExplanation:
         """Of a pod that does not exist. Raises BadRequest where nobody here would schedule it."""
+
+
+class _NotMade(NotConverted):
+    """An object that has to be made first, which takes more than a moment."""
+
+    def __init__(
+        self, find: Callable[[str, str], Awaitable[Object | None]], offered: dict[str, Object | None], key: str
+    ) -> None:
+        super().__init__(key)
+        self._find = find
+        self._offered = offered
+        self._key = key
+        self._made: Object | None = None
+
+    async def convert(self) -> None:
+        *_, namespace, name = self._key.split("/")
+        self._made = await self._find(namespace, name)
+
+    def offer(self) -> None:
+        self._offered[self._key] = self._made
+
+    def withdraw(self) -> None:
+        self._offered.pop(self._key, None)
 
 
 class MeasuredStore:
     """`Store` for the keys of one kind whose objects come from elsewhere, at whatever revision the store is.
 
-    `find` makes one object by namespace and name where that costs less than making all.
+    `find` makes one object by namespace and name where that costs less than making all; it may take its time.
     """
 
     def __init__(
@@ -45,12 +69,13 @@ class MeasuredStore:
         store: Store,
         kind: Kind,
         objects: Callable[[], Iterable[Object]],
-        find: Callable[[str, str], Object | None] | None = None,
+        find: Callable[[str, str], Awaitable[Object | None]] | None = None,
     ) -> None:
         self._store = store
         self._kind = kind
         self._all = objects
         self._find = find
+        self._offered: dict[str, Object | None] = {}
 
     @property
     def revision(self) -> int:
@@ -63,8 +88,9 @@ class MeasuredStore:
     def get(self, key: str) -> Record | None:
         if self._find is None:
             return next((self._record(k, obj) for k, obj in self._objects() if k == key), None)
-        *_, namespace, name = key.split("/")
-        found = self._find(namespace, name)
+        if key not in self._offered:
+            raise _NotMade(self._find, self._offered, key)
+        found = self._offered[key]
         return self._record(key, found) if found is not None else None
 
     def head(self, key: str) -> Record | None:

@@ -1,6 +1,6 @@
 """One scheduling cycle: from a pod to the node it should go to, or to the reason why there is none.
 
-The cycle never awaits, unless extenders take part. It ends with the pod assumed on its node, so that the next cycle
+The cycle never awaits, unless extenders take part; what is too much for one turn of the loop is asked for again. It ends with the pod assumed on its node, so that the next cycle
 counts it; binding follows at leisure, many at a time.
 """
 
@@ -60,12 +60,22 @@ class SchedulingCycle:
         self._evaluator = Evaluator(cache.columns, now)
         self._next_row = 0
 
-    def schedule(self, profile: Profile, pod: PodInfo) -> Placed | Refused:
-        """Find a node, and assume the pod there."""
+    @property
+    def looked_at(self) -> int:
+        """How many rows have been judged so far, all in all."""
+        return self._evaluator.looked_at
+
+    def schedule(self, profile: Profile, pod: PodInfo) -> Placed | Refused | None:
+        """Find a node, and assume the pod there. None: it is not decided yet; ask again after others had their turn."""
         if not self._cache.columns.count:
             return Refused(NO_NODES, frozenset())
-        self._cache.withdraw(pod.uid)
-        return self._nominated(pod, self._decide(profile, pod))
+        expected = self._cache.withdraw(pod.uid)
+        outcome = self._decide(profile, pod)
+        if isinstance(outcome, Refused) and outcome.post_filter.unfinished:
+            if expected:
+                self._cache.nominate(pod, expected)
+            return None
+        return self._nominated(pod, outcome)
 
     async def schedule_with(self, profile: Profile, pod: PodInfo, extenders: Sequence[Extender]) -> Placed | Refused:
         """The same where extenders have a say. While they think the cluster may change; what they chose is looked at
@@ -98,6 +108,8 @@ class SchedulingCycle:
         for plugin in profile.post_filter:
             result = plugin.post_filter(evaluation.state, pod, diagnosis, evaluation)
             if result is not None:
+                if result.unfinished:
+                    return Refused("", frozenset(), result)
                 status = "Success" if result.nominated_node else "Unschedulable"
                 profile.observe("PostFilter", status, profile.scheduler_name, self._now() - began)
                 return self._refuse(diagnosis, result)

@@ -435,11 +435,14 @@ class Evaluator:
         self._columns = columns
         self._now = now
         self._kept: dict[tuple[str, Hashable], Evaluation] = {}
+        self.looked_at = 0
+        """How many rows have been judged so far, all in all."""
 
     def evaluate(self, profile: Profile, pod: PodInfo) -> Evaluation:
         """The verdict on a pod as of now."""
         signature = profile.signature(pod)
         if signature is None:
+            self.looked_at += self._columns.count
             return Evaluation(profile, pod, self._columns, None, self._now)
         key = (profile.scheduler_name, signature)
         evaluation = self._kept.pop(key, None)
@@ -447,6 +450,7 @@ class Evaluator:
             evaluation = Evaluation(profile, pod, self._columns, key, self._now)
             if evaluation.is_quick:
                 return evaluation
+            self.looked_at += self._columns.count
             if len(self._kept) >= MOST_EVALUATIONS:
                 del self._kept[next(iter(self._kept))]
         else:

@@ -1,11 +1,15 @@
 """Why a pod is where it is, or nowhere: every node with what refused it or how it scored, and what preemption would do.
 
-The verdict is of the moment of the question. A pod that has a node already is judged as if it had none.
+The verdict is of the moment of the question. A pod that has a node already is judged as if it had none. On thousands of
+nodes that is much to tell, so others have their turn in between.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import NamedTuple
 
 from msgspec.structs import replace
 
@@ -18,13 +22,28 @@ from kcore.client.informer import Informer
 from kcore.scheduler.cache import SchedulerCache
 from kcore.scheduler.diagnosis import Diagnosis, fit_error
 from kcore.scheduler.evaluation import Breakdown, Evaluation
-from kcore.scheduler.framework import PostFilterResult
-from kcore.scheduler.plugins.default_preemption import Candidate, DefaultPreemption, choose
+from kcore.scheduler.framework import PostFilterResult, Status
+from kcore.scheduler.plugins.default_preemption import DefaultPreemption
 from kcore.scheduler.pod_info import PodInfo
 from kcore.scheduler.profile import Profile
 from kcore.scheduler.queue import SchedulingQueue
+from kcore.scheduler.victims import Candidate, choose
 
 __all__ = ["SchedulingExplainer"]
+
+TOLD_AT_ONCE = 256
+"""Of so many nodes is told before others have their turn."""
+
+
+class _Verdict(NamedTuple):
+    """What was found, none of which changes any more. `found` is what preemption would do."""
+
+    evaluation: Evaluation
+    diagnosis: Diagnosis
+    statuses: Mapping[str, Status]
+    rows: Sequence[tuple[str, int]]
+    best: Sequence[str]
+    found: Sequence[Candidate] | PostFilterResult = ()
 
 
 class SchedulingExplainer:
@@ -38,15 +57,14 @@ class SchedulingExplainer:
         self._profiles = profiles
         self._pods = pods
 
-    def explain(self, namespace: str, name: str) -> PodExplanation | None:
+    async def explain(self, namespace: str, name: str) -> PodExplanation | None:
         """Of a pod that exists; None: there is none."""
         pod = self._pods.get_object(namespace, name)
         if pod is None:
             return None
         unbound = replace(pod, spec=replace(pod.spec, node_name=""))
-        with self._cache.without(pod.metadata.uid):
-            explanation = self._explain(PodInfo(unbound))
         uid = pod.metadata.uid
+        explanation = await self._explain(PodInfo(unbound), is_there=True)
         return replace(
             explanation,
             state="scheduled" if pod.spec.node_name else self._queue[uid].state if uid in self._queue else "unknown",
@@ -55,12 +73,12 @@ class SchedulingExplainer:
             gated_by=self._queue[uid].gated_by if uid in self._queue else "",
         )
 
-    def rehearse(self, pod: Pod) -> PodExplanation:
+    async def rehearse(self, pod: Pod) -> PodExplanation:
         """Of a pod that does not exist. Raises BadRequest where nobody here would schedule it."""
         info = PodInfo(pod)
         objection = self._profile(info).may_enqueue(pod)
         gated_by = objection.plugin if objection is not None else ""
-        return replace(self._explain(info), state="rehearsed", gated_by=gated_by)
+        return replace(await self._explain(info, is_there=False), state="rehearsed", gated_by=gated_by)
 
     def _profile(self, info: PodInfo) -> Profile:
         name = info.pod.spec.scheduler_name
@@ -70,29 +88,48 @@ class SchedulingExplainer:
             raise BadRequest(f"no profile of this scheduler is named {quote(name)}; there are {known}")
         return profile
 
-    def _explain(self, info: PodInfo) -> PodExplanation:
+    async def _explain(self, info: PodInfo, is_there: bool) -> PodExplanation:
         profile = self._profile(info)
-        evaluation = Evaluation(profile, info, self._cache.columns, complete=True)
-        diagnosis = evaluation.diagnose()
-        best = [self._cache.columns.node(row).name for row in evaluation.best_rows()]
+        verdict = await self._judge(profile, info, is_there)
+        found = verdict.found
         metadata = info.pod.metadata
         explanation = PodExplanation(
             metadata=ObjectMeta(name=metadata.name, namespace=metadata.namespace, uid=metadata.uid),
             scheduler_name=profile.scheduler_name,
-            candidates=tuple(best),
+            candidates=tuple(verdict.best),
         )
-        if best:
-            return replace(explanation, nodes=tuple(self._verdicts(evaluation, diagnosis, {})))
-        found = self._preemption(profile, info, diagnosis, evaluation)
         victims = {one.node_name: one for one in found} if not isinstance(found, PostFilterResult) else {}
+        explanation = replace(explanation, nodes=tuple(await self._tell(verdict, victims)))
+        if verdict.best:
+            return explanation
         message = found.message if isinstance(found, PostFilterResult) else ""
-        count = self._cache.columns.count
+        diagnosis = verdict.diagnosis
         return replace(
             explanation,
-            message=fit_error(count, diagnosis.reasons(), diagnosis.pre_filter, message),
+            message=fit_error(len(verdict.rows), diagnosis.reasons(), diagnosis.pre_filter, message),
             preemption=choose(victims.values()).node_name if victims else message,
-            nodes=tuple(self._verdicts(evaluation, diagnosis, victims)),
         )
+
+    async def _judge(self, profile: Profile, info: PodInfo, is_there: bool) -> _Verdict:
+        """What is to be said, as of one moment: where the search for victims takes more than one turn, the last."""
+        while True:
+            without: AbstractContextManager[None] = self._cache.without(info.uid) if is_there else nullcontext()
+            with without:
+                verdict = self._look(profile, info)
+            if verdict is not None:
+                return verdict
+            await asyncio.sleep(0)
+
+    def _look(self, profile: Profile, info: PodInfo) -> _Verdict | None:
+        """None: there is more to look at."""
+        columns = self._cache.columns
+        evaluation = Evaluation(profile, info, columns, complete=True)
+        diagnosis = evaluation.diagnose()
+        best = [columns.node(row).name for row in evaluation.best_rows()]
+        found = () if best else self._preemption(profile, info, diagnosis, evaluation)
+        if isinstance(found, PostFilterResult) and found.unfinished:
+            return None
+        return _Verdict(evaluation, diagnosis, diagnosis.statuses, sorted(columns.rows.items()), best, found)
 
     @staticmethod
     def _preemption(
@@ -103,25 +140,31 @@ class SchedulingExplainer:
                 return plugin.look(info, diagnosis, evaluation)
         return ()
 
-    def _verdicts(
-        self, evaluation: Evaluation, diagnosis: Diagnosis, victims: Mapping[str, Candidate]
-    ) -> Iterator[NodeVerdict]:
-        breakdown = evaluation.breakdown()
-        columns = self._cache.columns
-        for name, row in sorted(columns.rows.items()):
-            status = diagnosis.statuses.get(name)
-            if status is None and not diagnosis.pre_filter:
-                total = int(evaluation.totals[row])
-                yield NodeVerdict(name=name, fits=True, total=total, scores=tuple(_scores(breakdown, row)))
-                continue
-            candidate = victims.get(name)
-            yield NodeVerdict(
-                name=name,
-                refused_by=status.plugin if status is not None else next(iter(diagnosis.plugins), ""),
-                reasons=status.reasons if status is not None else (diagnosis.pre_filter,),
-                victims=tuple(_victims(candidate)) if candidate is not None else (),
-                pdb_violations=candidate.violations if candidate is not None else 0,
-            )
+    async def _tell(self, verdict: _Verdict, victims: Mapping[str, Candidate]) -> Sequence[NodeVerdict]:
+        breakdown, told = verdict.evaluation.breakdown(), list[NodeVerdict]()
+        for start in range(0, len(verdict.rows), TOLD_AT_ONCE):
+            if start:
+                await asyncio.sleep(0)
+            for name, row in verdict.rows[start : start + TOLD_AT_ONCE]:
+                told.append(_about(name, row, verdict, breakdown, victims.get(name)))
+        return told
+
+
+def _about(
+    name: str, row: int, verdict: _Verdict, breakdown: Sequence[Breakdown], candidate: Candidate | None
+) -> NodeVerdict:
+    """What is to be told of one node."""
+    status, diagnosis = verdict.statuses.get(name), verdict.diagnosis
+    if status is None and not diagnosis.pre_filter:
+        total = int(verdict.evaluation.totals[row])
+        return NodeVerdict(name=name, fits=True, total=total, scores=tuple(_scores(breakdown, row)))
+    return NodeVerdict(
+        name=name,
+        refused_by=status.plugin if status is not None else next(iter(diagnosis.plugins), ""),
+        reasons=status.reasons if status is not None else (diagnosis.pre_filter,),
+        victims=tuple(_victims(candidate)) if candidate is not None else (),
+        pdb_violations=candidate.violations if candidate is not None else 0,
+    )
 
 
 def _scores(breakdown: Sequence[Breakdown], row: int) -> Iterator[PluginScore]:

@@ -164,12 +164,14 @@ class Refusal(NamedTuple):
 
 
 class PostFilterResult(NamedTuple):
-    """What was done about a pod that fits nowhere. `carry_out` is the part that talks to the API."""
+    """What was done about a pod that fits nowhere. `carry_out` is the part that talks to the API. `unfinished`: it is
+    more work than may be done at a time, and goes on when the plugin is asked again after others had their turn."""
 
     message: str = ""
     nominated_node: str = ""
     victims: int = 0
     carry_out: Callable[[Client], Awaitable[None]] | None = None
+    unfinished: bool = False
 
 
 @runtime_checkable

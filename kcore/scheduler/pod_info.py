@@ -62,12 +62,15 @@ class PodInfo:
         "pod",
         "priority",
         "requests",
+        "started",
         "terms",
         "uid",
     )
 
     def __init__(self, pod: Pod) -> None:
         self.pod = pod
+        self.started = _started(pod)
+        """Since when the pod has run: of equals, preemption evicts who came last."""
         self.key = key_of(pod)
         self.uid = pod.metadata.uid
         self.priority = pod.spec.priority or 0
@@ -83,18 +86,13 @@ class PodInfo:
         self.kin = kin_of(pod)
         self.terms = terms_of(pod)
 
-    @property
-    def started(self) -> float:
-        """Since when the pod has run: of equals, preemption evicts who came last."""
-        start = self.pod.status.start_time or self.pod.metadata.creation_timestamp
-        return parse(start) if start else float("inf")
-
     def renewed(self, pod: Pod) -> PodInfo:
         """The same demands in a newer object. What was handed out before stays as it was."""
         info = PodInfo.__new__(PodInfo)
         for name in PodInfo.__slots__:  # copy.copy takes ten times as long
             setattr(info, name, getattr(self, name))
         info.pod = pod
+        info.started = _started(pod)
         return info
 
     def differs(self, pod: Pod) -> bool:
@@ -105,6 +103,16 @@ class PodInfo:
             or metadata.labels != known.labels
             or (metadata.deletion_timestamp is None) != (known.deletion_timestamp is None)
         )
+
+
+def _started(pod: Pod) -> float:
+    start = pod.status.start_time or pod.metadata.creation_timestamp
+    return _moment(start) if start else float("inf")
+
+
+@lru_cache(maxsize=16384)
+def _moment(timestamp: str) -> float:
+    return parse(timestamp)
 
 
 @lru_cache(maxsize=16384)

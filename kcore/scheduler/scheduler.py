@@ -42,7 +42,9 @@ from kcore.scheduler.waiting import WaitingPod, WaitingPods
 __all__ = ["Scheduler"]
 
 BURST = 16
-"""Decisions taken before others on the loop have their turn."""
+"""Decisions taken before others on the loop have their turn,"""
+ROWS_AT_ONCE = 10_000
+"""and nodes looked at for them, as far as that was not done before."""
 WORKERS = 32
 UNCERTAIN = 500
 """From this code on an answer does not say whether something was done."""
@@ -140,6 +142,7 @@ class Scheduler:
     async def _decide(self) -> None:
         """Take decisions as long as there are pods, then sleep until something happens."""
         while True:
+            enough = self._cycle.looked_at + ROWS_AT_ONCE
             for _ in range(BURST):
                 queued = self.queue.pop(self._clock.now())
                 if queued is None:
@@ -149,7 +152,10 @@ class Scheduler:
                 if extenders:
                     await self._schedule_with(queued, extenders)
                 else:
-                    self._schedule(queued)
+                    await self._schedule(queued)
+                if self._cycle.looked_at >= enough:
+                    await asyncio.sleep(0)
+                    break
             else:
                 await asyncio.sleep(0)
 
@@ -160,11 +166,14 @@ class Scheduler:
         with anyio.move_on_after(seconds):
             await self._wake.wait()
 
-    def _schedule(self, queued: QueuedPod) -> None:
+    async def _schedule(self, queued: QueuedPod) -> None:
         info = queued.info
         profile, began = self._profiles[info.pod.spec.scheduler_name], ticks()
         try:
-            outcome = self._cycle.schedule(profile, info)
+            while (outcome := self._cycle.schedule(profile, info)) is None:
+                await asyncio.sleep(0)
+                if info.uid not in self.queue:
+                    return
         except Exception:  # a plugin's fault concerns one pod, not all
             self._failed(queued, began)
             return

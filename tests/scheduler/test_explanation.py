@@ -13,6 +13,8 @@ from kcore.api.errors import BadRequest, Invalid, NotFound
 from kcore.api.explanation_v1alpha1 import PODS, PodExplanation
 from kcore.api.meta_v1 import ObjectMeta
 from kcore.api.scheduling_v1 import PriorityClass
+from kcore.scheduler import explanation
+from kcore.scheduler.plugins import default_preemption
 from kcore.scheduler.scheduler import Scheduler
 from tests.scheduler.clusters import node, pod, taint
 from tests.scheduler.test_scheduler import add
@@ -101,6 +103,22 @@ async def test_what_preemption_would_evict() -> None:
         assert explanation.preemption == "a"
         victims = {verdict.name: [victim.name for victim in verdict.victims] for verdict in explanation.nodes}
         assert victims == {"a": ["x"], "b": ["y"]}
+
+
+async def test_what_takes_many_turns_to_tell_is_told_of_every_node(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(explanation, "TOLD_AT_ONCE", 1)
+    monkeypatch.setattr(default_preemption, "JUDGED_AT_ONCE", 1)
+    async with explained(*[node(name, cpu="1") for name in "abc"]) as w:
+        for name in "abc":
+            await w.client.create(pod(f"on-{name}", cpu="1", selector={"kubernetes.io/hostname": name}))
+        await w.settle()
+        await w.client.create(PriorityClass(metadata=ObjectMeta(name="urgent"), value=1000))
+        urgent = pod(cpu="1")
+        rehearsed = await rehearse(
+            w, replace(urgent, spec=replace(urgent.spec, priority=None, priority_class_name="urgent"))
+        )
+        assert [verdict.name for verdict in rehearsed.nodes] == ["a", "b", "c"]
+        assert [victim.name for verdict in rehearsed.nodes for victim in verdict.victims] == ["on-a", "on-b", "on-c"]
 
 
 async def test_a_rehearsed_pod_goes_through_admission_and_is_not_created() -> None:

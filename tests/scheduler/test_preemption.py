@@ -15,9 +15,10 @@ from kcore.kit.clock import Chance
 from kcore.scheduler.cache import SchedulerCache
 from kcore.scheduler.cycle import Refused, SchedulingCycle
 from kcore.scheduler.evaluation import Evaluator
-from kcore.scheduler.plugins.default_preemption import Candidate, budget_violations, candidate, choose, find_victims
+from kcore.scheduler.plugins import default_preemption
 from kcore.scheduler.pod_info import PodInfo
 from kcore.scheduler.scheduler import Scheduler
+from kcore.scheduler.victims import Candidate, budget_violations, candidate, choose, find_victims
 from tests.scheduler.clusters import node, pod, taint
 from tests.scheduler.profiles import default_profile
 from tests.scheduler.test_scheduler import add, scheduled, where
@@ -117,6 +118,38 @@ def test_why_preemption_does_not_help(given: Pod, message: str) -> None:
     outcome = SchedulingCycle(cache, Chance(1)).schedule(default_profile(cache), PodInfo(given))
     assert isinstance(outcome, Refused)
     assert outcome.message == message
+
+
+def test_a_search_over_many_nodes_rests_between_and_finds_the_best_of_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(default_preemption, "JUDGED_AT_ONCE", 2)
+    cache = SchedulerCache()
+    for number, priority in enumerate([5, 4, 3, 1, 2]):
+        cache.set_node(node(f"n{number}", cpu="1"))
+        cache.set_pod(on(f"p{number}", f"n{number}", priority=priority))
+    cycle, profile, info = SchedulingCycle(cache, Chance(1)), default_profile(cache), PodInfo(pod(cpu="1", priority=10))
+    assert cycle.schedule(profile, info) is None
+    cache.remove_node("n4")
+    cache.set_pod(on("another", "n0", priority=0))  # what has been judged already is judged anew where it changed
+    assert cycle.schedule(profile, info) is None
+    outcome = cycle.schedule(profile, info)
+    assert isinstance(outcome, Refused)
+    assert outcome.post_filter.nominated_node == "n3"
+
+
+async def test_others_are_scheduled_while_victims_are_looked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(default_preemption, "JUDGED_AT_ONCE", 1)
+    async with scheduled(*[node(f"n{number}", cpu="1") for number in range(4)]) as w:
+        for number in range(4):
+            given = pod(f"p{number}", cpu="1", priority=0)
+            await w.client.create(replace(given, spec=replace(given.spec, termination_grace_period_seconds=0)))
+        await w.settle()
+        await w.client.create(PriorityClass(metadata=ObjectMeta(name="urgent"), value=1000))
+        urgent = pod("urgent", cpu="1")
+        spec = replace(urgent.spec, priority=None, priority_class_name="urgent")
+        await w.client.create(replace(urgent, spec=spec))
+        await w.settle(5)
+        assert await where(w, "urgent") != ""
+        assert len((await w.client.list(Pod, "ns")).items) == 4
 
 
 async def test_a_more_important_pod_takes_the_place_of_a_less_important_one() -> None:

@@ -1,8 +1,7 @@
 """Makes room for a pod that fits nowhere by evicting pods of lower priority, as few and as unimportant as will do.
 
-For each node that more room could help, all pods of lower priority are taken off in thought. If the pod would fit
-then, they are put back one by one, the most important first, as long as it still fits; those that cannot stay are
-the victims. Of all such nodes that one is chosen which, in this order,
+For each node that more room could help, victims are looked for (`scheduler.victims`). Of all such nodes that one is
+chosen which, in this order,
 
     violates the fewest disruption budgets; whose most important victim is the least important; whose victims'
     priorities add up to the least; has the fewest victims; whose most important victims have run the shortest.
@@ -12,16 +11,16 @@ The pod is nominated to the node and scheduled when the victims have gone, there
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from heapq import heappop, heappush
-from typing import NamedTuple
+from itertools import islice
 
 from kcore.api.core_v1 import Pod
 from kcore.api.errors import ApiError, Conflict, NotFound
 from kcore.api.meta_v1 import DeleteOptions, Preconditions
 from kcore.api.policy_v1 import PodDisruptionBudget
-from kcore.api.selectors import selector_from_struct
 from kcore.api.timestamp import format_seconds
 from kcore.client.client import Client, PatchType
 from kcore.client.events import EventRecorder
@@ -30,142 +29,19 @@ from kcore.scheduler.cache import SchedulerCache
 from kcore.scheduler.columns import NodeColumns
 from kcore.scheduler.diagnosis import Diagnosis, fit_error
 from kcore.scheduler.extender import Extender, ExtenderError, MetaVictims
-from kcore.scheduler.framework import Ask, CycleState, PostFilterResult, Status, unschedulable
+from kcore.scheduler.framework import Ask, CycleState, PostFilterResult, Status
 from kcore.scheduler.node_info import NodeInfo
-from kcore.scheduler.plugins.node_resources_fit import TOO_MANY_PODS
 from kcore.scheduler.pod_info import PodInfo
+from kcore.scheduler.victims import NO_VICTIMS, Candidate, budget_violations, candidate, choose, find_victims
 
-__all__ = ["Candidate", "DefaultPreemption", "candidate", "choose", "find_victims"]
+__all__ = ["DefaultPreemption"]
 
 NOT_HELPFUL = "Preemption is not helpful for scheduling"
-NO_VICTIMS = unschedulable("No preemption victims found for incoming pod")
 MESSAGE = "preempting to accommodate a higher priority pod"
-LEAST_START = 0.0
 MOST_MEMOS = 64
-
-
-class Candidate(NamedTuple):
-    """A node, and who would have to go, the most important first. Smaller `cost` is better."""
-
-    node_name: str
-    victims: tuple[PodInfo, ...]
-    violations: int
-    cost: tuple[int, int, int, int, float]
-
-
-def candidate(node_name: str, victims: Iterable[PodInfo], violations: int) -> Candidate:
-    ordered = tuple(sorted(victims, key=_importance))
-    return Candidate(node_name, ordered, violations, _cost(ordered, violations))
-
-
-def find_victims(
-    pod: PodInfo, node: NodeInfo, ask: Ask, violates: Callable[[Sequence[PodInfo]], set[str]]
-) -> Candidate | Status:
-    """Who would have to leave a node for the pod to fit, or why nobody's leaving helps."""
-    lower = [other for other in node.pods.values() if other.priority < pod.priority]
-    if not lower:
-        return NO_VICTIMS
-    demand = ask.demand
-    trial: _Trial = _Trial(node, ask) if demand is None else _RoomTrial(node, demand)
-    for other in lower:
-        trial.remove(other)
-    objection = trial.objection()
-    if objection is not None:
-        return objection
-    lower = [other for other in lower if other.uid not in node.ghosts]
-    lower.sort(key=_importance)
-    violating = violates(lower)
-    victims: list[PodInfo] = []
-    # Pods whose eviction would break a budget are the first to be spared.
-    for other in sorted(lower, key=lambda one: one.uid not in violating) if violating else lower:
-        trial.add(other)
-        if trial.objection() is not None:
-            trial.remove(other)
-            victims.append(other)
-    return candidate(node.name, victims, sum(victim.uid in violating for victim in victims))
-
-
-class _Trial:
-    """A node on which pods are taken off and put back in thought."""
-
-    def __init__(self, node: NodeInfo, ask: Ask) -> None:
-        self._node = node.copy()
-        self._ask = ask
-
-    def remove(self, pod: PodInfo) -> None:
-        self._node.remove(pod.uid)
-
-    def add(self, pod: PodInfo) -> None:
-        self._node.add(pod)
-
-    def objection(self) -> Status | None:
-        return self._ask(self._node)
-
-
-class _RoomTrial(_Trial):
-    """The same where nothing counts but room: sums instead of a copy."""
-
-    def __init__(self, node: NodeInfo, demand: Mapping[str, int]) -> None:
-        self._demand = demand
-        requested, allocatable = node.requested, node.allocatable
-        self._left = {name: allocatable.get(name, 0) - requested.get(name, 0) for name in demand}
-        self._places = allocatable.get("pods", 0) - len(node.pods)
-
-    def remove(self, pod: PodInfo) -> None:
-        self._change(pod, 1)
-
-    def add(self, pod: PodInfo) -> None:
-        self._change(pod, -1)
-
-    def objection(self) -> Status | None:
-        reasons = [] if self._places > 0 else [TOO_MANY_PODS]
-        for name, wanted in self._demand.items():
-            if wanted > 0 and wanted > self._left[name]:
-                reasons.append(f"Insufficient {name}")
-        return unschedulable(*reasons) if reasons else None
-
-    def _change(self, pod: PodInfo, sign: int) -> None:
-        left, requests = self._left, pod.requests
-        for name in left:
-            left[name] += sign * requests.get(name, 0)
-        self._places += sign
-
-
-def choose(candidates: Iterable[Candidate]) -> Candidate:
-    """The node whose victims cost the least."""
-    return min(candidates, key=lambda one: one.cost)
-
-
-def _cost(victims: Sequence[PodInfo], violations: int) -> tuple[int, int, int, int, float]:
-    highest = victims[0].priority if victims else -(2**31)
-    # Shifted so that many unimportant victims weigh more than few, whatever the sign of their priorities.
-    total = sum(victim.priority + 2**31 for victim in victims)
-    earliest = min((victim.started for victim in victims if victim.priority == highest), default=LEAST_START)
-    return violations, highest, total, len(victims), -earliest
-
-
-def _importance(pod: PodInfo) -> tuple[int, float]:
-    """Higher priority first, then who has run longer."""
-    return -pod.priority, pod.started
-
-
-def budget_violations(pods: Sequence[PodInfo], budgets: Iterable[PodDisruptionBudget]) -> set[str]:
-    """The uids of those pods whose eviction, in this order, goes beyond what a budget allows."""
-    left = [
-        (budget, selector_from_struct(budget.spec.selector), [budget.status.disruptions_allowed]) for budget in budgets
-    ]
-    violating = set()
-    for info in pods:
-        metadata = info.pod.metadata
-        for budget, selector, allowed in left:
-            if budget.metadata.namespace != metadata.namespace or not metadata.labels or selector.empty:
-                continue
-            if metadata.name in budget.status.disrupted_pods or not selector.matches(metadata.labels):
-                continue
-            allowed[0] -= 1
-            if allowed[0] < 0:
-                violating.add(info.uid)
-    return violating
+JUDGED_AT_ONCE = 256
+"""On so many nodes victims are looked for before others have their turn."""
+UNFINISHED = PostFilterResult(unfinished=True)
 
 
 Judge = Callable[[NodeInfo], Candidate | Status]
@@ -184,20 +60,28 @@ class _Memo:
         self._epoch = -1
         self._seen = 0
         self._budgets: object = None
+        self.is_finished = False
 
     def mend(self, columns: NodeColumns, budgets: object, rows: Sequence[int], judge: Judge) -> None:
-        """Have every one of the rows judged that nothing is known of, and forget all others."""
+        """Have the rows judged that nothing is known of, as many as may be at a time, and forget what has changed."""
+        fresh: Collection[int] = ()
         if (self._epoch, self._budgets) != (columns.epoch, budgets):
             self._found, self._heap, self._ticket = {}, [], 0
-            fresh: Iterable[int] = rows
+            self.is_finished = False
         else:
             changed = set(columns.changes[self._seen :])
             for row in changed:
                 self._found.pop(row, None)
             fresh = changed.intersection(rows) if changed else ()
+        if not self.is_finished:
+            fresh = [row for row in rows if row not in self._found]
+        self.is_finished = len(fresh) <= JUDGED_AT_ONCE
         self._epoch, self._seen, self._budgets = columns.epoch, len(columns.changes), budgets
-        for row in fresh:
-            found = self._found[row] = judge(columns.node(row))
+        for row in islice(fresh, JUDGED_AT_ONCE):
+            node = columns.nodes[row]
+            if node is None:
+                continue  # it has gone since the diagnosis was made
+            found = self._found[row] = judge(node)
             if isinstance(found, Candidate):
                 self._ticket += 1
                 heappush(self._heap, (found.cost, row, self._ticket, found))
@@ -248,7 +132,8 @@ class DefaultPreemption:
         self, pod: PodInfo, diagnosis: Diagnosis, ask: Ask, extenders: Sequence[Extender]
     ) -> PostFilterResult:
         """The same where extenders may spare nodes or victims. Raises ExtenderError."""
-        found = self.look(pod, diagnosis, ask)
+        while (found := self.look(pod, diagnosis, ask)) is UNFINISHED:  # noqa: ASYNC110  # a turn for others
+            await asyncio.sleep(0)
         if isinstance(found, PostFilterResult):
             return found
         candidates = {one.node_name: one for one in found}
@@ -280,7 +165,7 @@ class DefaultPreemption:
         return left
 
     def look(self, pod: PodInfo, diagnosis: Diagnosis, ask: Ask) -> Sequence[Candidate] | PostFilterResult:
-        """All nodes on which room can be made, or why there is none."""
+        """All nodes on which room can be made, or why there is none, or that this is not known yet."""
         memo = self._look(pod, diagnosis, ask)
         return memo if isinstance(memo, PostFilterResult) else memo.candidates()
 
@@ -296,6 +181,8 @@ class DefaultPreemption:
             reasons[NO_VICTIMS.reasons[0]] = len(rows)
         else:
             memo = self._memo(pod, ask, rows)
+            if not memo.is_finished:
+                return UNFINISHED
             if memo.best() is not None:
                 return memo
             reasons += memo.objections()
@@ -330,13 +217,8 @@ class DefaultPreemption:
 
     def _memo(self, pod: PodInfo, ask: Ask, rows: Sequence[int]) -> _Memo:
         """What is found on these rows."""
-        memo = _Memo()
-        if ask.shared_as is not None:
-            key = (ask.shared_as, pod.priority)
-            memo = self._memos.pop(key, memo)
-            if len(self._memos) >= MOST_MEMOS:
-                del self._memos[next(iter(self._memos))]
-            self._memos[key] = memo
+        key: Hashable = (ask.shared_as, pod.priority) if ask.shared_as is not None else pod.uid
+        memo = self._memos.pop(key, None) or _Memo()
         budgets = tuple(self._budgets())
         versions = tuple([(budget.metadata.uid, budget.metadata.resource_version) for budget in budgets])
 
@@ -344,6 +226,10 @@ class DefaultPreemption:
             return find_victims(pod, node, ask, lambda lower: budget_violations(lower, budgets))
 
         memo.mend(self._cache.columns, versions, rows, judge)
+        if ask.shared_as is not None or not memo.is_finished:
+            if len(self._memos) >= MOST_MEMOS:
+                del self._memos[next(iter(self._memos))]
+            self._memos[key] = memo
         return memo
 
     async def _evict(self, client: Client, victim: PodInfo, preemptor: PodInfo) -> None:
