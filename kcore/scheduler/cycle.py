@@ -1,7 +1,7 @@
 """One scheduling cycle: from a pod to the node it should go to, or to the reason why there is none.
 
-The cycle never awaits, unless extenders take part; what is too much for one turn of the loop is asked for again. It ends with the pod assumed on its node, so that the next cycle
-counts it; binding follows at leisure, many at a time.
+The cycle never awaits, unless extenders take part; what is too much for one turn of the loop is asked for again. It
+ends with the pod assumed on its node, so that the next cycle counts it; binding follows at leisure, many at a time.
 """
 
 from __future__ import annotations
