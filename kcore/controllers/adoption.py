@@ -18,7 +18,7 @@ from kcore.client.client import Client, PatchType
 from kcore.client.informer import Informer
 from kcore.client.runner import controller_of
 
-__all__ = ["Claimant", "controller_reference", "index_by_controller", "owned_or_orphaned"]
+__all__ = ["Claimant", "controller_reference", "index_by_controller", "owned_by", "owned_or_orphaned"]
 
 T = TypeVar("T", bound=Object)
 
@@ -47,10 +47,14 @@ def _controller_or_namespace(obj: Object) -> Iterator[str]:
     yield owner.uid if owner is not None else f"orphans of {obj.metadata.namespace}"
 
 
+def owned_by(informer: Informer[T], owner: Object) -> list[T]:
+    """What `owner` controls."""
+    return informer.by_index(BY_CONTROLLER, owner.metadata.uid)
+
+
 def owned_or_orphaned(informer: Informer[T], owner: Object) -> list[T]:
     """What `owner` controls, and what nobody in its namespace does."""
-    owned = informer.by_index(BY_CONTROLLER, owner.metadata.uid)
-    return owned + informer.by_index(BY_CONTROLLER, f"orphans of {owner.metadata.namespace}")
+    return owned_by(informer, owner) + informer.by_index(BY_CONTROLLER, f"orphans of {owner.metadata.namespace}")
 
 
 class Claimant:

@@ -20,7 +20,7 @@ from kcore.api.selectors import Selector
 from kcore.api.timestamp import format_seconds
 from kcore.client.informer import Informer, key_of
 from kcore.client.runner import Controller, MapFunction, Result, controller_of
-from kcore.controllers.adoption import Claimant, controller_reference, index_by_controller, owned_or_orphaned
+from kcore.controllers.adoption import Claimant, controller_reference, index_by_controller, owned_by, owned_or_orphaned
 from kcore.controllers.batches import slow_start
 from kcore.controllers.context import Context
 from kcore.controllers.expectations import Expectations
@@ -172,6 +172,7 @@ class ReplicaManager(Controller, Generic[S]):
         uid = owner.metadata.uid
         selector = self._selector(owner)
         nearby = owned_or_orphaned(self._pods, owner)
+        terminating = sum(map(is_terminating, owned_by(self._pods, owner)))
         claimant = Claimant(self._client, owner, lambda pod: selector.matches(pod.metadata.labels))
         pods = await claimant.claim([pod for pod in nearby if is_active(pod)])
         error: ApiError | None = None
@@ -180,13 +181,13 @@ class ReplicaManager(Controller, Generic[S]):
             self._expectations.forget(uid)
         elif self._expectations.satisfied(uid):
             failure, error = await self._manage(owner, pods)
-        counts, soonest = self._count(owner, pods, nearby)
+        counts, soonest = self._count(owner, pods, terminating)
         await self._write_status(owner, counts, failure)
         if error is not None:
             raise error
         return Result(soonest) if soonest else None
 
-    def _count(self, owner: S, pods: Iterable[Pod], nearby: Iterable[Pod]) -> tuple[Counts, float]:
+    def _count(self, owner: S, pods: Iterable[Pod], terminating: int) -> tuple[Counts, float]:
         """The counts of the status, and in how many seconds they will change by themselves (0: they will not)."""
         wanted = self.template(owner).metadata.labels.items()
         min_ready_seconds, now = self.min_ready_seconds(owner), self._clock.now()
@@ -203,10 +204,6 @@ class ReplicaManager(Controller, Generic[S]):
                 soonest = min(soonest or wait, wait)
             else:
                 available += 1
-        uid = owner.metadata.uid
-        terminating = sum(
-            is_terminating(pod) and (of := controller_of(pod.metadata)) is not None and of.uid == uid for pod in nearby
-        )
         return Counts(replicas, labeled, ready, available, terminating), soonest
 
     async def _write_status(self, owner: S, counts: Counts, failure: Failure | None) -> None:
@@ -235,7 +232,7 @@ class ReplicaManager(Controller, Generic[S]):
         return self._owners.by_index("controller", manager.uid) if manager is not None else [owner]
 
     def _active_of(self, owner: S) -> Iterator[Pod]:
-        return (pod for pod in self._pods.by_index("controller", owner.metadata.uid) if is_active(pod))
+        return filter(is_active, owned_by(self._pods, owner))
 
     async def _create(self, owner: S, count: int) -> ApiError | None:
         uid = owner.metadata.uid

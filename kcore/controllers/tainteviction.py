@@ -44,7 +44,7 @@ class TaintEvictionController(Controller):
         if old is not None and (old.spec is new.spec or _concern(old) == _concern(new)):
             return
         node = self._nodes.get(new.spec.node_name)
-        if node is not None and _no_execute(node):
+        if node is not None and node.spec.taints and _no_execute(node):
             yield f"{new.metadata.namespace}/{new.metadata.name}"
 
     def _node_changed(self, old: Node | None, new: Node | None) -> Iterator[str]:

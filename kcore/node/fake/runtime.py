@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from functools import lru_cache
 
 import anyio
 from anyio.abc import ByteReceiveStream, ByteSendStream, ByteStream, TaskStatus
@@ -113,9 +114,8 @@ class FakeRuntime:
         if script.pull_fails(failures):
             image = Image(started_at=now, finished_at=now + seconds, error=script.pull_error, failures=failures + 1)
         else:
-            digest = hashlib.sha256(name.encode()).hexdigest()
-            size = 10_000_000 + int(digest[:6], 16) * 10
-            image = Image(f"{_repository(name)}@sha256:{digest}", size, was_present, now, now + seconds)
+            id_, size = _image_of(name)
+            image = Image(id_, size, was_present, now, now + seconds)
         if seconds:
             self._put_image(uid, name, Image(started_at=now, failures=failures))
             self._at(uid, f"image {name}", seconds, lambda: self._pulled(pod, name, image))
@@ -400,6 +400,13 @@ class _LogStream(ByteReceiveStream):
 
     async def aclose(self) -> None:
         self._closed = True
+
+
+@lru_cache(maxsize=1024)
+def _image_of(name: str) -> tuple[str, int]:
+    """The id and size of the image that is always behind a name."""
+    digest = hashlib.sha256(name.encode()).hexdigest()
+    return f"{_repository(name)}@sha256:{digest}", 10_000_000 + int(digest[:6], 16) * 10
 
 
 def _dead(container: AnyContainer) -> Health:

@@ -42,12 +42,16 @@ class Script(NamedTuple):
         return bool(self.pull_error) and (self.pull_failures is None or failures < self.pull_failures)
 
 
+_UNWRITTEN = {seconds: Script(run_seconds=seconds) for seconds in (None, 0.0, JOB_SECONDS)}
+"""Of pods whose annotations say nothing, by when their containers end."""
+
+
 def script_of(pod: Pod, container: AnyContainer) -> Script:
     """The script of one container."""
     ordinary = any(c.name == container.name for c in pod.spec.containers)
     annotations = pod.metadata.annotations
     if not annotations or not any(key.startswith(PREFIX) for key in annotations):
-        return Script(run_seconds=_natural_end(pod, container, ordinary))
+        return _UNWRITTEN[_natural_end(pod, container, ordinary)]
 
     def text(name: str) -> str | None:
         own = annotations.get(f"{PREFIX}{name}.{container.name}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 
 from kcore.api import names
 from kcore.api.core_v1 import ContainerStatus, Pod, PodCondition
@@ -14,6 +15,8 @@ from kcore.registry.validation.values import check, immutable
 __all__ = ["validate_pod_status_update"]
 
 _STATUS = Path("status")
+_POD_IPS = _STATUS / "podIPs"
+_HOST_IPS = _STATUS / "hostIPs"
 _METADATA = Path("metadata")
 _SYSTEM_CONDITIONS = ("PodScheduled", "Ready", "Initialized")
 _FAMILIES = "may specify no more than one IP for each IP family"
@@ -39,7 +42,7 @@ def validate_pod_status_update(new: Pod, old: Pod) -> Iterator[FieldError]:
             set(),
         ),
     ):
-        if statuses is not standing:
+        if standing and statuses is not standing:
             yield from _validate_transitions(statuses, standing, _STATUS / name, restarts, exempt)
     claims = {c.name for c in new.spec.resource_claims}
     for i, claim in enumerate(status.resource_claim_statuses):
@@ -47,17 +50,23 @@ def validate_pod_status_update(new: Pod, old: Pod) -> Iterator[FieldError]:
         if claim.name not in claims:
             yield invalid(at, claim.name, "must match the name of an entry in `spec.resourceClaims`")
     if status.pod_ips != before.pod_ips:
-        yield from _validate_addresses([p.ip for p in status.pod_ips], status.pod_ips, _STATUS / "podIPs")
+        yield from _validate_addresses([p.ip for p in status.pod_ips], status.pod_ips, _POD_IPS)
     if status.host_ips:
         first = status.host_ips[0].ip
         if first != status.host_ip:
-            yield invalid(_STATUS / "hostIPs" @ 0 / "ip", first, "must be equal to `hostIP`")
-        yield from _validate_addresses([h.ip for h in status.host_ips], status.host_ips, _STATUS / "hostIPs")
+            yield invalid(_HOST_IPS @ 0 / "ip", first, "must be equal to `hostIP`")
+        yield from _validate_addresses([h.ip for h in status.host_ips], status.host_ips, _HOST_IPS)
+
+
+@lru_cache(maxsize=1024)
+def _wrong_with(condition: str) -> Sequence[str]:
+    """Types of conditions are few."""
+    return names.label_key(condition)
 
 
 def _validate_conditions(conditions: Sequence[PodCondition], path: Path) -> Iterator[FieldError]:
     for i, condition in enumerate(conditions):
-        if condition.type not in _SYSTEM_CONDITIONS and (words := names.label_key(condition.type)):
+        if condition.type not in _SYSTEM_CONDITIONS and (words := _wrong_with(condition.type)):
             for message in words:
                 yield invalid(path @ i / "Type", condition.type, message)
 
