@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from kcore.api.apiextensions_v1 import CustomResourceDefinition
+from kcore.registry.advice.definitions import unknown_formats
 from kcore.registry.defaults.apiextensions_v1 import default_definition
 from kcore.registry.strategies.apiextensions_v1 import CustomResourceDefinitionStrategy
 from kcore.registry.validation.definitions import validate_definition, validate_definition_update
@@ -195,9 +196,81 @@ def test_what_is_wrong_with_a_definition(patch: Any, said: list[str]) -> None:
             {"type": "object", "allOf": [{"properties": {"b": {"type": "string"}}}]},
             [f"{AT}.allOf[0].properties[b].type: Forbidden: must be empty to be structural"],
         ),
+        ({"type": "object", "allOf": [{"properties": {"b": {"minLength": 1}}}]}, []),
         (
-            {"type": "object", "allOf": [{"properties": {"b": {"minLength": 1}}}]},
-            [f"{AT}.properties[b]: Required value: because it is defined in {AT}.allOf[0].properties[b]"],
+            {"type": "object", "x-kubernetes-int-or-string": True, "x-kubernetes-preserve-unknown-fields": True},
+            [
+                f"{AT}.x-kubernetes-preserve-unknown-fields: Invalid value: true: "
+                "must be false if x-kubernetes-int-or-string is true"
+            ],
+        ),
+        (
+            {"x-kubernetes-embedded-resource": True, "x-kubernetes-preserve-unknown-fields": True},
+            [f"{AT}.type: Required value: must be object if x-kubernetes-embedded-resource is true"],
+        ),
+        (
+            {**SPEC, "anyOf": [{"nullable": True, "default": 1, "x-kubernetes-list-type": "set"}]},
+            [
+                f"{AT}.anyOf[0].default: Forbidden: must be undefined to be structural",
+                f"{AT}.anyOf[0].nullable: Forbidden: must be false to be structural",
+                f"{AT}.anyOf[0].x-kubernetes-list-type: Forbidden: must be undefined to be structural",
+                f"{AT}.anyOf[0].type: Required value: must be array if x-kubernetes-list-type is specified",
+            ],
+        ),
+        (
+            {**SPEC, "oneOf": [{"properties": {"metadata": {"minProperties": 1}}}]},
+            [f"{AT}.oneOf[0].properties[metadata]: Forbidden: must not be specified in a nested context"],
+        ),
+        (
+            {
+                "type": "array",
+                "x-kubernetes-list-type": "map",
+                "x-kubernetes-list-map-keys": ["a", "a", "b"],
+                "items": {"type": "object", "required": ["a"], "properties": {"a": {"type": "object"}}},
+            },
+            [
+                f'{AT}.items.properties[a].type: Invalid value: "object": '
+                "must be a scalar type if parent array's x-kubernetes-list-type is map",
+                f'{AT}.items.properties[a].type: Invalid value: "object": '
+                "must be a scalar type if parent array's x-kubernetes-list-type is map",
+                f'{AT}.x-kubernetes-list-map-keys: Invalid value: ["a","a","b"]: must not contain duplicate entries',
+                f'{AT}.x-kubernetes-list-map-keys: Invalid value: ["a","a","b"]: '
+                "entries must all be names of item properties",
+            ],
+        ),
+        ({"type": "object", "additionalProperties": False}, []),
+        (
+            {**SPEC, "additionalProperties": {"type": "thing"}},
+            [
+                f"{AT}.additionalProperties: Forbidden: additionalProperties and properties are mutual exclusive",
+                f'{AT}.additionalProperties.type: Unsupported value: "thing": supported values: "array", "boolean", ',
+            ],
+        ),
+        (
+            {
+                "type": "object",
+                "properties": {
+                    "n": {
+                        "type": "integer",
+                        "default": 0,
+                        "x-kubernetes-validations": [{"rule": "self > 0", "message": "none"}],
+                    }
+                },
+            },
+            [f"{AT}.properties[n].default: Invalid value: 0: none"],
+        ),
+        (
+            {
+                "type": "object",
+                "properties": {
+                    "a": {"type": "string", "uniqueItems": True},
+                    "n": {"type": "integer", "x-kubernetes-validations": [{"rule": "self"}]},
+                },
+            },
+            [
+                f"{AT}.properties[a].uniqueItems: Forbidden: uniqueItems cannot be set to true since",
+                f"{AT}.properties[n].x-kubernetes-validations[0].rule: Invalid value: ",
+            ],
         ),
         (
             {"type": "string", "pattern": "("},
@@ -234,6 +307,46 @@ def test_schemas_have_a_bottom(depth: int, said: int) -> None:
     for _ in range(depth):
         spec = {"type": "object", "properties": {"a": spec}, "x-kubernetes-validations": [{"rule": "has(self.a)"}]}
     assert len(list(validate_definition(load(with_spec(spec))))) == said
+
+
+@pytest.mark.parametrize(
+    ("root", "said"),
+    [
+        (
+            {"type": "object", "additionalProperties": {"type": "string"}},
+            ["additionalProperties: must not be used at the root"],
+        ),
+        (
+            {"type": "object", "anyOf": [{"properties": {"b": {"minLength": 1}}}]},
+            ["properties[b]: because it is defined in spec.validation.openAPIV3Schema.anyOf[0].properties[b]"],
+        ),
+        (
+            {"type": "object", "x-kubernetes-preserve-unknown-fields": True, "nullable": True},
+            ["nullable: nullable cannot be true at the root"],
+        ),
+        ({"type": "object", "$schema": "x"}, []),
+    ],
+)
+def test_what_is_wrong_at_the_root(root: Any, said: list[str]) -> None:
+    found = validate_definition(load({"spec": {"versions": [version(schema={"openAPIV3Schema": root})]}}))
+    at = "spec.validation.openAPIV3Schema."
+    assert [f"{error.field.removeprefix(at)}: {error.detail}" for error in found] == said
+
+
+def test_formats_that_nothing_checks_are_told() -> None:
+    definition = load(
+        with_spec(
+            {
+                "type": "object",
+                "properties": {
+                    "a": {"type": "string", "format": "e-mail"},
+                    "b": {"type": "string", "format": "email"},
+                    "c": {"type": "integer", "format": "int8"},
+                },
+            }
+        )
+    )
+    assert [*unknown_formats(definition)] == ["e-mail"]
 
 
 def test_metadata_has_no_defaults() -> None:
@@ -287,7 +400,7 @@ ADVICE = (
     ("rule", "said"),
     [
         ({"rule": "self.a != 'x'"}, []),
-        ({"rule": " "}, [f"{RULES}.rule: Required value: rule is not specified"]),
+        ({"rule": " "}, [f"{RULES}.rule: Required value"]),
         (
             {"rule": "self.a"},
             [f"{RULES}.rule: Invalid value: {shown('self.a')}: cel expression must evaluate to a bool"],

@@ -15,7 +15,7 @@ from kcore.api.apiextensions_v1 import JSONSchemaProps
 from kcore.api.formats import FORMATS
 from kcore.kit.regex import compile_pattern
 from kcore.registry.custom.defaulting import apply_defaults
-from kcore.registry.custom.embedded import special_errors
+from kcore.registry.custom.embedded import embedded_errors, list_errors
 from kcore.registry.custom.json_path import JSONPathError, column_path
 from kcore.registry.custom.pruning import drop_nulls, prune
 from kcore.registry.custom.schema import Schema, compile_schema
@@ -174,6 +174,15 @@ def test_defaults_are_not_shared_between_objects() -> None:
             ],
         ),
         (
+            {**of(b=NUMBER, c=NUMBER), "anyOf": [of(b={"minimum": 9}), of(b={"minimum": 2}, c={"maximum": 0})]},
+            {"b": 1, "c": 1},
+            [
+                '<nil>: Invalid value: "": "a" must validate at least one schema (anyOf)',
+                "a.b: Invalid value: 1: a.b in body should be greater than or equal to 2",
+                "a.c: Invalid value: 1: a.c in body should be less than or equal to 0",
+            ],
+        ),
+        (
             {**of(b=TEXT, c=TEXT), "oneOf": [{"required": ["b"]}, {"required": ["c"]}]},
             {"b": "1", "c": "2"},
             ['<nil>: Invalid value: "": "a" must validate one and only one schema (oneOf). Found 2 valid alternatives'],
@@ -229,10 +238,32 @@ def test_elements_of_a_map_are_compared_by_their_keys() -> None:
             {"apiVersion": "v1"},
             ["a.kind: Required value"],
         ),
+        (
+            {"type": "object", "x-kubernetes-embedded-resource": True, "x-kubernetes-preserve-unknown-fields": True},
+            {"apiVersion": "a/b/c", "kind": "", "metadata": {"name": "a/b", "labels": {"k": "?"}}},
+            [
+                'a.apiVersion: Invalid value: "a/b/c": unexpected GroupVersion string: a/b/c',
+                'a.kind: Invalid value: "": must not be empty',
+                "a.metadata.name: Invalid value: \"a/b\": may not contain '/'",
+                'a.metadata.labels: Invalid value: "?": a valid label must be an empty string or consist of '
+                "alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character "
+                "(e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is "
+                "'(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')",
+            ],
+        ),
+        (
+            {
+                "type": "object",
+                "additionalProperties": {"type": "array", "items": TEXT, "x-kubernetes-list-type": "set"},
+            },
+            {"k": ["x", "x", "x"]},
+            ['a[k][1]: Duplicate value: "x"'],
+        ),
     ],
 )
 def test_sets_maps_and_embedded_resources_have_rules_of_their_own(rules: Any, value: Any, said: list[str]) -> None:
-    assert [str(error) for error in special_errors({"a": value}, compiled(of(a=rules)))] == said
+    tree, schema = {"a": value}, compiled(of(a=rules))
+    assert [str(error) for error in (*embedded_errors(tree, schema), *list_errors(tree, schema))] == said
 
 
 @pytest.mark.parametrize(

@@ -8,11 +8,13 @@ from typing import Any
 import msgspec
 
 from kcore.api.decoding import DecodeError, decode_tree
-from kcore.api.field import FieldError, Path, duplicate, required
+from kcore.api.field import FieldError, Path, duplicate, invalid, required
 from kcore.api.meta_v1 import ObjectMeta
+from kcore.api.names import dns1035_label, path_segment_name
 from kcore.registry.custom.schema import Schema
+from kcore.registry.metadata import metadata_errors
 
-__all__ = ["EmbeddedMetadataError", "coerce_embedded", "special_errors"]
+__all__ = ["EmbeddedMetadataError", "coerce_embedded", "embedded_errors", "list_errors"]
 
 
 class EmbeddedMetadataError(ValueError):
@@ -42,23 +44,55 @@ def _metadata(tree: Any, pruned: list[str], path: str) -> Any:
     return {key: clean[key] for key in tree if key in clean} if isinstance(tree, dict) else clean
 
 
-def special_errors(tree: Any, schema: Schema, path: str = "") -> Iterator[FieldError]:
-    """Broken rules of embedded resources first, then those of sets and maps, as upstream tells them."""
-    yield from _embedded_errors(tree, schema, path)
-    if _has_duplicates(tree, schema):
-        yield from _list_errors(tree, schema, path)
-
-
-def _embedded_errors(tree: Any, schema: Schema, path: str) -> Iterator[FieldError]:
+def embedded_errors(tree: Any, schema: Schema, path: str = "") -> Iterator[FieldError]:
+    """Broken rules of embedded resources: of what every resource says of itself."""
     if not schema.has_embedded:
         return
+    if schema.embedded and isinstance(tree, dict):
+        yield from _resource_errors(tree, Path(path))
     for step, child, below in _children(tree, schema):
-        at = f"{path}{step}" if path or step.startswith("[") else step[1:]
-        if below.embedded and isinstance(child, dict):
-            for wire in ("apiVersion", "kind"):
-                if not child.get(wire):
-                    yield required(Path(at) / wire)
-        yield from _embedded_errors(child, below, at)
+        yield from embedded_errors(child, below, f"{path}{step}" if path or step.startswith("[") else step[1:])
+
+
+def _resource_errors(tree: dict[str, Any], path: Path) -> Iterator[FieldError]:
+    for wire in ("apiVersion", "kind"):
+        if wire not in tree:
+            yield required(path / wire)
+    for wire, value in tree.items():
+        if wire == "metadata":
+            yield from _metadata_errors(value, path)
+        elif wire in ("apiVersion", "kind"):
+            yield from _type_errors(wire, value, path / wire)
+
+
+def _type_errors(wire: str, value: Any, path: Path) -> Iterator[FieldError]:
+    if not isinstance(value, str):
+        yield invalid(path, value, "must be a string")
+    elif not value:
+        yield invalid(path, value, "must not be empty")
+    elif wire == "apiVersion":
+        if value.count("/") > 1:
+            yield invalid(path, value, f"unexpected GroupVersion string: {value}")
+    elif words := dns1035_label(value.lower()):
+        yield invalid(path, value, f"may have mixed case, but should otherwise match: {','.join(words)}")
+
+
+def _metadata_errors(tree: Any, path: Path) -> Iterator[FieldError]:
+    try:
+        metadata, _ = decode_tree(ObjectMeta, tree)
+    except DecodeError as e:
+        yield invalid(path / "metadata", tree, str(e))
+        return
+    assert isinstance(metadata, ObjectMeta)
+    named = metadata if metadata.name else msgspec.structs.replace(metadata, name="unnamed")
+    for error in metadata_errors(named, bool(metadata.namespace), path_segment_name):
+        yield error._replace(field=(path / error.field).text)
+
+
+def list_errors(tree: Any, schema: Schema) -> Iterator[FieldError]:
+    """Elements of sets and maps that stand there twice."""
+    if _has_duplicates(tree, schema):
+        yield from _list_errors(tree, schema, "")
 
 
 def _has_duplicates(tree: Any, schema: Schema) -> bool:
@@ -104,13 +138,14 @@ def _list_errors(tree: Any, schema: Schema, path: str) -> Iterator[FieldError]:
 
 
 def _duplicates(items: list[Any], schema: Schema, path: Path) -> Iterator[FieldError]:
-    seen: set[Any] = set()
+    """Each identity is told once, at its second element."""
+    keyed = schema.list_type == "map"
+    times: dict[Any, int] = {}
     for i, item in enumerate(items):
         identity = _identity(item, schema)
-        if identity in seen:
-            keyed = schema.list_type == "map"
+        times[identity] = times.get(identity, 0) + 1
+        if times[identity] == 2:
             yield duplicate(path @ i, {key: item[key] for key in schema.list_keys if key in item} if keyed else item)
-        seen.add(identity)
 
 
 def _children(tree: Any, schema: Schema) -> Iterator[tuple[str, Any, Schema]]:
@@ -119,7 +154,7 @@ def _children(tree: Any, schema: Schema) -> Iterator[tuple[str, Any, Schema]]:
         for key, value in tree.items():
             child = schema.properties.get(key, schema.below)
             if child is not None:
-                yield f".{key}", value, child
+                yield f".{key}" if key in schema.properties else f"[{key}]", value, child
     elif isinstance(tree, list) and schema.items is not None:
         for i, item in enumerate(tree):
             yield f"[{i}]", item, schema.items

@@ -29,6 +29,7 @@ from kcore.registry.custom.validation import ABSENT
 __all__ = ["CompiledRule", "RuleTree", "compile_rules", "correlates", "rule_tree"]
 
 _MESSAGE_BYTES_MAX = 5 * 1024
+_ROOT = Path("")
 _OUT_OF_BUDGET = "validation failed due to running out of cost budget, no further validation rules will be run"
 
 
@@ -123,11 +124,11 @@ class RuleTree:
     root: RuleNode
     convert: Convert | None
 
-    def check(self, tree: Any, old: Any, warnings: list[str]) -> list[FieldError]:
-        """Broken rules. `tree` is the whole object, `old` the former one or ABSENT."""
+    def check(self, tree: Any, old: Any, warnings: list[str], path: Path = _ROOT) -> list[FieldError]:
+        """Broken rules. `tree` is the whole object, or what stands at `path`; `old` the former one or ABSENT."""
         convert = self.convert or (lambda value: value)
         walk = _Walk(Budget(RUNTIME_LIMIT), [], warnings)
-        walk.node(self.root, Path(""), _Pair(tree, convert(tree)), _Pair(old, convert(old)), None)
+        walk.node(self.root, path, _Pair(tree, convert(tree)), _Pair(old, convert(old)), None)
         return walk.errors
 
 

@@ -53,6 +53,8 @@ class Schema:
     any_of: Sequence[Schema] = ()
     one_of: Sequence[Schema] = ()
     not_: Schema | None = None
+    judges: bool = False
+    """Whether anyOf, oneOf, allOf or not stand here."""
     has_rules: bool = False
     """Whether x-kubernetes-validations stand here or below."""
     has_embedded: bool = False
@@ -106,6 +108,7 @@ def compile_schema(props: JSONSchemaProps) -> Schema:
         not_=compile_schema(props.not_) if props.not_ is not None else None,
     )
     children = [*schema.properties.values(), *(each for each in (schema.items, schema.below) if each is not None)]
+    schema.judges = bool(schema.all_of or schema.any_of or schema.one_of or schema.not_)
     schema.has_rules = bool(props.x_kubernetes_validations) or any(each.has_rules for each in children)
     schema.has_embedded = schema.embedded or any(each.has_embedded for each in children)
     schema.has_unique = schema.list_type in ("set", "map") or any(each.has_unique for each in children)

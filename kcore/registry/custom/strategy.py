@@ -17,9 +17,10 @@ from kcore.api.object import CustomResource
 from kcore.api.schema import fill
 from kcore.registry.custom.conversion import WebhookConverter
 from kcore.registry.custom.defaulting import apply_defaults
-from kcore.registry.custom.embedded import EmbeddedMetadataError, coerce_embedded, special_errors
+from kcore.registry.custom.embedded import EmbeddedMetadataError, coerce_embedded, embedded_errors, list_errors
 from kcore.registry.custom.json_path import lookup, simple_path
 from kcore.registry.custom.pruning import drop_nulls, prune
+from kcore.registry.custom.scale_rules import scale_errors
 from kcore.registry.custom.schema import Schema, compile_schema
 from kcore.registry.custom.validation import ABSENT, validate
 from kcore.registry.request import Request
@@ -35,7 +36,9 @@ _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder().decode
 _ROOT = ("apiVersion", "kind", "metadata")
 _SHAPE_BYTES_MAX = 8192
-_BLOCKING = frozenset(("FieldValueRequired", "FieldValueTooLong", "FieldValueTooMany", "FieldValueTypeInvalid"))
+_BLOCKING = frozenset(
+    ("FieldValueNotSupported", "FieldValueRequired", "FieldValueTooLong", "FieldValueTooMany", "FieldValueTypeInvalid")
+)
 
 
 def version_of(kind: Kind) -> CustomResourceDefinitionVersion:
@@ -218,11 +221,15 @@ class CustomResourceStrategy(Strategy):
     def _errors(self, req: Request, obj: CustomResource, old: CustomResource | None) -> Sequence[FieldError]:
         tree, before = self._document(obj), self._document(old) if old is not None else ABSENT
         errors = validate(tree, self._schema, old=before)
-        errors += self._scale_errors(obj)
-        found = [*special_errors(tree, self._schema)]
-        if found and (old is None or not any(special_errors(before, self._schema))):
-            errors += found
+        errors += scale_errors(self._version, obj.content)
+        errors += embedded_errors(tree, self._schema)
+        errors += self._list_errors(tree, before)
         return self._with_rules(req, errors, obj, old)
+
+    def _list_errors(self, tree: Any, before: Any) -> Sequence[FieldError]:
+        """What was wrong before is left alone."""
+        found = [*list_errors(tree, self._schema)]
+        return () if found and before is not ABSENT and any(list_errors(before, self._schema)) else found
 
     def _with_rules(
         self, req: Request, errors: list[FieldError], obj: CustomResource, old: CustomResource | None
@@ -252,23 +259,13 @@ class CustomResourceStrategy(Strategy):
         names = {"apiVersion": self.kind.api_version, "kind": self.kind.name}
         return {**names, "metadata": _decode(_encode(obj.metadata)), **obj.content}
 
-    def _scale_errors(self, obj: CustomResource) -> Sequence[FieldError]:
-        below = self._version.subresources
-        if below is None or below.scale is None:
-            return ()
-        errors = []
-        for path in (below.scale.spec_replicas_path, below.scale.status_replicas_path):
-            value = lookup(obj.content, simple_path(path))
-            if isinstance(value, int) and value < 0:
-                errors.append(invalid(Path(path), value, "should be a non-negative integer"))
-        return errors
-
     def validate_status_update(self, req: Request, new: Any, old: Any) -> Sequence[FieldError]:
         schema = self._schema.properties.get("status")
         errors: list[FieldError] = []
         if schema is not None and "status" in new.content:
             errors += validate(new.content["status"], schema, base="status", old=old.content.get("status", ABSENT))
-            errors += special_errors(new.content["status"], schema, "status")
+        errors += scale_errors(self._version, new.content, status=True)
+        errors += self._list_errors(new.content, old.content)
         return self._with_rules(req, errors, new, old)
 
 

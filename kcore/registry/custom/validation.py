@@ -14,7 +14,9 @@ import msgspec
 from kcore.api.field import FieldError, Path, invalid, not_supported, required, too_long, too_many, type_invalid
 from kcore.api.formats import FORMATS
 from kcore.kit.regex import Pattern, PatternError
+from kcore.registry.custom.alternatives import closest
 from kcore.registry.custom.schema import Schema
+from kcore.registry.custom.value_types import mistyped
 
 __all__ = ["ABSENT", "validate"]
 
@@ -46,7 +48,8 @@ class _Walk:
         if value is None:
             self._enum(value, schema, name)
             return
-        self._logic(value, schema, name)
+        if schema.judges:
+            self._logic(value, schema, name, old)
         if isinstance(value, str):
             self._string(value, schema, name)
         elif isinstance(value, int | float) and not isinstance(value, bool):
@@ -72,70 +75,61 @@ class _Walk:
     def _fork(self) -> _Walk:
         return _Walk(self.base, [])
 
-    def _mistyped(self, name: str, wanted: str, got: str) -> None:
-        self.found.append(type_invalid(self._field(name), got, f'{name} in body must be of type {wanted}: "{got}"'))
-
     def _type(self, value: Any, schema: Schema, name: str) -> None:
-        types = schema.types
-        if not types:
-            return
-        if value is None:
-            if not schema.nullable:
-                self._mistyped(name, ",".join(types), "null")
-            return
-        json_type, value_format = _type_of(value)
-        whole = isinstance(value, float) and value.is_integer() and "integer" in types
-        fits = json_type in types or whole or (json_type == "integer" and "number" in types)
-        if schema.format and not isinstance(value, str | list) and not fits and value_format != schema.format:
-            self._mistyped(name, schema.format, value_format)
-        elif schema.format and isinstance(value, str | list) and not {"number", "integer"} & set(types):
-            return  # upstream leaves it to the format
-        elif not fits:
-            self._mistyped(name, ",".join(types), json_type)
+        if (found := mistyped(value, schema)) is not None:
+            wanted, got = found
+            self.found.append(type_invalid(self._field(name), got, f'{name} in body must be of type {wanted}: "{got}"'))
 
-    def _logic(self, value: Any, schema: Schema, name: str) -> None:
+    def _logic(self, value: Any, schema: Schema, name: str, old: Any) -> None:
         if schema.any_of:
-            self._any_of(value, schema.any_of, name)
+            self._any_of(value, schema.any_of, name, old)
         if schema.one_of:
-            self._one_of(value, schema.one_of, name)
+            self._one_of(value, schema.one_of, name, old)
         if schema.all_of:
-            self._all_of(value, schema.all_of, name)
-        if schema.not_ is not None and not self._errors(value, schema.not_, name):
+            self._all_of(value, schema.all_of, name, old)
+        if schema.not_ is not None and not self._errors(value, schema.not_, name, old):
             self.add_nameless(f'"{name}" must not validate the schema (not)')
 
-    def _errors(self, value: Any, schema: Schema, name: str) -> list[FieldError]:
+    def _errors(self, value: Any, schema: Schema, name: str, old: Any) -> list[FieldError]:
         walk = self._fork()
-        walk.value(value, schema, name, ABSENT)
+        walk.value(value, schema, name, old)
         return walk.found
 
-    def _any_of(self, value: Any, schemas: Sequence[Schema], name: str) -> None:
-        first: list[FieldError] | None = None
+    def _fits(self, value: Any, schema: Schema) -> bool:
+        return not self._errors(value, schema, "", ABSENT)
+
+    def _any_of(self, value: Any, schemas: Sequence[Schema], name: str, old: Any) -> None:
+        results = []
         for schema in schemas:
-            errors = self._errors(value, schema, name)
+            errors = self._errors(value, schema, name, old)
             if not errors:
                 return
-            first = first or errors
+            results.append(errors)
         self.add_nameless(f'"{name}" must validate at least one schema (anyOf)')
-        self.found += first or ()
+        self._merge(results[closest(value, schemas, self._fits)])
 
-    def _one_of(self, value: Any, schemas: Sequence[Schema], name: str) -> None:
-        results = [self._errors(value, schema, name) for schema in schemas]
+    def _one_of(self, value: Any, schemas: Sequence[Schema], name: str, old: Any) -> None:
+        results = [self._errors(value, schema, name, old) for schema in schemas]
         valid = sum(not errors for errors in results)
         if valid == 1:
             return
         why = f"Found {valid} valid alternatives" if valid else "Found none valid"
         self.add_nameless(f'"{name}" must validate one and only one schema (oneOf). {why}')
         if not valid:
-            self.found += results[0]
+            self._merge(results[closest(value, schemas, self._fits)])
 
-    def _all_of(self, value: Any, schemas: Sequence[Schema], name: str) -> None:
-        results = [self._errors(value, schema, name) for schema in schemas]
+    def _all_of(self, value: Any, schemas: Sequence[Schema], name: str, old: Any) -> None:
+        results = [self._errors(value, schema, name, old) for schema in schemas]
         for errors in results:
-            self.found += errors
+            self._merge(errors)
         valid = sum(not errors for errors in results)
         if valid != len(schemas):
             none = "" if valid else ". None validated"
             self.add_nameless(f'"{name}" must validate all the schemas (allOf){none}')
+
+    def _merge(self, errors: Sequence[FieldError]) -> None:
+        """Nothing is told twice."""
+        self.found += [error for error in errors if error not in self.found]
 
     def _string(self, value: str, schema: Schema, name: str) -> None:
         if schema.max_length is not None and len(value) > schema.max_length:
@@ -156,12 +150,12 @@ class _Walk:
         if schema.multiple_of is not None:
             self._multiple(value, schema.multiple_of, schema, name)
         if schema.minimum is not None:
-            limit = self._limit(value, schema.minimum, "Minimum", schema, name)
+            limit = self._limit(value, schema.minimum, "Minimum boundary", schema, name)
             if value < limit or (schema.exclusive_minimum and value == limit):
                 words = "greater than" if schema.exclusive_minimum else "greater than or equal to"
                 self.add(name, _shown(value), f"{name} in body should be {words} {_go_number(limit)}")
         if schema.maximum is not None:
-            limit = self._limit(value, schema.maximum, "Maximum", schema, name)
+            limit = self._limit(value, schema.maximum, "Maximum boundary", schema, name)
             if value > limit or (schema.exclusive_maximum and value == limit):
                 words = "less than" if schema.exclusive_maximum else "less than or equal to"
                 self.add(name, _shown(value), f"{name} in body should be {words} {_go_number(limit)}")
@@ -230,19 +224,6 @@ class _Walk:
         for key in schema.required:
             if key not in value:
                 self.found.append(required(self._field(f"{name}.{key}" if name else key)))
-
-
-def _type_of(value: Any) -> tuple[str, str]:
-    """The JSON type and the format that go-openapi finds in a decoded value."""
-    if isinstance(value, bool):
-        return "boolean", ""
-    if isinstance(value, int):
-        return "integer", "int64"
-    if isinstance(value, float):
-        return "number", "double"
-    if isinstance(value, str):
-        return "string", ""
-    return ("array", "") if isinstance(value, list) else ("object", "")
 
 
 def _matches(pattern: Pattern, value: str) -> bool:

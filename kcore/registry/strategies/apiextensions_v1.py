@@ -8,8 +8,9 @@ from typing import Any
 import msgspec
 
 from kcore.api.apiextensions_v1 import CustomResourceDefinition
-from kcore.api.field import FieldError
+from kcore.api.field import FieldError, quote
 from kcore.api.schema import fill
+from kcore.registry.advice.definitions import unknown_formats
 from kcore.registry.custom.strategy import CustomResourceStrategy
 from kcore.registry.defaults.apiextensions_v1 import default_definition
 from kcore.registry.request import Request
@@ -26,11 +27,7 @@ class CustomResourceDefinitionStrategy(Strategy):
     type = CustomResourceDefinition
     generation = ("spec",)
     returns_deleted = True
-
-    @staticmethod
-    def name_rule(value: str) -> list[str]:
-        """The name follows from the spec, whose rules see to it."""
-        return []
+    unconditional_update = False
 
     def default(self, obj: Any) -> None:
         default_definition(obj)
@@ -49,6 +46,10 @@ class CustomResourceDefinitionStrategy(Strategy):
 
     def validate_update(self, req: Request, new: Any, old: Any) -> Sequence[FieldError]:
         return list(validate_definition_update(new, old))
+
+    def warnings(self, req: Request, obj: Any, old: Any = None) -> Sequence[str]:
+        known = {*unknown_formats(old)} if old is not None else set()
+        return [f"unrecognized format {quote(name)}" for name in unknown_formats(obj) if name not in known]
 
     def holds_deletion(self, obj: Any) -> bool:
         return obj.metadata.deletion_timestamp is None

@@ -22,15 +22,15 @@ from kcore.api.apiextensions_v1 import (
 )
 from kcore.api.field import FieldError, Path, duplicate, forbidden, invalid, not_supported, required, too_many
 from kcore.registry.custom.field_paths import FieldPathError, field_path
-from kcore.registry.validation.internal_forms import internal_schema, internal_version
-from kcore.registry.validation.structural_schemas import validate_schema
+from kcore.registry.validation.internal_forms import internal_version
+from kcore.registry.validation.schemas import validate_schema
 from kcore.registry.validation.webhooks import validate_client
 
 __all__ = ["validate_definition", "validate_definition_update"]
 
 _SPEC = Path("spec")
-_COLUMN_TYPES = ("integer", "number", "string", "boolean", "date")
-_COLUMN_FORMATS = ("int32", "int64", "float", "double", "byte", "date", "date-time", "password")
+_COLUMN_TYPES = ("boolean", "date", "integer", "number", "string")
+_COLUMN_FORMATS = ("byte", "date", "date-time", "double", "float", "int32", "int64", "password")
 _SELECTABLE_MAX = 8
 _APPROVAL = "api-approved.kubernetes.io"
 
@@ -45,6 +45,7 @@ def validate_definition(obj: CustomResourceDefinition) -> Iterator[FieldError]:
 def _errors(obj: CustomResourceDefinition, *, approval: bool) -> Iterator[FieldError]:
     spec = obj.spec
     yield from _spec_errors(obj)
+    yield from _names_errors(obj.status.accepted_names, Path("status") / "acceptedNames")
     yield from _stored_version_errors(obj)
     if approval:
         yield from _approval_errors(obj)
@@ -97,6 +98,7 @@ def _spec_errors(obj: CustomResourceDefinition) -> Iterator[FieldError]:
         yield invalid(path, shown, "must have exactly one version marked as storage version")
     if versions and (words := names.dns1035_label(versions[0].name)):
         yield invalid(_SPEC / "version", versions[0].name, ",".join(words))
+    yield from _missing_names(spec.names, _SPEC / "names")
     yield from _names_errors(spec.names, _SPEC / "names")
     if versions:
         yield from _common_errors(versions, alike)
@@ -114,7 +116,7 @@ def _group_errors(group: str) -> Iterator[FieldError]:
         yield invalid(path, group, "should be a domain with at least one dot")
 
 
-def _names_errors(given: CustomResourceDefinitionNames, path: Path) -> Iterator[FieldError]:
+def _missing_names(given: CustomResourceDefinitionNames, path: Path) -> Iterator[FieldError]:
     for wire, value in (
         ("plural", given.plural),
         ("singular", given.singular),
@@ -123,6 +125,9 @@ def _names_errors(given: CustomResourceDefinitionNames, path: Path) -> Iterator[
     ):
         if not value:
             yield required(path / wire)
+
+
+def _names_errors(given: CustomResourceDefinitionNames, path: Path) -> Iterator[FieldError]:
     for wire, value in (("plural", given.plural), ("singular", given.singular)):
         if value and (words := names.dns1035_label(value)):
             yield invalid(path / wire, value, ",".join(words))
@@ -184,7 +189,7 @@ def _version_errors(version: CustomResourceDefinitionVersion, path: Path, alike:
     """What this version has unlike the others."""
     schema = _schema_of(version)
     if not alike.schema and schema is not None:
-        yield from _schema_errors(schema, path / "schema" / "openAPIV3Schema", _has_status(version))
+        yield from validate_schema(schema, path / "schema" / "openAPIV3Schema", has_status=_has_status(version))
     if not alike.subresources:
         yield from _subresource_errors(version.subresources, path / "subresources")
     if not alike.columns:
@@ -198,7 +203,7 @@ def _common_errors(versions: Sequence[CustomResourceDefinitionVersion], alike: _
     schema = _schema_of(version)
     if alike.schema and schema is not None:
         path = _SPEC / "validation" / "openAPIV3Schema"
-        yield from _schema_errors(schema, path, any(map(_has_status, versions)))
+        yield from validate_schema(schema, path, has_status=any(map(_has_status, versions)))
     if alike.subresources:
         yield from _subresource_errors(version.subresources, _SPEC / "subresources")
     if alike.columns:
@@ -209,35 +214,6 @@ def _common_errors(versions: Sequence[CustomResourceDefinitionVersion], alike: _
 
 def _has_status(version: CustomResourceDefinitionVersion) -> bool:
     return version.subresources is not None and version.subresources.status is not None
-
-
-def _schema_errors(schema: JSONSchemaProps, path: Path, has_status: bool) -> Iterator[FieldError]:
-    if has_status:
-        yield from _root_errors(schema, path)
-    yield from validate_schema(schema, path)
-
-
-def _root_errors(schema: JSONSchemaProps, path: Path) -> Iterator[FieldError]:
-    """What may be said at the root where status is judged by itself, by what the schema says of `status`."""
-    if schema.type and schema.type != "object":
-        why = 'only "object" is allowed as the type at the root of the schema if the status subresource is enabled'
-        yield invalid(path / "type", schema.type, why)
-    if any(getattr(schema, name) for name in _NOT_AT_ROOT):
-        why = "fields are allowed at the root of the schema if the status subresource is enabled"
-        yield invalid(path, internal_schema(schema), f"only [{' '.join(_AT_ROOT)}] {why}")
-
-
-_AT_ROOT = (
-    "Description", "Type", "Format", "Title", "Maximum", "ExclusiveMaximum", "Minimum", "ExclusiveMinimum", "MaxLength",
-    "MinLength", "Pattern", "MaxItems", "MinItems", "UniqueItems", "MultipleOf", "Required", "Items", "Properties",
-    "ExternalDocs", "Example", "XPreserveUnknownFields", "XValidations",
-)  # fmt: skip
-_NOT_AT_ROOT = (
-    "id", "schema", "ref", "nullable", "enum", "max_properties", "min_properties", "all_of", "one_of", "any_of", "not_",
-    "additional_properties", "pattern_properties", "dependencies", "additional_items", "definitions", "default",
-    "x_kubernetes_embedded_resource", "x_kubernetes_int_or_string", "x_kubernetes_list_map_keys",
-    "x_kubernetes_list_type", "x_kubernetes_map_type",
-)  # fmt: skip
 
 
 def _subresource_errors(below: CustomResourceSubresources | None, path: Path) -> Iterator[FieldError]:
@@ -270,11 +246,11 @@ def _column_errors(columns: Sequence[CustomResourceColumnDefinition], path: Path
         if not column.name:
             yield required(at / "name")
         if not column.type:
-            yield required(at / "type", f"must be one of {', '.join(_COLUMN_TYPES)}")
+            yield required(at / "type", f"must be one of {','.join(_COLUMN_TYPES)}")
         elif column.type not in _COLUMN_TYPES:
-            yield invalid(at / "type", column.type, f"must be one of {', '.join(_COLUMN_TYPES)}")
+            yield invalid(at / "type", column.type, f"must be one of {','.join(_COLUMN_TYPES)}")
         if column.format and column.format not in _COLUMN_FORMATS:
-            yield invalid(at / "format", column.format, f"must be one of {', '.join(_COLUMN_FORMATS)}")
+            yield invalid(at / "format", column.format, f"must be one of {','.join(_COLUMN_FORMATS)}")
         if not column.json_path:
             yield required(at / "JSONPath")
         elif not column.json_path.startswith("."):

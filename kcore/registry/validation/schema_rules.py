@@ -7,7 +7,7 @@ the sum of all rules of a version.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from kcore.api.apiextensions_v1 import JSONSchemaProps, ValidationRule
@@ -43,7 +43,7 @@ def rule_faults(s: JSONSchemaProps, path: Path) -> Iterator[FieldError]:
 def _rule_faults(rule: ValidationRule, at: Path) -> Iterator[FieldError]:
     text, message = rule.rule.strip(), rule.message.strip()
     if not text:
-        yield required(at / "rule", "rule is not specified")
+        yield required(at / "rule")
     elif rule.message and not message:
         yield invalid(at / "message", rule.message, "must be non-empty if specified")
     elif _BREAK.search(message):
@@ -67,9 +67,9 @@ def _path_faults(text: str, s: JSONSchemaProps, at: Path) -> Iterator[FieldError
         yield invalid(at, text, "must be a valid path")
 
 
-def rule_errors(schema: JSONSchemaProps, path: Path) -> Iterator[FieldError]:
-    """Rules that do not compile, or cost too much. The schema itself must be without fault."""
-    total = _Total()
+def rule_errors(schema: JSONSchemaProps, path: Path, faulty: Sequence[str]) -> Iterator[FieldError]:
+    """Rules that do not compile, or cost too much. Where one of `faulty` is at or below a schema, its rules wait."""
+    total = _Total(faulty)
     yield from _Scope(total).errors(schema, path, declare(schema, "selfType", root=True))
     if total.sum > TOTAL_LIMIT:
         for at, _ in total.dearest:
@@ -83,6 +83,7 @@ def rule_errors(schema: JSONSchemaProps, path: Path) -> Iterator[FieldError]:
 class _Total:
     """What all rules cost together, and which cost most."""
 
+    faulty: Sequence[str]
     sum: int = 0
     dearest: list[tuple[Path, int]] = field(default_factory=list)
 
@@ -113,7 +114,7 @@ class _Scope:
             apart = correlates(s) or self.uncorrelated is not None
             within = below if apart else _Scope(self.total, below.occurrences, path)
             yield from within.errors(s.items, path / "items", declared.items if declared else None)
-        if s.x_kubernetes_validations:
+        if s.x_kubernetes_validations and not any(_is_within(field, path) for field in self.total.faulty):
             yield from self._own(s, path / "x-kubernetes-validations", declared)
 
     def _below(self, s: JSONSchemaProps) -> _Scope:
@@ -161,6 +162,10 @@ class _Scope:
         elif rule.optional_old_self is not None:
             why = "may not be set if oldSelf is not used in rule"
             yield invalid(at / "optionalOldSelf", rule.optional_old_self, why)
+
+
+def _is_within(field: str, path: Path) -> bool:
+    return field.startswith(path.text) and field[len(path.text) :][:1] in ("", ".", "[")
 
 
 def _declared_property(name: str, s: JSONSchemaProps, outer: Declaration | None) -> Declaration | None:
