@@ -1,11 +1,13 @@
 """What the scheduler believes of the cluster: nodes, and the pods on them, including those it has just placed itself.
 
 A pod is *assumed* from the moment a node was chosen until the informer shows it there, so that the next decision
-counts it already. An assumption ends by `forget` (the bind failed), by the pod's appearance, or by its deletion.
+counts it already. An assumption ends by `forget` (the bind failed), by the pod's appearance, or by its deletion. It
+does not end by itself: who has bound the pod asks now and then what is `overdue`.
 """
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -33,7 +35,8 @@ class SchedulerCache:
         self.columns = NodeColumns(choose)
         self._nodes: dict[str, NodeInfo] = {}
         self._node_of: dict[str, NodeInfo] = {}
-        self._assumed: set[str] = set()
+        self._assumed: dict[str, float] = {}
+        """When each of these was bound; infinity: not yet."""
         self._priorities: Counter[int] = Counter()
 
     def __getitem__(self, node_name: str) -> NodeInfo:
@@ -72,7 +75,7 @@ class SchedulerCache:
         """A pod is on the node that its spec names."""
         uid = pod.metadata.uid
         standing = self._node_of.get(uid)
-        self._assumed.discard(uid)
+        self._assumed.pop(uid, None)
         if standing is not None:
             known = standing.pods[uid]
             there = standing.name == pod.spec.node_name and uid not in standing.ghosts
@@ -84,7 +87,7 @@ class SchedulerCache:
 
     def remove_pod(self, uid: str) -> None:
         """A pod is gone, or has ended."""
-        self._assumed.discard(uid)
+        self._assumed.pop(uid, None)
         if uid in self._node_of:
             self._take_off(uid)
 
@@ -92,12 +95,25 @@ class SchedulerCache:
         """Count a pod where it is going to be bound."""
         assert pod.uid not in self._node_of, f"pod {pod.key} is on a node already"
         self._put(pod, node_name)
-        self._assumed.add(pod.uid)
+        self._assumed[pod.uid] = math.inf
+
+    def bound(self, uid: str, now: float) -> None:
+        """A pod was bound where it is assumed."""
+        if uid in self._assumed:
+            self._assumed[uid] = now
+
+    def overdue(self, since: float) -> list[PodInfo]:
+        """Those that were bound before a time and have not been seen on their nodes."""
+        uids = [uid for uid, bound in self._assumed.items() if bound <= since]
+        return [self._node_of[uid].pods[uid] for uid in uids]
+
+    def is_assumed(self, uid: str) -> bool:
+        return uid in self._assumed
 
     def forget(self, uid: str) -> None:
         """An assumed pod was not bound after all."""
         if uid in self._assumed:
-            self._assumed.discard(uid)
+            del self._assumed[uid]
             self._take_off(uid)
 
     def nominate(self, pod: PodInfo, node_name: str) -> None:

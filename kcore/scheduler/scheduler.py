@@ -7,18 +7,15 @@ bindings share the store's commits.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import anyio
 import structlog
 from anyio.abc import TaskGroup, TaskStatus
 
-from kcore.api.core_v1 import Node, PersistentVolume, PersistentVolumeClaim, Pod, PodCondition
+from kcore.api.core_v1 import Pod, PodCondition
 from kcore.api.errors import ApiError, Conflict, NotFound
-from kcore.api.object import Object
-from kcore.api.resource_v1 import DeviceClass, ResourceClaim, ResourceSlice
-from kcore.api.storage_v1 import CSIDriver, CSINode, CSIStorageCapacity, StorageClass, VolumeAttachment
 from kcore.api.timestamp import format_seconds
 from kcore.client.client import Client, PatchType
 from kcore.client.events import EventBroadcaster, EventRecorder
@@ -32,6 +29,7 @@ from kcore.scheduler.explanation import SchedulingExplainer
 from kcore.scheduler.extender import Extender, ExtenderError, open_extenders
 from kcore.scheduler.framework import ClusterEvent, Status
 from kcore.scheduler.metrics import SchedulerMetrics
+from kcore.scheduler.observer import ClusterObserver
 from kcore.scheduler.plugins import Handle
 from kcore.scheduler.pod_info import PodInfo
 from kcore.scheduler.profile import Profile
@@ -50,24 +48,10 @@ UNCERTAIN = 500
 """From this code on an answer does not say whether something was done."""
 LOOKS, LOOK_SECONDS = 10, 1.0
 """How often it is looked up then, and how long to wait between."""
-TERMINAL = ("Succeeded", "Failed")
+PATIENCE = 30.0
+"""For so many seconds a binding is believed that the informer does not show; then it is looked up."""
 
 log = structlog.get_logger(__name__)
-
-
-WATCHED: Mapping[type[Object], ClusterEvent] = {
-    PersistentVolumeClaim: ClusterEvent.CLAIM,
-    PersistentVolume: ClusterEvent.VOLUME,
-    StorageClass: ClusterEvent.STORAGE_CLASS,
-    CSINode: ClusterEvent.CSI_NODE,
-    CSIDriver: ClusterEvent.CSI_DRIVER,
-    CSIStorageCapacity: ClusterEvent.CSI_CAPACITY,
-    VolumeAttachment: ClusterEvent.DETACHED,
-    ResourceClaim: ClusterEvent.RESOURCE_CLAIM,
-    ResourceSlice: ClusterEvent.RESOURCE_SLICE,
-    DeviceClass: ClusterEvent.DEVICE_CLASS,
-}
-"""What may let a pod hope beside nodes and pods."""
 
 
 class Attempt(NamedTuple):
@@ -91,8 +75,6 @@ class Scheduler:
     ) -> None:
         self._client = client
         self._clock = clock
-        self._nodes = informers.of(Node)
-        self._pods = informers.of(Pod)
         self.cache = SchedulerCache()
         self.waiting = WaitingPods()
         volumes = Volumes(informers)
@@ -117,25 +99,23 @@ class Scheduler:
         self.metrics = SchedulerMetrics(self.cache, self.queue)
         for profile in self._profiles.values():
             profile.observe = self.metrics.ran
-        self.explainer = SchedulingExplainer(self.cache, self.queue, self._profiles, self._pods)
+        self.explainer = SchedulingExplainer(self.cache, self.queue, self._profiles, informers.of(Pod))
         self._attempts: dict[str, Attempt] = {}
         self._work: WorkQueue[str] = WorkQueue()
         self._wake = anyio.Event()
         self._tasks: TaskGroup | None = None
-        self._watched = [(informers.of(kind), event) for kind, event in WATCHED.items()]
+        self._observer = ClusterObserver(
+            informers, self.cache, self.queue, self.waiting, clock, self._profiles, lambda: self._wake.set()
+        )
 
     async def run(self, *, task_status: TaskStatus[None]) -> None:
         """Schedule until cancelled. Started once cache and queue know the whole cluster."""
-        await self._nodes.wait_synced()
-        await self._pods.wait_synced()
-        self._nodes.add_handler(self._node_changed)
-        self._pods.add_handler(self._pod_changed)
-        for informer, event in self._watched:
-            informer.add_handler(self._notice(event))
+        await self._observer.start()
         async with open_extenders(self._plan.extenders) as self._extenders, anyio.create_task_group() as tasks:
             self._tasks = tasks
             for number in range(WORKERS):
                 tasks.start_soon(self._carry_out, name=f"binder {number}")
+            tasks.start_soon(self._look_after, name="overdue bindings")
             task_status.started()
             await self._decide()
 
@@ -308,9 +288,39 @@ class Scheduler:
                 await anyio.sleep(LOOK_SECONDS)
         return False
 
+    async def _look_after(self) -> None:
+        """Look up bindings that were made and are not seen: room is kept neither for ever nor given away on a guess."""
+        while True:
+            await anyio.sleep(PATIENCE)
+            for pod in self.cache.overdue(self._clock.now() - PATIENCE):
+                await self._look_up(pod)
+
+    async def _look_up(self, info: PodInfo) -> None:
+        metadata, found = info.pod.metadata, None
+        try:
+            found = await self._client.get(Pod, metadata.name, metadata.namespace)
+        except NotFound:
+            pass
+        except ApiError:
+            return  # next time
+        if not self.cache.is_assumed(info.uid):
+            return  # it was seen in the meantime
+        log.warning("binding not seen", pod=info.key, node=found.spec.node_name if found is not None else "")
+        if found is None or found.metadata.uid != info.uid:
+            self._observer.pod_gone(info.pod)
+        elif found.spec.node_name:
+            self._observer.pod_placed(None, found)
+        else:
+            self.cache.forget(info.uid)
+            self.queue.move(ClusterEvent.POD_DELETED, info.pod, None, self._clock.now())
+            if info.uid in self.queue:
+                self.queue.failed(self.queue[info.uid], self._clock.now())
+            self._wake.set()
+
     def _celebrate(self, queued: QueuedPod, placed: Placed) -> None:
         """Tell that a pod has its node."""
         info, profile = queued.info, self._profiles[queued.info.pod.spec.scheduler_name]
+        self.cache.bound(info.uid, self._clock.now())
         self.metrics.attempted("scheduled", profile.scheduler_name, queued.seconds)
         self.metrics.bound(queued.attempts, self._clock.now() - queued.since)
         message = f"Successfully assigned {info.key} to {placed.node_name}"
@@ -375,93 +385,3 @@ class Scheduler:
     def _tell_failure(self, queued: QueuedPod, message: str) -> None:
         recorder = self._recorders[queued.info.pod.spec.scheduler_name]
         recorder.event(queued.info.pod, "Warning", "FailedScheduling", message)
-
-    def _notice(self, event: ClusterEvent) -> Callable[[Object | None, Object | None], None]:
-        """What to do when an object changes of which pods may hope."""
-
-        def changed(old: Object | None, new: Object | None) -> None:
-            if (new is None) == (event is ClusterEvent.DETACHED):
-                self.queue.move(event, old, new, self._clock.now())
-                self._wake.set()
-
-        return changed
-
-    def _node_changed(self, old: Node | None, new: Node | None) -> None:
-        if new is None:
-            assert old is not None
-            self.cache.remove_node(old.metadata.name)
-            self.queue.move(ClusterEvent.NODE_DELETED, old, None, self._clock.now())
-            self._wake.set()
-            return
-        self.cache.set_node(new)
-        event = _node_event(old, new)
-        if event:
-            self.queue.move(event, old, new, self._clock.now())
-            self._wake.set()
-
-    def _pod_changed(self, old: Pod | None, new: Pod | None) -> None:
-        if old is not None and (new is None or new.metadata.uid != old.metadata.uid):
-            self._pod_gone(old)
-            old = None
-        if new is None:
-            return
-        if new.status.phase in TERMINAL:
-            self._pod_gone(new)
-        elif new.spec.node_name:
-            self._pod_placed(old, new)
-        elif new.spec.scheduler_name in self._profiles:
-            self._pod_waiting(old, new)
-
-    def _pod_gone(self, pod: Pod) -> None:
-        uid = pod.metadata.uid
-        self.queue.delete(uid)
-        self.waiting.reject(uid, "the pod is gone")
-        if self.cache.is_placed(uid):
-            self.cache.remove_pod(uid)
-            self.queue.move(ClusterEvent.POD_DELETED, pod, None, self._clock.now(), self._expected(pod))
-            self._wake.set()
-
-    def _expected(self, pod: Pod) -> Collection[str]:
-        """For whom room is kept on a pod's node."""
-        node = self.cache.get(pod.spec.node_name)
-        return tuple(node.ghosts) if node is not None else ()
-
-    def _pod_placed(self, old: Pod | None, new: Pod) -> None:
-        self.queue.delete(new.metadata.uid)
-        self.cache.set_pod(new)
-        if old is None or not old.spec.node_name:
-            self.queue.move(ClusterEvent.POD_ADDED, None, new, self._clock.now())
-            self._wake.set()
-        elif old.metadata.labels != new.metadata.labels or old.spec.containers != new.spec.containers:
-            self.queue.move(ClusterEvent.POD_UPDATED, old, new, self._clock.now(), self._expected(new))
-            self._wake.set()
-
-    def _pod_waiting(self, old: Pod | None, new: Pod) -> None:
-        uid, now = new.metadata.uid, self._clock.now()
-        if new.metadata.deletion_timestamp is not None:
-            self.queue.delete(uid)
-        elif uid in self.queue and old is not None:
-            self.queue.update(old, new, now)
-        else:
-            self.queue.add(new, now)
-            self.queue.move(ClusterEvent.POD_WAITING, None, new, now)
-            nominated = new.status.nominated_node_name
-            if nominated and self.cache.get(nominated) is not None and not self.cache.is_placed(uid):
-                self.cache.nominate(self.queue[uid].info, nominated)  # somebody's victims are leaving already
-        self._wake.set()
-
-
-def _node_event(old: Node | None, new: Node) -> ClusterEvent:
-    """What a change of a node is, as far as pods may hope from it."""
-    if old is None:
-        return ClusterEvent.NODE_ADDED
-    event = ClusterEvent(0)
-    if old.status.allocatable != new.status.allocatable:
-        event |= ClusterEvent.NODE_ALLOCATABLE
-    if old.metadata.labels != new.metadata.labels:
-        event |= ClusterEvent.NODE_LABEL
-    if old.spec.taints != new.spec.taints:
-        event |= ClusterEvent.NODE_TAINT
-    if old.spec.unschedulable != new.spec.unschedulable:
-        event |= ClusterEvent.NODE_UNSCHEDULABLE
-    return event

@@ -5,11 +5,16 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
+import anyio
 from msgspec.structs import replace
 
 from kcore.api.core_v1 import Node, Pod
 from kcore.api.meta_v1 import DeleteOptions
+from kcore.api.object import Object
+from kcore.client.informer import Informers
+from kcore.client.local import LocalClient
 from kcore.scheduler.config.plan import DEFAULT_PLAN, Plan
 from kcore.scheduler.scheduler import Scheduler
 from tests.scheduler.clusters import node, pod, taint
@@ -147,6 +152,66 @@ async def test_a_pod_bound_by_somebody_else_is_counted_and_not_fought_over() -> 
         await w.client.create(pod("ours", cpu="1"))
         await w.settle()
         assert await where(w, "ours") == "b"
+
+
+class SilentClient(LocalClient):
+    """Claims to have bound pods, and has done it or not; what has become of them it tells late."""
+
+    def __init__(self, client: LocalClient, binds: bool, tells_after: float) -> None:
+        super().__init__(client._registry, client._user)
+        self._binds = binds
+        self._tells_at = anyio.current_time() + tells_after
+
+    async def create_subresource(self, kind: Any, name: str, namespace: str, subresource: str, body: Object) -> Any:
+        binds, self._binds = self._binds, True
+        return await super().create_subresource(kind, name, namespace, subresource, body) if binds else None
+
+    @asynccontextmanager
+    async def watch(self, kind: Any, *args: Any, **options: Any) -> AsyncIterator[AsyncIterator[Any]]:
+        async with super().watch(kind, *args, **options) as batches:
+            yield self._late(batches)
+
+    async def _late(self, batches: AsyncIterator[Any]) -> AsyncIterator[Any]:
+        async for batch in batches:
+            if any(isinstance(event.object, Pod) and event.object.spec.node_name for event in batch):
+                await anyio.sleep_until(self._tells_at)
+            yield batch
+
+
+@asynccontextmanager
+async def scheduled_silently(*, binds: bool, tells_after: float) -> AsyncIterator[tuple[World, Scheduler]]:
+    async with world() as w:
+        await w.create_namespace()
+        await add(w, node("a", cpu="1"))
+        client = SilentClient(w.inside, binds, tells_after)
+        informers = Informers(client, w.chance)
+        scheduler = Scheduler(client, informers, w.events, w.clock, w.chance)
+        await w.tasks.start(informers.run)
+        await w.tasks.start(scheduler.run)
+        yield w, scheduler
+
+
+async def test_a_binding_that_was_not_made_although_it_was_said_is_made_again() -> None:
+    async with scheduled_silently(binds=False, tells_after=0) as (w, scheduler):
+        await w.client.create(pod(cpu="1"))
+        await w.settle(29)
+        assert scheduler.cache.statistics().assumed == 1
+        assert await where(w) == ""
+        await w.settle(60)
+        assert await where(w) == "a"
+        assert scheduler.cache.statistics().assumed == 0
+
+
+async def test_a_binding_that_nobody_tells_of_is_looked_up() -> None:
+    async with scheduled_silently(binds=True, tells_after=1000) as (w, scheduler):
+        await w.client.create(pod("first", cpu="1"))
+        await w.client.create(pod("second", cpu="1"))
+        await w.settle(90)
+        assert (await where(w, "first"), await where(w, "second")) == ("a", "")
+        assert scheduler.cache.statistics() == (1, 1, 0)
+        assert scheduler.queue.statistics().in_flight == 0
+        await w.settle(1000)
+        assert scheduler.cache.statistics() == (1, 1, 0)
 
 
 async def test_the_same_seed_takes_the_same_decisions() -> None:
