@@ -12,7 +12,7 @@ from typing import Literal
 from kcore.api import quantity
 from kcore.api.core_v1 import PodSpec
 
-__all__ = ["ResourceList", "add_resources", "pod_limits", "pod_requests"]
+__all__ = ["ResourceList", "add_resources", "container_limits", "container_requests", "pod_limits", "pod_requests"]
 
 ResourceList = Mapping[str, str]
 """Quantities by the name of the resource."""
@@ -33,6 +33,15 @@ def pod_limits(spec: PodSpec) -> dict[str, str]:
     return _total(spec, "limits")
 
 
+def container_requests(spec: PodSpec) -> dict[str, str]:
+    """What the containers ask for together, whatever is said of the pod as a whole."""
+    return _together(spec, "requests")
+
+
+def container_limits(spec: PodSpec) -> dict[str, str]:
+    return _together(spec, "limits")
+
+
 def add_resources(a: ResourceList, b: ResourceList) -> dict[str, str]:
     """The sum, by name."""
     total = dict(a)
@@ -42,10 +51,7 @@ def add_resources(a: ResourceList, b: ResourceList) -> dict[str, str]:
 
 
 def _total(spec: PodSpec, which: _Which) -> dict[str, str]:
-    running: dict[str, str] = {}
-    for container in spec.containers:
-        running = add_resources(running, getattr(container.resources, which))
-    total = _beside_starting(running, spec, which) if spec.init_containers else running
+    total = _together(spec, which)
     if spec.resources is not None:
         whole: ResourceList = getattr(spec.resources, which)
         total |= {name: whole[name] for name in whole if name in _POD_LEVEL or name.startswith(_HUGE_PAGES)}
@@ -55,6 +61,13 @@ def _total(spec: PodSpec, which: _Which) -> dict[str, str]:
         elif name in total and quantity.compare(total[name], "0"):
             total[name] = quantity.add(total[name], amount)
     return total
+
+
+def _together(spec: PodSpec, which: _Which) -> dict[str, str]:
+    running: dict[str, str] = {}
+    for container in spec.containers:
+        running = add_resources(running, getattr(container.resources, which))
+    return _beside_starting(running, spec, which) if spec.init_containers else running
 
 
 def _beside_starting(running: dict[str, str], spec: PodSpec, which: _Which) -> dict[str, str]:

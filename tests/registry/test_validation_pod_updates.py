@@ -198,6 +198,10 @@ ENDED = {
 RUNNING = {**ENDED, "state": {"running": {}}}
 
 
+def rule(action: str, code: int) -> dict[str, Any]:
+    return {"action": action, "exitCodes": {"operator": "In", "values": [code]}}
+
+
 @pytest.mark.parametrize(
     ("policy", "old", "new", "expected"),
     [
@@ -219,7 +223,7 @@ RUNNING = {**ENDED, "state": {"running": {}}}
             {},
             {"podIPs": [{"ip": "10.0.0.1"}, {"ip": "10.0.0.2"}]},
             [
-                'status.podIPs: Invalid value: [{"ip":"10.0.0.1"},{"ip":"10.0.0.2"}]: '
+                'status.podIPs: Invalid value: [{"IP":"10.0.0.1"},{"IP":"10.0.0.2"}]: '
                 "may specify no more than one IP for each IP family"
             ],
         ),
@@ -229,6 +233,40 @@ RUNNING = {**ENDED, "state": {"running": {}}}
             {"hostIP": "10.0.0.1", "hostIPs": [{"ip": "10.0.0.2"}]},
             ['status.hostIPs[0].ip: Invalid value: "10.0.0.2": must be equal to `hostIP`'],
         ),
+        (
+            "Always",
+            {},
+            {"podIPs": [{"ip": "10.0.0.01"}]},
+            ['status.podIPs[0]: Invalid value: "10.0.0.01": must not have leading 0s'],
+        ),
+        ("Always", {"podIPs": [{"ip": "10.0.0.01"}]}, {"podIPs": [{"ip": "10.0.0.01"}]}, []),
+        (
+            "Always",
+            {},
+            {"observedGeneration": -1, "conditions": [{"type": "Ready", "status": "True", "observedGeneration": -2}]},
+            [
+                "status.conditions[0].observedGeneration: Invalid value: -2: must be a non-negative integer",
+                "status.observedGeneration: Invalid value: -1: must be a non-negative integer",
+            ],
+        ),
+        (
+            "Always",
+            {},
+            {"resourceClaimStatuses": [{"name": "c"}]},
+            [
+                'status.resourceClaimStatuses[0].name: Invalid value: "c": '
+                "must match the name of an entry in `spec.resourceClaims`"
+            ],
+        ),
+        (
+            "Always",
+            {},
+            {"containerStatuses": [{**RUNNING, "user": {"linux": {"uid": -1, "gid": 0}}}]},
+            [
+                "status.containerStatuses[0].user.linux.uid: Invalid value: -1: "
+                "must be between 0 and 2147483647, inclusive"
+            ],
+        ),
     ],
 )
 def test_a_status_tells_a_possible_story(
@@ -237,3 +275,75 @@ def test_a_status_tells_a_possible_story(
     before = made_pod({**pod(restartPolicy=policy), "status": old})
     after = made_pod({**pod(restartPolicy=policy), "status": new})
     assert lines(validate_pod_status_update(after, before)) == expected
+
+
+@pytest.mark.parametrize(
+    ("container", "expected"),
+    [
+        ({"restartPolicy": "Never"}, ["containerStatuses[0]"]),
+        ({"restartPolicy": "OnFailure"}, ["containerStatuses[0]"]),
+        ({"restartPolicy": "Always"}, []),
+        ({"restartPolicy": "Never", "restartPolicyRules": [rule("Restart", 0)]}, []),
+        ({"restartPolicy": "Never", "restartPolicyRules": [rule("Restart", 7)]}, ["containerStatuses[0]"]),
+        ({"restartPolicy": "Never", "restartPolicyRules": [rule("RestartAllContainers", 7)]}, []),
+    ],
+)
+def test_what_a_container_says_of_its_restarts_comes_first(container: dict[str, Any], expected: list[str]) -> None:
+    before = made_pod({**pod(container), "status": {"containerStatuses": [ENDED]}})
+    after = made_pod({**pod(container), "status": {"containerStatuses": [RUNNING]}})
+    assert lines(validate_pod_status_update(after, before)) == [
+        f"status.{name}.state: Forbidden: may not be transitioned to non-terminated state" for name in expected
+    ]
+
+
+def test_only_a_waiting_pod_is_nominated() -> None:
+    before = made_pod(pod(nodeName="n"))
+    after = made_pod({**pod(nodeName="n"), "status": {"nominatedNodeName": "m"}})
+    assert lines(validate_pod_status_update(after, before)) == [
+        "status.nominatedNodeName: Forbidden: may not be set on pods that are already bound to a node"
+    ]
+
+
+def test_a_resize_neither_adds_nor_moves_containers() -> None:
+    old = made_pod(pod(initContainers=[{**APP, "name": "a"}, {**APP, "name": "b"}]))
+    new = made_pod(pod({"name": "other"}, initContainers=[{**APP, "name": "a"}]))
+    assert lines(validate_pod_resize(new, old)) == [
+        "spec.containers[0].name: Forbidden: containers may not be renamed or reordered on resize",
+        "spec.initContainers: Forbidden: initContainers may not be added or removed on resize",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("whole", "expected"),
+    [
+        ({"requests": {"cpu": "2"}, "limits": {"cpu": "3"}}, []),
+        (None, ["spec.resources: Forbidden: pod-level resources cannot be removed"]),
+        (
+            {"requests": {"cpu": "1"}},
+            ["spec.resources.limits: Forbidden: pod-level resource limits cannot be removed"],
+        ),
+        (
+            {"requests": {"cpu": "1"}, "limits": {"cpu": "2", "hugepages-2Mi": "2Mi"}},
+            ["spec: Forbidden: only cpu and memory resources are mutable at pod-level"],
+        ),
+    ],
+)
+def test_a_pod_is_resized_as_a_whole_too(whole: dict[str, Any] | None, expected: list[str]) -> None:
+    old = made_pod(
+        pod({"resources": {"requests": {"cpu": "100m"}}}, resources={"requests": {"cpu": "1"}, "limits": {"cpu": "2"}})
+    )
+    new = made_pod(pod({"resources": {"requests": {"cpu": "100m"}}}, **({"resources": whole} if whole else {})))
+    assert lines(validate_pod_resize(new, old)) == expected
+
+
+def test_init_containers_that_restart_for_a_resize_are_not_resized() -> None:
+    policies = [{"resourceName": "cpu", "restartPolicy": "RestartContainer"}]
+    init = {**APP, "name": "a", "resizePolicy": policies, "resources": {"requests": {"cpu": "1"}}}
+    old = made_pod(pod(initContainers=[init]))
+    new = made_pod(pod(initContainers=[{**init, "resources": {"requests": {"cpu": "2"}}}]))
+    assert lines(validate_pod_resize(new, old)) == [
+        'spec.initContainers[0].resizePolicy[0].restartPolicy: Invalid value: "RestartContainer": '
+        "must not be set to 'RestartContainer' for non-sidecar initContainers",
+        "spec.initContainers[0]: Forbidden: "
+        "non-sidecar init containers with a resize policy of RestartContainer cannot be resized",
+    ]

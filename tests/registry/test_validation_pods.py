@@ -289,7 +289,7 @@ ONLY_SIDECARS = "Forbidden: may not be set for init containers without restartPo
         ),
         (
             {"hostUsers": False, "hostNetwork": True},
-            ["spec.hostNetwork: Forbidden: when `pod.Spec.HostUsers` is false"],
+            ["spec.hostNetwork: Forbidden: when `hostUsers` is false"],
         ),
         (
             {"os": {"name": "windows"}, "hostPID": True, "securityContext": {"fsGroup": 1}},
@@ -317,6 +317,51 @@ ONLY_SIDECARS = "Forbidden: may not be set for init containers without restartPo
             [
                 'spec.hostAliases[0].ip: Invalid value: "nowhere": '
                 "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"
+            ],
+        ),
+        (
+            {"hostAliases": [{"ip": "010.0.0.5"}]},
+            ['spec.hostAliases[0].ip: Invalid value: "010.0.0.5": must not have leading 0s'],
+        ),
+        ({"os": {"name": ""}}, ["spec.os.name: Required value"]),
+        (
+            {"os": {"name": "plan9"}},
+            ['spec.os: Unsupported value: "plan9": supported values: "linux", "windows"'],
+        ),
+        (
+            {"hostnameOverride": "a" * 65, "setHostnameAsFQDN": True, "hostNetwork": True},
+            [
+                "spec.hostnameOverride: Forbidden: may not be specified when setHostnameAsFQDN is true",
+                "spec.hostnameOverride: Forbidden: may not be specified when hostNetwork is true",
+                "spec.hostnameOverride: Too long: may not be more than 64 bytes",
+            ],
+        ),
+        (
+            {"tolerations": [{"key": "k", "operator": "Gt", "value": "1"}]},
+            ['spec.tolerations[0].operator: Unsupported value: "Gt": supported values: "Equal", "Exists", "Lt", "Gt"'],
+        ),
+        (
+            {"os": {"name": "windows"}, "resources": {"requests": {"cpu": "1"}}},
+            ["spec.resources: Forbidden: may not be set for a windows pod"],
+        ),
+        (
+            {
+                "initContainers": [
+                    {
+                        **APP,
+                        "name": "i",
+                        "restartPolicy": "Always",
+                        "resources": {"requests": {"cpu": "1"}},
+                    }
+                ],
+                "containers": [{**APP, "resources": {"requests": {"cpu": "2"}, "limits": {"cpu": "5"}}}],
+                "resources": {"requests": {"cpu": "2"}, "limits": {"cpu": "4"}},
+            },
+            [
+                'spec.resources.requests[cpu]: Invalid value: "2": '
+                "must be greater than or equal to aggregate container requests of 3",
+                'spec.resources.containers[0][cpu].limits: Invalid value: "5": '
+                "must be less than or equal to pod limits of 4",
             ],
         ),
     ],
@@ -389,6 +434,36 @@ def test_a_pod_spec_keeps_its_rules(spec: dict[str, Any], expected: list[str]) -
             ],
         ),
         ({"fc": {}}, [f"{V}.fc.targetWWNs: Required value: must specify either targetWWNs or wwids, but not both"]),
+        ({"gcePersistentDisk": {}}, [f"{V}.persistentDisk.pdName: Required value"]),
+        (
+            {
+                "ephemeral": {
+                    "volumeClaimTemplate": {
+                        "metadata": {"name": "n"},
+                        "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1"}}},
+                    }
+                }
+            },
+            [f"{V}.ephemeral.volumeClaimTemplate.metadata.name: Forbidden: cannot be set"],
+        ),
+        (
+            {
+                "projected": {
+                    "sources": [
+                        {"podCertificate": {"signerName": "a", "keyType": "DSA", "maxExpirationSeconds": 1}},
+                    ]
+                }
+            },
+            [
+                f'{V}.projected.sources[0].podCertificate.signerName: Invalid value: "a": '
+                "must be a fully qualified domain and path",
+                f'{V}.projected.sources[0].podCertificate.keyType: Unsupported value: "DSA": '
+                'supported values: "RSA3072", "RSA4096", "ECDSAP256", "ECDSAP384", "ECDSAP521", "ED25519"',
+                f"{V}.projected.sources[0].podCertificate.maxExpirationSeconds: Invalid value: 1: "
+                "if provided, maxExpirationSeconds must be >= 3600",
+                f"{V}.projected.sources[0].podCertificate: Required value: specify at least one of",
+            ],
+        ),
     ],
 )
 def test_a_volume_keeps_the_rules_of_its_source(volume: dict[str, Any], expected: list[str]) -> None:
@@ -422,3 +497,40 @@ def test_templates_have_no_ephemeral_containers() -> None:
     assert lines(validate_pod_template(template)) == [
         "template.spec.ephemeralContainers: Forbidden: ephemeral containers not allowed in pod template"
     ]
+
+
+def test_a_claim_that_a_pod_makes_is_not_named_beside() -> None:
+    claim = {"spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1"}}}}
+    volumes = [
+        {"name": "v", "ephemeral": {"volumeClaimTemplate": claim}},
+        {"name": "w", "persistentVolumeClaim": {"claimName": "p-v"}},
+    ]
+    assert problems(pod(volumes=volumes)) == [
+        'spec.volumes[1].persistentVolumeClaim.claimName: Invalid value: "p-v": '
+        "must not reference a PVC that gets created for an ephemeral volume"
+    ]
+
+
+def test_files_of_variables_lie_in_volumes_of_the_pod() -> None:
+    def variable(volume: str) -> dict[str, Any]:
+        return {"name": volume, "valueFrom": {"fileKeyRef": {"volumeName": volume, "path": "f", "key": "K"}}}
+
+    at = f"{C}.env[{{}}].valueFrom.fileKeyRef.volumeName"
+    volumes = [{"name": "good", "emptyDir": {}}, {"name": "bad", "configMap": {"name": "c"}}]
+    document = pod({"env": [variable("good"), variable("bad"), variable("none")]}, volumes=volumes)
+    assert problems(document) == [
+        at.format(1) + ': Invalid value: "bad": referenced volume must be of type emptyDir',
+        at.format(2) + ': Not found: "none"',
+    ]
+
+
+def test_mapped_users_see_no_block_devices() -> None:
+    volumes = [{"name": "v", "persistentVolumeClaim": {"claimName": "c"}}]
+    document = pod({"volumeDevices": [{"name": "v", "devicePath": "/d"}]}, volumes=volumes, hostUsers=False)
+    assert problems(document) == [f"{C}.volumeDevices: Forbidden: when `hostUsers` is false"]
+
+
+def test_static_pods_have_no_claims_of_devices() -> None:
+    document = pod(nodeName="n", resourceClaims=[{"name": "c", "resourceClaimName": "c"}])
+    document["metadata"]["annotations"] = {"kubernetes.io/config.mirror": "x"}
+    assert problems(document) == [": Forbidden: static pods do not support resource claims"]

@@ -196,7 +196,7 @@ def _resized(new: Pod, old: Pod) -> PodSpec:
     init_containers = _with_resources(new.spec.init_containers, old.spec.init_containers)
     if containers is None or init_containers is None:
         return new.spec
-    return _replace(old.spec, containers=containers, init_containers=init_containers)
+    return _replace(old.spec, containers=containers, init_containers=init_containers, resources=new.spec.resources)
 
 
 def _with_resources(new: Sequence[Container], old: Sequence[Container]) -> tuple[Container, ...] | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_interface
 from typing import TypeAlias
 
@@ -28,12 +28,24 @@ _is_ipv4 = re.compile(rf"(?:{_BYTE}\.){{3}}{_BYTE}\Z").match
 
 
 def parse_ip(text: str) -> IPv4Address | IPv6Address | None:
+    """Also what is no longer accepted, as upstream has it: an IPv4 address with leading zeros."""
     if "%" in text:  # zones are nothing that Go's parser knows
         return None
     try:
-        return ip_address(text)
+        return ip_address(_without_leading_zeros(text))
     except ValueError:
         return None
+
+
+def _without_leading_zeros(text: str) -> str:
+    """The numbers of an IPv4 address, alone or at the end of an IPv6 one, as they are mostly written."""
+    head, colon, tail = text.rpartition(":")
+    if ".0" not in tail and not tail.startswith("0"):
+        return text
+    octets = tail.split(".")
+    if len(octets) != 4:
+        return text
+    return head + colon + ".".join(o.lstrip("0") or o[:1] for o in octets)
 
 
 def family_of(text: str) -> str:
@@ -42,22 +54,37 @@ def family_of(text: str) -> str:
     return f"IPv{address.version}" if address is not None else ""
 
 
-def validate_ip(text: str, path: Path) -> Iterator[FieldError]:
-    if not _is_ipv4(text) and parse_ip(text) is None:
+def validate_ip(text: str, path: Path, standing: Collection[str] = ()) -> Iterator[FieldError]:
+    """Not what others may read as another address (KEP-4858). `standing`: what the field had before may stay."""
+    if _is_ipv4(text) or text in standing:
+        return
+    address = parse_ip(text)
+    if address is None:
         yield invalid(path, text, "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)")
+    elif _without_leading_zeros(text) != text:
+        yield invalid(path, text, "must not have leading 0s")
+    elif _is_mapped(address):
+        yield invalid(path, text, "must not be an IPv4-mapped IPv6 address")
 
 
-def validate_cidr(text: str, path: Path) -> Iterator[FieldError]:
-    """`address/bits`; bits of the address below the mask may be set."""
-    try:
-        prefix = text.partition("/")[2]
-        good = prefix.isascii() and prefix.isdigit() and "%" not in text
-        if good:
-            ip_interface(text)
-    except ValueError:
-        good = False
-    if not good:
+def _is_mapped(address: IPv4Address | IPv6Address) -> bool:
+    return isinstance(address, IPv6Address) and address.ipv4_mapped is not None
+
+
+def validate_cidr(text: str, path: Path, standing: Collection[str] = ()) -> Iterator[FieldError]:
+    """`address/bits`: a whole network. `standing`: what the field had before may stay."""
+    if text in standing:
+        return
+    prefix, _, bits = text.partition("/")
+    address = parse_ip(prefix)
+    if address is None or not (bits.isascii() and bits.isdigit()) or int(bits) > address.max_prefixlen:
         yield invalid(path, text, "must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)")
+    elif _without_leading_zeros(prefix) != prefix or str(int(bits)) != bits:
+        yield invalid(path, text, "must not have leading 0s in IP or prefix length")
+    elif _is_mapped(address):
+        yield invalid(path, text, "must not have an IPv4-mapped IPv6 address")
+    elif ip_interface((address, int(bits))).network.network_address != address:
+        yield invalid(path, text, "must not have bits set beyond the prefix length")
 
 
 def validate_endpoint_ip(text: str, path: Path, pods: Network | None = None) -> Iterator[FieldError]:

@@ -172,6 +172,7 @@ def _validate_toleration(toleration: Toleration, path: Path) -> Iterator[FieldEr
         if toleration.value:
             yield invalid(path / "operator", toleration.value, "value must be empty when `operator` is 'Exists'")
     else:
-        yield not_supported(path / "operator", operator, ("Equal", "Exists"))
+        operators = ("Equal", "Exists", "Lt", "Gt") if operator in ("Lt", "Gt") else ("Equal", "Exists")
+        yield not_supported(path / "operator", operator, operators)
     if effect and effect not in _EFFECTS:
         yield not_supported(path / "effect", effect, _EFFECTS)

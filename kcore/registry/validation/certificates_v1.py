@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from kcore.api.certificates_v1 import CertificateSigningRequest
 from kcore.api.field import FieldError, Path, duplicate, forbidden, invalid, not_supported, required
-from kcore.api.names import dns1123_subdomain
+from kcore.registry.validation.signers import validate_signer
 
 __all__ = ["validate_certificate_request", "validate_certificate_request_status", "validate_certificate_request_update"]
 
@@ -52,7 +52,7 @@ def validate_certificate_request(request: CertificateSigningRequest) -> Iterator
             yield not_supported(_SPEC / "usages" @ i, usage, _USAGES)
         if usage in spec.usages[:i]:
             yield duplicate(_SPEC / "usages" @ i, usage)
-    yield from _validate_signer(spec.signer_name, _SPEC / "signerName")
+    yield from validate_signer(spec.signer_name, _SPEC / "signerName")
     if spec.expiration_seconds is not None and spec.expiration_seconds < _SECONDS_MIN:
         message = f"may not specify a duration less than {_SECONDS_MIN} seconds (10 minutes)"
         yield invalid(_SPEC / "expirationSeconds", spec.expiration_seconds, message)
@@ -74,22 +74,6 @@ def _request_problem(pem: bytes) -> str:
     except (ValueError, InvalidSignature):
         return "asn1: structure error: malformed certificate request"
     return ""
-
-
-def _validate_signer(name: str, path: Path) -> Iterator[FieldError]:
-    if not name:
-        yield required(path)
-        return
-    domain, _, rest = name.partition("/")
-    if not rest or "/" in rest:
-        yield invalid(path, name, "must be a fully qualified domain and path of the form 'example.com/signer-name'")
-        return
-    for message in dns1123_subdomain(domain):
-        yield invalid(path, domain, message)
-    if "." not in domain:
-        yield invalid(path, domain, "should be a domain with at least two segments separated by dots")
-    for message in dns1123_subdomain(rest):
-        yield invalid(path, rest, message)
 
 
 def _holds_certificate(pem: bytes) -> bool:

@@ -119,6 +119,7 @@ def validate_init_containers(
             ):
                 if value is not None:
                     yield forbidden(at / name, words)
+            yield from _validate_no_restart_on_resize(container.resize_policy, at / "resizePolicy")
 
 
 def validate_ephemeral_containers(spec: PodSpec, path: Path, pod: Surroundings) -> Iterator[FieldError]:
@@ -238,6 +239,8 @@ def _validate_restart(container: Container, path: Path) -> Iterator[FieldError]:
     if len(rules) > _RESTART_RULES_MAX:
         yield too_many(at, len(rules), _RESTART_RULES_MAX)
     for i, rule in enumerate(rules):
+        if rule.action not in _RESTART_ACTIONS:
+            yield not_supported(at @ i / "action", rule.action, _RESTART_ACTIONS)
         if rule.exit_codes is None:
             yield required(at @ i / "exitCodes", "must be specified")
         else:
@@ -246,8 +249,14 @@ def _validate_restart(container: Container, path: Path) -> Iterator[FieldError]:
                 yield not_supported(codes / "operator", rule.exit_codes.operator, ("In", "NotIn"))
             if len(rule.exit_codes.values) > _EXIT_CODES_MAX:
                 yield too_many(codes / "values", len(rule.exit_codes.values), _EXIT_CODES_MAX)
-        if rule.action not in _RESTART_ACTIONS:
-            yield not_supported(at @ i / "action", rule.action, _RESTART_ACTIONS)
+
+
+def _validate_no_restart_on_resize(policies: tuple[ContainerResizePolicy, ...], path: Path) -> Iterator[FieldError]:
+    """A container that runs once can not run again for a resize."""
+    for i, policy in enumerate(policies):
+        if policy.restart_policy == "RestartContainer":
+            words = "must not be set to 'RestartContainer' for non-sidecar initContainers"
+            yield invalid(path @ i / "restartPolicy", policy.restart_policy, words)
 
 
 def _validate_resize_policy(
@@ -261,5 +270,5 @@ def _validate_resize_policy(
         yield from one_of(path, policy.resource_name, ("cpu", "memory"))
         yield from one_of(path, policy.restart_policy, ("NotRequired", "RestartContainer"))
         if restart_policy == "Never" and policy.restart_policy != "NotRequired":
-            words = "must be 'NotRequired' when `restartPolicy` is 'Never'"
+            words = "must be 'NotRequired' when pod `restartPolicy` is 'Never'"
             yield invalid(path, policy.restart_policy, words)

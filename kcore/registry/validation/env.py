@@ -13,15 +13,23 @@ from kcore.api.core_v1 import (
     EnvVarSource,
     FileKeySelector,
     ObjectFieldSelector,
+    PodSpec,
     ResourceFieldSelector,
     SecretKeySelector,
 )
-from kcore.api.field import FieldError, Path, invalid, not_supported, required
-from kcore.registry.validation.paths import local_path
+from kcore.api.field import FieldError, Path, invalid, not_found, not_supported, required
+from kcore.registry.validation.paths import path_without_backsteps
 from kcore.registry.validation.rules import refuse
 from kcore.registry.validation.values import check
+from kcore.registry.validation.windows import containers_with_path
 
-__all__ = ["validate_env", "validate_env_from", "validate_field_selector", "validate_resource_selector"]
+__all__ = [
+    "validate_env",
+    "validate_env_files",
+    "validate_env_from",
+    "validate_field_selector",
+    "validate_resource_selector",
+]
 
 _ENV_FIELDS = (
     "metadata.name",
@@ -111,10 +119,27 @@ def _validate_file_key(selector: FileKeySelector, path: Path) -> Iterator[FieldE
         yield from check(path / "key", selector.key, names.relaxed_env_var_name)
     if not selector.volume_name:
         yield required(path / "volumeName")
+    else:
+        yield from check(path / "volumeName", selector.volume_name, names.dns1123_label)
     if not selector.path:
         yield required(path / "path")
     else:
-        yield from local_path(selector.path, path / "path")
+        yield from path_without_backsteps(selector.path, path / "path")
+
+
+def validate_env_files(spec: PodSpec, path: Path) -> Iterator[FieldError]:
+    """Files that variables are read from are written by other containers of the pod (KEP-3721)."""
+    for container, at in containers_with_path(spec, path):
+        for i, variable in enumerate(container.env):
+            selector = variable.value_from.file_key_ref if variable.value_from is not None else None
+            if selector is None:
+                continue
+            where = at / "env" @ i / "valueFrom" / "fileKeyRef" / "volumeName"
+            volume = next((v for v in reversed(spec.volumes) if v.name == selector.volume_name), None)
+            if volume is None:
+                yield not_found(where, selector.volume_name)
+            elif volume.empty_dir is None:
+                yield invalid(where, selector.volume_name, "referenced volume must be of type emptyDir")
 
 
 def validate_env_from(sources: tuple[EnvFromSource, ...], path: Path) -> Iterator[FieldError]:

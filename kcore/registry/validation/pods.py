@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from kcore.api import names, quantity
+from kcore.api import names
 from kcore.api.core_v1 import (
     Pod,
     PodDNSConfig,
@@ -14,7 +14,7 @@ from kcore.api.core_v1 import (
     PodTemplateSpec,
     ResourceRequirements,
 )
-from kcore.api.field import FieldError, Path, duplicate, forbidden, invalid, required
+from kcore.api.field import FieldError, Path, duplicate, forbidden, invalid, required, too_long
 from kcore.registry.validation.addresses import validate_ip
 from kcore.registry.validation.affinity import validate_affinity, validate_tolerations, validate_topology_spread
 from kcore.registry.validation.containers import (
@@ -24,14 +24,17 @@ from kcore.registry.validation.containers import (
     validate_image_spacing,
     validate_init_containers,
 )
+from kcore.registry.validation.env import validate_env_files
 from kcore.registry.validation.internal import shown
 from kcore.registry.validation.labels import validate_labels
 from kcore.registry.validation.pod_annotations import (
+    MIRROR,
     validate_app_armor_agreement,
     validate_pod_annotations,
     validate_seccomp_agreement,
 )
-from kcore.registry.validation.resources import is_pod_resource, validate_pod_resource_name, validate_requirements
+from kcore.registry.validation.pod_resources import validate_pod_resources
+from kcore.registry.validation.resources import validate_requirements
 from kcore.registry.validation.rules import MAX_INT32, in_range, refuse, validate_annotations
 from kcore.registry.validation.security import validate_host_users, validate_pod_security_context
 from kcore.registry.validation.values import check, one_of
@@ -50,6 +53,7 @@ _SPEC = Path("spec")
 _ANNOTATIONS = Path("metadata.annotations")
 _RESTART_POLICIES = ("Always", "OnFailure", "Never")
 _DNS_POLICIES = ("ClusterFirstWithHostNet", "ClusterFirst", "Default", "None")
+_HOSTNAME_OVERRIDE_MAX = 64
 _NAMESERVERS_MAX = 3
 _SEARCHES_MAX = 32
 _SEARCH_CHARACTERS_MAX = 2048
@@ -76,6 +80,8 @@ def validate_live_pod(pod: Pod) -> list[FieldError]:
     errors: list[FieldError] = []
     if pod.metadata.annotations:
         errors += validate_pod_annotations(pod.metadata.annotations, spec, _ANNOTATIONS)
+    if MIRROR in pod.metadata.annotations:
+        errors += (forbidden(Path(""), "static pods do not support resource claims") for _ in spec.resource_claims)
     errors += validate_pod_spec(spec, _SPEC, pod_name=pod.metadata.name, is_pod=True)
     if not spec.service_account_name and spec.volumes:
         errors += _validate_no_tokens(spec)
@@ -132,7 +138,7 @@ def validate_pod_spec(spec: PodSpec, path: Path, *, pod_name: str = "", is_pod: 
     if spec.ephemeral_containers:
         yield from validate_ephemeral_containers(spec, path / "ephemeralContainers", pod)
     if spec.resources is not None:
-        yield from _validate_pod_resources(spec, spec.resources, path / "resources", claims)
+        yield from validate_pod_resources(spec, spec.resources, path / "resources", claims)
     if spec.host_network:
         yield from _validate_host_network(spec, path / "containers", is_pod=is_pod)
     if spec.restart_policy not in _RESTART_POLICIES:
@@ -154,6 +160,8 @@ def validate_pod_spec(spec: PodSpec, path: Path, *, pod_name: str = "", is_pod: 
         yield from validate_topology_spread(spec.topology_spread_constraints, path / "topologySpreadConstraints")
     yield from validate_host_process(spec, path)
     yield from validate_host_users(spec, path)
+    if spec.hostname_override is not None:
+        yield from _validate_hostname_override(spec, spec.hostname_override, path / "hostnameOverride")
     yield from _validate_names(spec, path)
     if spec.tolerations:
         yield from validate_tolerations(spec.tolerations, path / "tolerations")
@@ -172,6 +180,7 @@ def validate_pod_spec(spec: PodSpec, path: Path, *, pod_name: str = "", is_pod: 
         yield from validate_requirements(ResourceRequirements(limits=spec.overhead), path / "overhead", ())
     if spec.os is not None:
         yield from validate_os(spec, path)
+    yield from validate_env_files(spec, path)
 
 
 def _validate_names(spec: PodSpec, path: Path) -> Iterator[FieldError]:
@@ -185,19 +194,17 @@ def _validate_names(spec: PodSpec, path: Path) -> Iterator[FieldError]:
         yield from refuse(path / "hostname", spec.hostname, words)
     if spec.subdomain and (words := names.dns1123_label(spec.subdomain)):
         yield from refuse(path / "subdomain", spec.subdomain, words)
-    if spec.hostname_override is not None:
-        yield from _validate_hostname_override(spec, spec.hostname_override, path / "hostnameOverride")
 
 
 def _validate_hostname_override(spec: PodSpec, name: str, path: Path) -> Iterator[FieldError]:
     """The whole host name of a pod, instead of what hostname and subdomain make up (KEP-4762)."""
-    yield from check(path, name, names.dns1123_subdomain)
-    if len(name) > 64:
-        yield invalid(path, name, "must be no more than 64 characters")
     if spec.set_hostname_as_fqdn:
         yield forbidden(path, "may not be specified when setHostnameAsFQDN is true")
     if spec.host_network:
         yield forbidden(path, "may not be specified when hostNetwork is true")
+    if len(name) > _HOSTNAME_OVERRIDE_MAX:
+        yield too_long(path, _HOSTNAME_OVERRIDE_MAX)
+    yield from check(path, name, names.dns1123_subdomain)
 
 
 def _validate_claims(claims: tuple[PodResourceClaim, ...], path: Path) -> Iterator[FieldError]:
@@ -222,31 +229,6 @@ def _validate_claims(claims: tuple[PodResourceClaim, ...], path: Path) -> Iterat
             yield from check(at / "resourceClaimName", direct, names.dns1123_subdomain)
         if template is not None:
             yield from check(at / "resourceClaimTemplateName", template, names.dns1123_subdomain)
-
-
-def _validate_pod_resources(
-    spec: PodSpec, resources: ResourceRequirements, path: Path, claims: set[str]
-) -> Iterator[FieldError]:
-    if resources.claims:
-        yield forbidden(path / "claims", "claims cannot be set for Resources at pod-level")
-    yield from validate_requirements(resources, path, claims, validate_pod_resource_name)
-    total: dict[str, str] = {}
-    for container in spec.containers:
-        for name, amount in container.resources.requests.items():
-            total[name] = quantity.add(total[name], amount) if name in total else amount
-    for name in sorted(total):
-        if not is_pod_resource(name):
-            continue
-        whole = resources.requests.get(name, "0")
-        if quantity.compare(total[name], whole) > 0:
-            words = f"must be greater than or equal to aggregate container requests of {total[name]}"
-            yield invalid((path / "requests").key(name), whole, words)
-    for i, container in enumerate(spec.containers):
-        for name, limit in sorted(container.resources.limits.items()):
-            whole = resources.limits.get(name, limit)
-            if quantity.compare(limit, whole) > 0:
-                at = (path / "containers" @ i).key(name) / "limits"
-                yield invalid(at, limit, f"must be less than or equal to pod limits of {whole}")
 
 
 def _validate_host_network(spec: PodSpec, path: Path, *, is_pod: bool) -> Iterator[FieldError]:

@@ -22,6 +22,7 @@ from kcore.registry.validation.env import validate_field_selector, validate_reso
 from kcore.registry.validation.internal import shown
 from kcore.registry.validation.labels import validate_label_selector
 from kcore.registry.validation.paths import local_path
+from kcore.registry.validation.signers import is_kubernetes_signer, validate_signer
 from kcore.registry.validation.values import check
 
 __all__ = [
@@ -33,7 +34,10 @@ __all__ = [
 
 _FILE_FIELDS = ("metadata.annotations", "metadata.labels", "metadata.name", "metadata.namespace", "metadata.uid")
 _CONFLICT = "conflicting duplicate paths"
-_KEY_TYPES = ("ECDSAP256", "ECDSAP384", "ECDSAP521", "ED25519", "RSA3072", "RSA4096")
+_KEY_TYPES = ("RSA3072", "RSA4096", "ECDSAP256", "ECDSAP384", "ECDSAP521", "ED25519")
+_CERTIFICATE_SECONDS_MIN = 3600
+_CERTIFICATE_SECONDS_MAX = 91 * 86400
+_KUBERNETES_CERTIFICATE_SECONDS_MAX = 86400
 _TOKEN_SECONDS_MIN = 600
 
 
@@ -151,7 +155,8 @@ def _validate_trust_bundle(bundle: ClusterTrustBundleProjection, path: Path) -> 
     elif bundle.name is not None:
         if not bundle.name:
             yield required(path / "name", "must be a valid object name")
-        for message in _wrong_with_bundle_name(bundle.name):
+        # `NAME`, or `SIGNER:NAME` with the slash of the signer's name written as a colon.
+        for message in names.dns1123_subdomain(bundle.name.rpartition(":")[2]):
             yield invalid(path / "name", bundle.name, f"not a valid clustertrustbundlename: {message}")
         if bundle.label_selector is not None:
             words = "labelSelector must be unset if name is specified"
@@ -159,6 +164,7 @@ def _validate_trust_bundle(bundle: ClusterTrustBundleProjection, path: Path) -> 
     elif bundle.signer_name is not None:
         if not bundle.signer_name:
             yield required(path / "signerName", "must be a valid signer name")
+        yield from validate_signer(bundle.signer_name, path / "signerName")
         yield from validate_label_selector(bundle.label_selector, path / "labelSelector")
     else:
         yield required(path, "either name or signerName must be specified")
@@ -167,20 +173,27 @@ def _validate_trust_bundle(bundle: ClusterTrustBundleProjection, path: Path) -> 
     yield from local_path(bundle.path, path / "path")
 
 
-def _wrong_with_bundle_name(name: str) -> list[str]:
-    """`NAME`, or `SIGNER:NAME` with the slash of the signer's name written as a colon."""
-    return names.dns1123_subdomain(name.rpartition(":")[2])
+def _validate_certificate_life(certificate: PodCertificateProjection, path: Path) -> Iterator[FieldError]:
+    seconds = certificate.max_expiration_seconds
+    if seconds is None:
+        return
+    if seconds < _CERTIFICATE_SECONDS_MIN:
+        yield invalid(path, seconds, f"if provided, maxExpirationSeconds must be >= {_CERTIFICATE_SECONDS_MIN}")
+    kubernetes = is_kubernetes_signer(certificate.signer_name)
+    most = _KUBERNETES_CERTIFICATE_SECONDS_MAX if kubernetes else _CERTIFICATE_SECONDS_MAX
+    if seconds > most:
+        yield invalid(path, seconds, f"if provided, maxExpirationSeconds must be <= {most}")
 
 
 def _validate_pod_certificate(
     certificate: PodCertificateProjection, path: Path, volume: Path, taken: set[str]
 ) -> Iterator[FieldError]:
-    if not certificate.signer_name:
-        yield required(path / "signerName")
-    if certificate.key_type not in _KEY_TYPES:
-        yield not_supported(path / "keyType", certificate.key_type, _KEY_TYPES)
+    yield from validate_signer(certificate.signer_name, path / "signerName")
     for key in sorted(certificate.user_annotations):
         yield from check(path / "userAnnotations", key, names.prefixed_label_key)
+    if certificate.key_type not in _KEY_TYPES:
+        yield not_supported(path / "keyType", certificate.key_type, _KEY_TYPES)
+    yield from _validate_certificate_life(certificate, path / "maxExpirationSeconds")
     places = (
         ("credentialBundlePath", certificate.credential_bundle_path),
         ("keyPath", certificate.key_path),

@@ -17,7 +17,7 @@ from kcore.api.field import FieldError, Path, duplicate, forbidden, invalid, not
 from kcore.registry.validation.internal import shown
 from kcore.registry.validation.paths import descending_path
 from kcore.registry.validation.values import check
-from kcore.registry.validation.windows import validate_windows_options
+from kcore.registry.validation.windows import containers_with_path, validate_windows_options
 
 __all__ = ["validate_host_users", "validate_pod_security_context", "validate_security_context"]
 
@@ -166,10 +166,13 @@ def validate_host_users(spec: PodSpec, path: Path) -> Iterator[FieldError]:
     """A user namespace of its own cannot be had together with other namespaces of the host (KEP-127)."""
     if spec.host_users is not False:
         return
-    words = "when `pod.Spec.HostUsers` is false"
+    words = "when `hostUsers` is false"
     if spec.host_network:
         yield forbidden(path / "hostNetwork", words)
     if spec.host_pid:
         yield forbidden(path / "HostPID", words)
     if spec.host_ipc:
         yield forbidden(path / "HostIPC", words)
+    for container, at in containers_with_path(spec, path):
+        if container.volume_devices:  # which can not be mapped to other users
+            yield forbidden(at / "volumeDevices", words)

@@ -8,6 +8,7 @@ from typing import Any
 from kcore.api import names
 from kcore.api.core_v1 import EphemeralVolumeSource, Volume
 from kcore.api.field import FieldError, Path, duplicate, forbidden, invalid, required
+from kcore.api.meta_v1 import ObjectMeta
 from kcore.registry.validation.labels import validate_labels
 from kcore.registry.validation.persistent_volumes import validate_claim_spec
 from kcore.registry.validation.rules import validate_annotations
@@ -23,6 +24,7 @@ def validate_volumes(
     """The volumes that containers may mount: those with nothing wrong. What is wrong with the others is added to
     `errors`. `pod_name` is empty for templates."""
     sound: dict[str, Volume] = {}
+    made = {f"{pod_name}-{v.name}" for v in volumes if v.ephemeral is not None} if pod_name else set()
     for i, volume in enumerate(volumes):
         problems = list(_validate_volume(volume, path @ i, pod_name))
         if volume.name in sound:
@@ -31,6 +33,10 @@ def validate_volumes(
             errors += problems
         else:
             sound[volume.name] = volume
+        claim = volume.persistent_volume_claim
+        if claim is not None and claim.claim_name in made:
+            words = "must not reference a PVC that gets created for an ephemeral volume"
+            errors.append(invalid(path @ i / "persistentVolumeClaim" / "claimName", claim.claim_name, words))
     return sound
 
 
@@ -40,7 +46,7 @@ def _validate_volume(volume: Volume, path: Path, pod_name: str) -> Iterator[Fiel
         yield required(path, "must specify a volume type")
     for i, (field, source) in enumerate(chosen):
         if i == 0:
-            yield from _RULES[field](source, path / _WIRE_NAMES[field])
+            yield from _RULES[field](source, path / _FIRST_NAMES.get(field, _WIRE_NAMES[field]))
         else:
             yield forbidden(
                 path / _SECOND_NAMES.get(field, _WIRE_NAMES[field]), "may not specify more than 1 volume type"
@@ -75,7 +81,17 @@ def _ephemeral(source: EphemeralVolumeSource, path: Path) -> Iterator[FieldError
     at = path / "volumeClaimTemplate"
     yield from validate_annotations(template.metadata.annotations, at / "metadata" / "annotations")
     yield from validate_labels(template.metadata.labels, at / "metadata" / "labels")
+    for name in _beyond_template(template.metadata):
+        yield forbidden(at / "metadata" / name, "cannot be set")
     yield from validate_claim_spec(template.spec, at / "spec")
+
+
+def _beyond_template(metadata: ObjectMeta) -> Iterator[str]:
+    """What is set beside labels and annotations, which are all that a claim takes over."""
+    nothing = ObjectMeta()
+    for name, wire in zip(ObjectMeta.__struct_fields__, ObjectMeta.__struct_encode_fields__, strict=True):
+        if name not in ("annotations", "labels") and getattr(metadata, name) != getattr(nothing, name):
+            yield "uID" if name == "uid" else wire
 
 
 # The last but one, upstream: only the first source of several is looked into.
@@ -85,5 +101,6 @@ _RULES: dict[str, Callable[[Any, Path], Iterator[FieldError]]] = {
     "image": SOURCES["image"],
 }
 _WIRE_NAMES = dict(zip(Volume.__struct_fields__, Volume.__struct_encode_fields__, strict=True))
-# How upstream spells two of them where they come second.
+# How upstream spells some of them, where they are looked into and where they come second.
+_FIRST_NAMES = {"gce_persistent_disk": "persistentDisk"}
 _SECOND_NAMES = {"cephfs": "cephFS", "downward_api": "downwarAPI"}

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 from kcore.api import names
 from kcore.api.core_v1 import Container, EphemeralContainer, PodSpec, WindowsSecurityContextOptions
-from kcore.api.field import FieldError, Path, forbidden, invalid
-from kcore.registry.validation.values import check, one_of
+from kcore.api.field import FieldError, Path, forbidden, invalid, not_supported, required
+from kcore.registry.validation.values import check
 
 __all__ = ["containers_with_path", "validate_host_process", "validate_os", "validate_windows_options"]
 
@@ -141,8 +141,10 @@ def validate_os(spec: PodSpec, path: Path) -> Iterator[FieldError]:
     """A pod that names its system may not ask for what only the other one has."""
     if spec.os is None:
         return
-    if spec.os.name not in ("linux", "windows"):
-        yield from one_of(path / "os" / "name", spec.os.name, ("linux", "windows"))
+    if not spec.os.name:
+        yield required(path / "os" / "name")
+    elif spec.os.name not in ("linux", "windows"):
+        yield not_supported(path / "os", spec.os.name, ("linux", "windows"))
     elif spec.os.name == "linux":
         yield from _validate_linux(spec, path)
     else:
