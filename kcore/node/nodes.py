@@ -7,8 +7,8 @@ one; the node itself is written every five minutes, and whenever somebody else c
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from functools import partial
 
-import anyio
 import msgspec
 import structlog
 from anyio.abc import TaskGroup
@@ -24,6 +24,7 @@ from kcore.client.events import EventBroadcaster
 from kcore.client.informer import Informer
 from kcore.client.workqueue import WorkQueue
 from kcore.kit.clock import Clock
+from kcore.kit.crowd import for_each
 from kcore.node.addresses import AddressRange, NodeRanges, RangeExhausted
 from kcore.node.pod_admission import NodeLoad
 from kcore.node.pressure import LOST, PRESSURES, Shortage, scripted_shortages, shortages
@@ -165,23 +166,18 @@ class NodeKeeper:
 
     async def register(self, names: Iterable[str], runtime: str) -> None:
         """Create those nodes that do not exist, several at a time."""
-        limit = anyio.CapacityLimiter(WORKERS)
-        async with anyio.create_task_group() as tasks:
-            for name in names:
-                if self._informer.get(name) is None:
-                    node = new_node(name, runtime, self._profile, self._ranges.take())
-                    tasks.start_soon(self._register, node, limit)
+        absent = [name for name in names if self._informer.get(name) is None]
+        await for_each(absent, partial(self._register, runtime), WORKERS)
 
-    async def _register(self, node: Node, limit: anyio.CapacityLimiter) -> None:
-        runtime = self._runtimes[self._runtime_of(node)]
+    async def _register(self, runtime: str, name: str) -> None:
+        node = new_node(name, runtime, self._profile, self._ranges.take())
         host_ip = self._hosts.take()
-        status = self._status(node, runtime, host_ip)
-        async with limit:
-            try:
-                await self._client.create(replace(node, status=status))
-            except AlreadyExists:
-                self._ranges.release(node.spec.pod_cidr)
-                self._hosts.release(host_ip)
+        status = self._status(node, self._runtimes[self._runtime_of(node)], host_ip)
+        try:
+            await self._client.create(replace(node, status=status))
+        except AlreadyExists:
+            self._ranges.release(node.spec.pod_cidr)
+            self._hosts.release(host_ip)
 
     def _changed(self, old: Node | None, new: Node | None) -> None:
         if new is None:
@@ -192,7 +188,8 @@ class NodeKeeper:
         if served is not None and served.uid != new.metadata.uid:
             self._drop(old or new)
             served = None
-        self._occupy(new)
+        if old is None or (old.spec, old.status.addresses) != (new.spec, new.status.addresses):
+            self._occupy(new)
         wanted = self._runtime_of(new) in self._runtimes
         if wanted and served is None:
             self._serve(new)

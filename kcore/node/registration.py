@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-import uuid
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from dataclasses import replace as replaced
+from hashlib import sha1
 
 from msgspec.structs import replace
 
@@ -43,7 +43,6 @@ LEASE_NAMESPACE = "kube-node-lease"
 LEASE_SECONDS = 40
 RUNTIME_ANNOTATION = "kcore.dev/runtime"
 KWOK_ANNOTATION = "kwok.x-k8s.io/node"
-_NAMES = uuid.UUID("6f1c3b0e-6d0e-5c6e-9d3a-0d6b0a3f5a11")
 
 # type, status, reason, message: the kubelet's words where all is well.
 _CONDITIONS = (
@@ -235,12 +234,18 @@ def _conditions(node: Node, stamp: str, heartbeat: bool, pressures: Collection[s
 def _system_info(name: str, shape: NodeShape, runtime_version: str) -> NodeSystemInfo:
     return NodeSystemInfo(
         architecture=shape.architecture,
-        boot_id=str(uuid.uuid5(_NAMES, f"boot/{name}")),
+        boot_id=_id("boot", name),
         container_runtime_version=runtime_version,
         kernel_version=shape.kernel_version,
         kubelet_version=shape.kubelet_version,
-        machine_id=uuid.uuid5(_NAMES, f"machine/{name}").hex,
+        machine_id=_id("machine", name).replace("-", ""),
         operating_system="linux",
         os_image=shape.os_image,
-        system_uuid=str(uuid.uuid5(_NAMES, f"system/{name}")),
+        system_uuid=_id("system", name),
     )
+
+
+def _id(what: str, name: str) -> str:
+    """A UUID that is always the same for a node."""
+    digits = sha1(f"kcore/{what}/{name}".encode(), usedforsecurity=False).hexdigest()
+    return f"{digits[:8]}-{digits[8:12]}-5{digits[12:15]}-a{digits[15:18]}-{digits[18:30]}"

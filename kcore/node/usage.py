@@ -26,8 +26,9 @@ from kcore.node.runtime import NotRunning, UnsupportedByRuntime
 __all__ = ["UsageMeter"]
 
 RESOLUTION = 5.0
-PODS_A_SECOND = 500
-"""Of more pods than this goes into the resolution, each is measured less often: a hundredth of a core must do."""
+MEASURED_A_SECOND = 500
+"""Of more pods and nodes than this goes into the resolution, each is measured less often: a hundredth of a core must
+do."""
 AT_ONCE = 50
 """How many pods are asked about before others get their turn."""
 
@@ -55,7 +56,8 @@ class UsageMeter:
         task_status.started()
         while True:
             await self._measure()
-            self._window = max(RESOLUTION, sum(map(len, self._pod_metrics.values())) / PODS_A_SECOND)
+            measured = len(self._node_metrics) + sum(map(len, self._pod_metrics.values()))
+            self._window = max(RESOLUTION, measured / MEASURED_A_SECOND)
             await anyio.sleep(self._window)
 
     async def _measure(self) -> None:

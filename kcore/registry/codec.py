@@ -27,6 +27,7 @@ class StoreCodec:
         strategies = tuple(strategies)
         self._views = {s.type for s in strategies if s.stored_as is not None}
         self._unfollowed = {scheme.of(s.type).group_resource for s in strategies if s.type and not s.followed}
+        self._alike = {scheme.of(s.type).group_resource for s in strategies if s.type and s.alike}
         self._sharing = Sharing()
         self._decoders: dict[str, Callable[[bytes], Any]] = {}
         self._fields: dict[str, tuple[tuple[str, Callable[[Any], str]], ...]] = {
@@ -57,11 +58,10 @@ class StoreCodec:
         return obj
 
     def rest(self, key: str, obj: Any) -> bool:
-        if key.partition("/")[0] in self._unfollowed:
-            return False
-        if type(obj) is not CustomResource:
+        bucket = key.partition("/")[0]
+        if bucket in self._alike:
             self._sharing.share(obj)
-        return True
+        return bucket not in self._unfollowed
 
     def index(self, key: str, obj: Any) -> Sequence[tuple[str, str]]:
         name = ("metadata.name", obj.metadata.name)

@@ -84,6 +84,9 @@ class Strategy:
     returns_deleted: ClassVar[bool] = False
     """Whether delete answers the deleted object where other kinds answer a Status."""
 
+    alike: ClassVar[bool] = False
+    """Whether objects are made from templates, by the thousand, so that it pays to keep equal parts once."""
+
     followed: ClassVar[bool] = True
     """Whether caches in this process have the kind's objects decoded anyway."""
 

@@ -58,6 +58,10 @@ class Owned(NamedTuple):
     def having(self, fields: Node) -> Owned:
         return self if fields is self.fields else Owned(fields, self.api_version, self.time)
 
+    def at(self, time: str) -> Owned:
+        """The same, written again."""
+        return self._replace(time=time, entry=self.entry and _replace(self.entry, time=time))
+
 
 Ownership: TypeAlias = dict[Manager, Owned]
 

@@ -57,20 +57,24 @@ def is_member(node: Node) -> bool:
 
 
 def union(a: FieldSet, b: FieldSet) -> FieldSet:
+    """The paths of either; `a` itself where `b` has no others."""
     if a is None or b is None or a is b:
         return b if a is None else a
     return _union(a, b)
 
 
 def _union(a: Node, b: Node) -> Node:
+    if not b:
+        return a if not a or is_member(a) else {SELF: LEAF, **a}
     if not a:
         return b if is_member(b) else {SELF: LEAF, **b}
-    if not b:
-        return a if is_member(a) else {SELF: LEAF, **a}
-    both = dict(a)
+    more: dict[str, Node] = {}
     for key, child in b.items():
-        both[key] = _union(both[key], child) if key in both else child
-    return both
+        standing = a.get(key)
+        found = child if standing is None else _union(standing, child)
+        if found is not standing:
+            more[key] = found
+    return {**a, **more} if more else a
 
 
 def difference(a: FieldSet, b: FieldSet) -> FieldSet:

@@ -68,7 +68,10 @@ def updated(scope: Scope, ownership: Ownership, manager: Manager, change: Compar
         left = difference(before.fields, change.removed) if before else None
         both = union(left, taken)
         assert both is not None
-        out[manager] = Owned(both, scope.api_version, time)
+        if before is not None and both is before.fields:
+            out[manager] = before.at(time)
+        else:
+            out[manager] = Owned(both, scope.api_version, time)
     return out
 
 

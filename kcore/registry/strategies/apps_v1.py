@@ -90,6 +90,7 @@ class DeploymentStrategy(Ruled):
 
 class ReplicaSetStrategy(Ruled):
     type = ReplicaSet
+    alike = True
     generation = ("spec",)
     selectable: ClassVar = {"status.replicas": _replicas}
     rules = Rules(

@@ -112,6 +112,7 @@ class NodeStrategy(Ruled):
     """Kubelets register with their status, so a create keeps it."""
 
     type = Node
+    alike = True
     selectable: ClassVar = {"spec.unschedulable": lambda n: "true" if n.spec.unschedulable else "false"}
     rules = Rules(default_node, validate_node, validate_node_update, validate_node_status)
 

@@ -60,6 +60,7 @@ def _without_token_name(spec: bytes) -> bytes:
 
 class PodStrategy(Strategy):
     type = Pod
+    alike = True
     generation = ("spec",)
     returns_deleted = True
     keeps_reports = True
