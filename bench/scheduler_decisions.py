@@ -33,7 +33,8 @@ from kcore.registry.strategies import STRATEGIES
 from kcore.registry.verbs import Registry
 from kcore.scheduler.cache import SchedulerCache
 from kcore.scheduler.config.plan import DEFAULT_PLAN, make_profile
-from kcore.scheduler.evaluation import Evaluation, Evaluator
+from kcore.scheduler.evaluation import Evaluation
+from kcore.scheduler.evaluator import Evaluator
 from kcore.scheduler.plugins import Handle
 from kcore.scheduler.pod_info import PodInfo
 from kcore.scheduler.profile import Profile

@@ -14,7 +14,8 @@ from kcore.api.core_v1 import Node
 from kcore.kit.clock import Chance
 from kcore.scheduler.cache import SchedulerCache
 from kcore.scheduler.diagnosis import NO_NODES, Diagnosis, fit_error
-from kcore.scheduler.evaluation import Evaluation, Evaluator
+from kcore.scheduler.evaluation import Evaluation
+from kcore.scheduler.evaluator import Evaluator
 from kcore.scheduler.extender import HIGHEST_SCORE, Extender, ExtenderError, ExtensiblePreemption
 from kcore.scheduler.framework import MAX_NODE_SCORE, Code, CycleState, PostFilterResult, Status
 from kcore.scheduler.pod_info import PodInfo
@@ -37,6 +38,8 @@ class Placed:
     state: CycleState
     permit: Status | None = None
     permit_seconds: float = 0.0
+    is_measured: bool = False
+    """Whether the plugins of this cycle were measured, so that those of binding are to be, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +73,11 @@ class SchedulingCycle:
         if not self._cache.columns.count:
             return Refused(NO_NODES, frozenset())
         expected = self._cache.withdraw(pod.uid)
-        outcome = self._decide(profile, pod)
+        profile.times.begin()
+        try:
+            outcome = self._decide(profile, pod)
+        finally:
+            profile.times.end()
         if isinstance(outcome, Refused) and outcome.post_filter.unfinished:
             if expected:
                 self._cache.nominate(pod, expected)
@@ -106,7 +113,8 @@ class SchedulingCycle:
             return self._place(profile, pod, self._cache.columns.node(row).name, evaluation.state)
         diagnosis, began = evaluation.diagnose(), self._now()
         for plugin in profile.post_filter:
-            result = plugin.post_filter(evaluation.state, pod, diagnosis, evaluation)
+            asked = plugin.post_filter
+            result = profile.times.of("PostFilter", plugin, asked, evaluation.state, pod, diagnosis, evaluation)
             if result is not None:
                 if result.unfinished:
                     return Refused("", frozenset(), result)
@@ -202,7 +210,7 @@ class SchedulingCycle:
         if objection is None:
             objection, seconds = profile.run_permit(state, pod, node_name)
             if objection is None or objection.code is Code.WAIT:
-                return Placed(node_name, state, objection, seconds)
+                return Placed(node_name, state, objection, seconds, profile.times.measures)
             profile.run_unreserve(state, pod, node_name)
         self._cache.forget(pod.uid)
         plugins = frozenset((objection.plugin,))

@@ -24,13 +24,12 @@ from kcore.scheduler.pod_info import PodInfo
 from kcore.scheduler.profile import Judge, Profile, Scorer
 from kcore.scheduler.vector import Vector
 
-__all__ = ["Breakdown", "Evaluation", "Evaluator"]
+__all__ = ["Breakdown", "Evaluation", "no_time"]
 
-MOST_EVALUATIONS = 256
 FEW_ROWS = 16
 
 
-def _no_time() -> float:
+def no_time() -> float:
     return 0.0
 
 
@@ -78,6 +77,7 @@ class Evaluation:
         "_signature",
         "_skipped",
         "_spanning",
+        "_times",
         "_totals",
         "feasible",
         "pod",
@@ -93,12 +93,13 @@ class Evaluation:
         pod: PodInfo,
         columns: NodeColumns,
         signature: Hashable | None = None,
-        now: Callable[[], float] = _no_time,
+        now: Callable[[], float] = no_time,
         complete: bool = False,
     ) -> None:
         """`complete`: score even where there is nothing to choose."""
         self.profile = profile
         self.pod = pod
+        self._times = profile.times
         self._signature = signature
         self._complete = complete
         self._now = now
@@ -254,7 +255,7 @@ class Evaluation:
     def _pre_filter(self) -> Status | None:
         naming = self._naming = list[str]()
         for plugin in self.profile.pre_filter:
-            result = plugin.pre_filter(self.state, self.pod, self._columns)
+            result = self._times.of("PreFilter", plugin, plugin.pre_filter, self.state, self.pod, self._columns)
             if result is None:
                 continue
             if result.status is not None:
@@ -283,10 +284,11 @@ class Evaluation:
     def _refusals(self, judge: Judge, among: Vector) -> Sequence[Refusal]:
         plugin, columns = judge.plugin, self._columns
         if judge.columns is not None:
-            return list(judge.columns.filter_columns(self.state, self.pod, columns))
+            asked = judge.columns.filter_columns
+            return self._times.of("Filter", plugin, lambda: list(asked(self.state, self.pod, columns)))
         masks: dict[tuple[str, bool], Vector] = {}
         for row in columns.backend.rows(among):
-            status = plugin.filter(self.state, self.pod, columns.node(row))
+            status = self._times.of("Filter", plugin, plugin.filter, self.state, self.pod, columns.node(row))
             for reason in status.reasons if status is not None else ():
                 assert status is not None
                 key = (reason, status.code is Code.UNRESOLVABLE)
@@ -298,7 +300,7 @@ class Evaluation:
     def _score(self) -> None:
         columns, skipped = self._columns, set()
         for plugin in self.profile.pre_score:
-            status = plugin.pre_score(self.state, self.pod, columns, self.feasible)
+            status = self._times.of("PreScore", plugin, plugin.pre_score, self.state, self.pod, columns, self.feasible)
             if status is not None and status.code is Code.SKIP:
                 skipped.add(plugin.name)
         scorers = [scorer for scorer in self.profile.score if scorer.plugin.name not in skipped]
@@ -310,7 +312,7 @@ class Evaluation:
         """Ask those anew whose scores follow from what all nodes are like, or who are asked node by node."""
         for plugin in self.profile.pre_score:
             if plugin.name in self._spanning:
-                plugin.pre_score(self.state, self.pod, self._columns, self.feasible)
+                self._times.of("PreScore", plugin, plugin.pre_score, self.state, self.pod, self._columns, self.feasible)
         for scores in self._scores:
             if scores.plugin.name in self._spanning or scores.scorer.columns is None:
                 scores.raw = self._raw_scores(scores.scorer)
@@ -318,10 +320,10 @@ class Evaluation:
     def _raw_scores(self, scorer: Scorer) -> Vector:
         plugin, columns = scorer.plugin, self._columns
         if scorer.columns is not None:
-            return scorer.columns.score_columns(self.state, self.pod, columns)
+            return self._times.of("Score", plugin, scorer.columns.score_columns, self.state, self.pod, columns)
         scores = columns.backend.ints(columns.size)
         for row in columns.backend.rows(self.feasible):
-            scores[row] = plugin.score(self.state, self.pod, columns.node(row))
+            scores[row] = self._times.of("Score", plugin, plugin.score, self.state, self.pod, columns.node(row))
         return scores
 
     def breakdown(self) -> list[Breakdown]:
@@ -386,7 +388,11 @@ class Evaluation:
         node = columns.node(row)
         if self._names is not None and node.name not in self._names:
             return False
-        return all(check(self.state, self.pod, node) is None for check in self._checks)
+        if not self._times.measures:
+            return all(check(self.state, self.pod, node) is None for check in self._checks)
+        times = self._times
+        plugins = [judge.plugin for judge in self._filters if not judge.spans]
+        return all(times.of("Filter", one, one.filter, self.state, self.pod, node) is None for one in plugins)
 
     def _drop(self, row: int) -> bool:
         """The pod fits this row no more; False: it may have held the score that all others are scaled by."""
@@ -397,7 +403,8 @@ class Evaluation:
         """Score one row; False: its total depends on that of others."""
         node, total, in_place = self._columns.node(row), 0, True
         for scores in self._scores:
-            score = scores.plugin.score(self.state, self.pod, node)
+            plugin = scores.plugin
+            score = self._times.of("Score", plugin, plugin.score, self.state, self.pod, node)
             scores.raw[row] = score
             if scores.normalizer is not None:
                 in_place = in_place and score == 0 and scores.if_zero is not None
@@ -426,34 +433,3 @@ class Evaluation:
                 plugins.add(judge.plugin.name)
                 remaining = remaining & ~refused
         return Diagnosis(columns, plugins, findings)
-
-
-class Evaluator:
-    """Evaluations by signature; those used last are kept."""
-
-    def __init__(self, columns: NodeColumns, now: Callable[[], float] = _no_time) -> None:
-        self._columns = columns
-        self._now = now
-        self._kept: dict[tuple[str, Hashable], Evaluation] = {}
-        self.looked_at = 0
-        """How many rows have been judged so far, all in all."""
-
-    def evaluate(self, profile: Profile, pod: PodInfo) -> Evaluation:
-        """The verdict on a pod as of now."""
-        signature = profile.signature(pod)
-        if signature is None:
-            self.looked_at += self._columns.count
-            return Evaluation(profile, pod, self._columns, None, self._now)
-        key = (profile.scheduler_name, signature)
-        evaluation = self._kept.pop(key, None)
-        if evaluation is None:
-            evaluation = Evaluation(profile, pod, self._columns, key, self._now)
-            if evaluation.is_quick:
-                return evaluation
-            self.looked_at += self._columns.count
-            if len(self._kept) >= MOST_EVALUATIONS:
-                del self._kept[next(iter(self._kept))]
-        else:
-            evaluation.share(pod)
-        self._kept[key] = evaluation
-        return evaluation

@@ -22,6 +22,7 @@ K = TypeVar("K", bound=Hashable)
 
 ATTEMPTS = exponential(0.001, 2, 15)
 POINTS = exponential(0.0001, 2, 12)
+PLUGINS = exponential(0.00001, 1.5, 20)
 SLI = exponential(0.01, 2, 20)
 TRIES = exponential(1, 2, 5)
 VICTIMS = exponential(1, 2, 7)
@@ -33,6 +34,10 @@ HISTOGRAMS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "framework_extension_point_duration_seconds": (
         "How long plugins took.",
         ("extension_point", "status", "profile"),
+    ),
+    "plugin_execution_duration_seconds": (
+        "How long single plugins took, in one cycle of ten.",
+        ("plugin", "extension_point", "status"),
     ),
     "pod_scheduling_sli_duration_seconds": ("How long pods waited for their nodes.", ("attempts",)),
     "permit_wait_duration_seconds": ("How long pods waited on Permit.", ("result",)),
@@ -51,6 +56,7 @@ class SchedulerMetrics:
         self._attempts: dict[tuple[str, ...], Histogram] = {}
         self._algorithm = Histogram(ATTEMPTS)
         self._points: dict[tuple[str, ...], Histogram] = {}
+        self._plugins: dict[tuple[str, ...], Histogram] = {}
         self._sli: dict[str, Histogram] = {}
         self._tries = Histogram(TRIES)
         self._victims = Histogram(VICTIMS)
@@ -76,6 +82,10 @@ class SchedulerMetrics:
     def ran(self, point: str, status: str, profile: str, seconds: float) -> None:
         """The plugins of an extension point have been run for one pod."""
         _of(self._points, (point, status, profile), POINTS).observe(seconds)
+
+    def executed(self, plugin: str, point: str, status: str, seconds: float) -> None:
+        """A plugin was asked."""
+        _of(self._plugins, (plugin, point, status), PLUGINS).observe(seconds)
 
     def bound(self, attempts: int, seconds: float) -> None:
         """A pod has got its node so long after it came to the queue."""
@@ -120,6 +130,7 @@ class SchedulerMetrics:
             "scheduling_attempt_duration_seconds": self._attempts,
             "scheduling_algorithm_duration_seconds": {(): self._algorithm},
             "framework_extension_point_duration_seconds": self._points,
+            "plugin_execution_duration_seconds": self._plugins,
             "pod_scheduling_sli_duration_seconds": _tupled(self._sli),
             "permit_wait_duration_seconds": _tupled(self._waits),
             "pod_scheduling_attempts": {(): self._tries},

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 from kcore.api.core_v1 import Pod
@@ -38,6 +38,7 @@ from kcore.scheduler.framework import (
     SpanningPlugin,
     Status,
 )
+from kcore.scheduler.plugin_times import PluginTimes, status_of
 from kcore.scheduler.pod_info import PodInfo
 
 __all__ = ["DEFAULT_SCHEDULER_NAME", "Judge", "Profile", "Scorer"]
@@ -113,6 +114,7 @@ class Profile:
         self.bind = self._at(BindPlugin, "bind")
         self.post_bind = self._at(PostBindPlugin, "post_bind")
         self.observe: Observe = _unobserved
+        self.times = PluginTimes()
         judges: dict[Plugin, None] = dict.fromkeys(self.pre_filter)
         judges |= dict.fromkeys([*[judge.plugin for judge in self.filter], *[scorer.plugin for scorer in self.score]])
         self.spanning = [plugin for plugin in judges if isinstance(plugin, SpanningPlugin)]
@@ -179,7 +181,7 @@ class Profile:
     def run_reserve(self, state: CycleState, pod: PodInfo, node_name: str) -> Status | None:
         """Reserve what the pod needs on its node; all is undone where one plugin objects."""
         for plugin in self.reserve:
-            status = plugin.reserve(state, pod, node_name)
+            status = self.times.of("Reserve", plugin, plugin.reserve, state, pod, node_name)
             if status is not None:
                 self.run_unreserve(state, pod, node_name)
                 return status._replace(plugin=plugin.name)
@@ -193,7 +195,7 @@ class Profile:
         """The first refusal; else WAIT with the shortest of the times asked for, if any plugin asks for one."""
         waits: list[tuple[Status, float]] = []
         for plugin in self.permit:
-            status, seconds = plugin.permit(state, pod, node_name)
+            status, seconds = self.times.of("Permit", plugin, plugin.permit, state, pod, node_name)
             if status is not None:
                 status = status._replace(plugin=plugin.name)
                 if status.code is not Code.WAIT:
@@ -206,12 +208,15 @@ class Profile:
         return any(plugin.needs_pre_bind(state, pod, node_name) for plugin in self.pre_bind)
 
     async def run_bind(
-        self, state: CycleState, pod: PodInfo, node_name: str, extender: Extender | None = None
+        self, state: CycleState, pod: PodInfo, node_name: str, extender: Extender | None = None, measures: bool = False
     ) -> Status | None:
-        """PreBind, then the first Bind plugin that does not skip, or an extender in their place, then PostBind."""
+        """PreBind, then the first Bind plugin that does not skip, or an extender in their place, then PostBind.
+        `measures`: whether the cycle was measured to which this belongs."""
         began = ticks() if self.pre_bind else 0.0
         for pre in self.pre_bind:
-            status = await pre.pre_bind(state, pod, node_name) if pre.needs_pre_bind(state, pod, node_name) else None
+            status = None
+            if pre.needs_pre_bind(state, pod, node_name):
+                status = await self._awaited("PreBind", pre, pre.pre_bind(state, pod, node_name), measures)
             if status is not None:
                 reason = f'running PreBind plugin "{pre.name}": {", ".join(status.reasons)}'
                 self._told("PreBind", status, began)
@@ -222,7 +227,7 @@ class Profile:
         if extender is not None:
             await extender.bind(pod.pod, node_name)
         else:
-            status = await self._bind(state, pod, node_name)
+            status = await self._bind(state, pod, node_name, measures)
             if status is not None:
                 self._told("Bind", status, began)
                 return status
@@ -231,9 +236,18 @@ class Profile:
             await post.post_bind(state, pod, node_name)
         return None
 
-    async def _bind(self, state: CycleState, pod: PodInfo, node_name: str) -> Status | None:
+    async def _awaited(
+        self, point: str, plugin: Plugin, pending: Awaitable[Status | None], measures: bool
+    ) -> Status | None:
+        began = ticks()
+        status = await pending
+        if measures:
+            self.times.tell(plugin.name, point, status_of(status), ticks() - began)
+        return status
+
+    async def _bind(self, state: CycleState, pod: PodInfo, node_name: str, measures: bool) -> Status | None:
         for binder in self.bind:
-            status = await binder.bind(state, pod, node_name)
+            status = await self._awaited("Bind", binder, binder.bind(state, pod, node_name), measures)
             if status is None or status.code is not Code.SKIP:
                 return status._replace(plugin=binder.name) if status is not None else None
         return Status(Code.ERROR, ("no plugin bound the pod",))

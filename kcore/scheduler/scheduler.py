@@ -99,6 +99,7 @@ class Scheduler:
         self.metrics = SchedulerMetrics(self.cache, self.queue)
         for profile in self._profiles.values():
             profile.observe = self.metrics.ran
+            profile.times.tell = self.metrics.executed
         self.explainer = SchedulingExplainer(self.cache, self.queue, self._profiles, informers.of(Pod))
         self._attempts: dict[str, Attempt] = {}
         self._work: WorkQueue[str] = WorkQueue()
@@ -250,7 +251,8 @@ class Scheduler:
         info = queued.info
         profile = self._profiles[info.pod.spec.scheduler_name]
         try:
-            status = await profile.run_bind(placed.state, info, placed.node_name, self._binder(info))
+            binder = self._binder(info)
+            status = await profile.run_bind(placed.state, info, placed.node_name, binder, placed.is_measured)
         except ExtenderError as error:
             self._unbind(queued, placed)
             self._tell_failure(queued, f"binding rejected: {error}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kcore.api.core_v1 import Node, Pod
 from kcore.scheduler.cache import SchedulerCache
-from kcore.scheduler.evaluation import Evaluator
+from kcore.scheduler.evaluator import Evaluator
 from kcore.scheduler.framework import Plugin, Status
 from kcore.scheduler.pod_info import PodInfo
 from kcore.scheduler.profile import Profile

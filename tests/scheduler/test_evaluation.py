@@ -15,7 +15,7 @@ from kcore.api.core_v1 import ContainerPort, Node, Pod, Toleration
 from kcore.kit.clock import Chance
 from kcore.scheduler.cache import SchedulerCache
 from kcore.scheduler.cycle import Placed, Refused, SchedulingCycle
-from kcore.scheduler.evaluation import Evaluator
+from kcore.scheduler.evaluator import Evaluator
 from kcore.scheduler.framework import Code, CycleState
 from kcore.scheduler.pod_info import PodInfo
 from kcore.scheduler.profile import Profile

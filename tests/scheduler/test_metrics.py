@@ -56,6 +56,22 @@ async def test_attempts_queues_and_cache_are_counted() -> None:
         assert samples(scheduler, "scheduler_schedule_attempts_total")[("scheduled", profile)] == 2
 
 
+async def test_plugins_are_measured_in_one_cycle_of_ten() -> None:
+    async with world() as w:
+        await w.create_namespace()
+        await add(w, node("a"))
+        scheduler = Scheduler(w.client, w.informers, w.events, w.clock, w.chance)
+        await w.tasks.start(w.informers.run)
+        await w.tasks.start(scheduler.run)
+        for number in range(20):
+            await w.client.create(pod(f"p{number}", cpu="1m"))
+        await w.settle()
+        counts = samples(scheduler, "scheduler_plugin_execution_duration_seconds_count")
+        assert counts["DefaultBinder", "Bind", "Success"] == 2
+        assert counts["NodeResourcesFit", "Filter", "Success"] == 2
+        assert counts["NodeResourcesFit", "Score", "Success"] == 2
+
+
 async def test_a_door_of_its_own_tells_them() -> None:
     async with world() as w:
         scheduler = Scheduler(w.client, w.informers, w.events, w.clock, w.chance)

@@ -14,7 +14,7 @@ from kcore.api.scheduling_v1 import PriorityClass
 from kcore.kit.clock import Chance
 from kcore.scheduler.cache import SchedulerCache
 from kcore.scheduler.cycle import Refused, SchedulingCycle
-from kcore.scheduler.evaluation import Evaluator
+from kcore.scheduler.evaluator import Evaluator
 from kcore.scheduler.plugins import default_preemption
 from kcore.scheduler.pod_info import PodInfo
 from kcore.scheduler.scheduler import Scheduler
