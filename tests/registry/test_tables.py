@@ -172,6 +172,60 @@ def test_pod_is_summed_up_in_a_word(pod: Any, ready: str, status: str, restarts:
         ("storage.k8s.io/v1/storageclasses", {"provisioner": "p", "metadata": {"annotations": {"storageclass.kubernetes.io/is-default-class": "true"}}}, {"Name": "x (default)"}),
         ("/v1/events", {"involvedObject": {"kind": "Pod", "name": "p"}, "eventTime": "2024-01-01T00:04:00.000000Z", "message": " m\n", "reportingComponent": "a"},
          {"Last Seen": "60s", "Object": "pod/p", "Source": "a", "Message": "m", "Count": 1}),
+        (
+            "networking.k8s.io/v1/ingresses",
+            {
+                "spec": {"rules": [{"host": "a"}, {"host": "b"}, {"host": "c"}, {}]},
+                "status": {
+                    "loadBalancer": {
+                        "ingress": [{"ip": "10.0.0.2"}, {"hostname": "h"}, {"ip": "10.0.0.1"}, {"hostname": "h"}]
+                    }
+                },
+            },
+            {"Hosts": "a,b,c + 1 more...", "Address": "10.0.0.1,10.0.0.2,h"},
+        ),
+        (
+            "discovery.k8s.io/v1/endpointslices",
+            {"addressType": "IPv4", "endpoints": [], "ports": [{"name": ""}]},
+            {"Ports": "<unset>"},
+        ),
+        ("discovery.k8s.io/v1/endpointslices", {"addressType": "IPv4", "endpoints": [], "ports": [{}]}, {"Ports": "*"}),
+        (
+            "admissionregistration.k8s.io/v1/validatingadmissionpolicybindings",
+            {"spec": {"policyName": "p", "paramRef": {"name": "n"}}},
+            {"ParamRef": "*/n"},
+        ),
+        (
+            "admissionregistration.k8s.io/v1/validatingadmissionpolicybindings",
+            {
+                "spec": {
+                    "policyName": "p",
+                    "paramRef": {
+                        "selector": {
+                            "matchLabels": {"a": "b"},
+                            "matchExpressions": [{"key": "k", "operator": "In", "values": ["x", "y"]}],
+                        }
+                    },
+                }
+            },
+            {
+                "ParamRef": "&LabelSelector{MatchLabels:map[string]string{a: b,},MatchExpressions:[]LabelSelectorRequirement{"
+                "LabelSelectorRequirement{Key:k,Operator:In,Values:[x y],},},}"
+            },
+        ),
+        (
+            "storage.k8s.io/v1/volumeattributesclasses",
+            {
+                "driverName": "d",
+                "metadata": {"annotations": {"volumeattributesclass.alpha.kubernetes.io/is-default-class": "true"}},
+            },
+            {"Name": "x (default)"},
+        ),
+        (
+            "flowcontrol.apiserver.k8s.io/v1/prioritylevelconfigurations",
+            {"spec": {"type": "Exempt", "exempt": {"nominalConcurrencyShares": 5}}},
+            {"NominalConcurrencyShares": "<none>"},
+        ),
         ("rbac.authorization.k8s.io/v1/roles", {}, {"Created At": CREATED}),
     ],
 )  # fmt: skip
@@ -209,3 +263,15 @@ def test_completed_pods_are_marked() -> None:
     kind, stored = record("/v1/pods", {"status": {"phase": "Succeeded"}})
     (shown,) = table(kind, [stored], now=NOW)["rows"]
     assert [c["reason"] for c in shown["conditions"]] == ["Succeeded"]
+
+
+def test_flow_schemas_are_listed_in_the_order_in_which_they_are_asked() -> None:
+    found = [
+        record(
+            "flowcontrol.apiserver.k8s.io/v1/flowschemas",
+            {"metadata": {"name": name}, "spec": {"matchingPrecedence": n}},
+        )
+        for name, n in (("a", 9), ("c", 1), ("b", 1))
+    ]
+    shown = table(found[0][0], [stored for _, stored in found], now=NOW)
+    assert [row["cells"][0] for row in shown["rows"]] == ["b", "c", "a"]

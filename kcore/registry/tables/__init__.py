@@ -75,6 +75,8 @@ def table(
 ) -> dict[str, Any]:
     """A meta.k8s.io Table, ready to be encoded. In a watch only the first one has its column definitions."""
     printer = printer_of(kind)
+    if (order := printer.order) is not None:
+        records = sorted(records, key=lambda record: order(record.obj))
     found: dict[str, Any] = {"kind": "Table", "apiVersion": f"meta.k8s.io/{version}", "metadata": metadata or {}}
     found["columnDefinitions"] = _definitions(printer) if columns else None
     found["rows"] = [_row(kind, printer, record, now, include_object, version) for record in records]

@@ -64,8 +64,8 @@ def _flow_schema(o: flowcontrol_v1.FlowSchema, now: float) -> Sequence[Any]:
 
 
 def _priority_level(o: flowcontrol_v1.PriorityLevelConfiguration, now: float) -> Sequence[Any]:
-    limited, exempt = o.spec.limited, o.spec.exempt
-    shares = limited.nominal_concurrency_shares if limited else exempt.nominal_concurrency_shares if exempt else None
+    limited = o.spec.limited
+    shares = limited.nominal_concurrency_shares if limited else None
     queuing = limited.limit_response.queuing if limited else None
     queues = (queuing.queues, queuing.hand_size, queuing.queue_length_limit) if queuing else (NONE, NONE, NONE)
     return (o.metadata.name, o.spec.type, NONE if shares is None else shares, *queues, age(o, now))
@@ -114,6 +114,7 @@ CONTROL_PLANE: Mapping[type[Any], Printer] = {
             Column("MissingPL", "Whether the level does not exist."),
         ),
         _flow_schema,
+        order=lambda o: (o.spec.matching_precedence, o.metadata.name),
     ),
     flowcontrol_v1.PriorityLevelConfiguration: Printer(
         (

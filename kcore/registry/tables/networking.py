@@ -10,12 +10,23 @@ from kcore.registry.tables.printer import AGE, NAME, NONE, UNSET, Column, Printe
 
 __all__ = ["NETWORKING"]
 
+_HOSTS_MAX = 3
+
 
 def _ingress(o: networking_v1.Ingress, now: float) -> Sequence[Any]:
-    hosts = at_most(3, (r.host for r in o.spec.rules if r.host)) or "*"
-    addresses = ",".join(i.ip or i.hostname for i in o.status.load_balancer.ingress)
+    addresses = ",".join(sorted({i.ip or i.hostname for i in o.status.load_balancer.ingress} - {""}))
     ports = "80, 443" if o.spec.tls else "80"
-    return o.metadata.name, o.spec.ingress_class_name or NONE, hosts, addresses, ports, age(o, now)
+    return o.metadata.name, o.spec.ingress_class_name or NONE, _hosts(o.spec.rules), addresses, ports, age(o, now)
+
+
+def _hosts(rules: Sequence[networking_v1.IngressRule]) -> str:
+    """The first hosts. The count of what is left out is of all rules, as upstream has it."""
+    found: list[str] = []
+    for rule in rules:
+        if len(found) == _HOSTS_MAX:
+            return f"{','.join(found)} + {len(rules) - _HOSTS_MAX} more..."
+        found += [rule.host] if rule.host else []
+    return ",".join(found) or "*"
 
 
 def _ingress_class(o: networking_v1.IngressClass, now: float) -> Sequence[Any]:
@@ -30,9 +41,15 @@ def _network_policy(o: networking_v1.NetworkPolicy, now: float) -> Sequence[Any]
 
 
 def _slice(o: discovery_v1.EndpointSlice, now: float) -> Sequence[Any]:
-    ports = at_most(3, (str(p.port) if p.port is not None else p.name or "*" for p in o.ports or ()))
+    ports = at_most(3, (_slice_port(p) for p in o.ports or ()))
     addresses = at_most(3, (a for e in o.endpoints or () for a in e.addresses))
     return o.metadata.name, o.address_type, ports or UNSET, addresses or UNSET, age(o, now)
+
+
+def _slice_port(port: discovery_v1.EndpointPort) -> str:
+    if port.port is not None:
+        return str(port.port)
+    return "*" if port.name is None else port.name
 
 
 def _ip_address(o: networking_v1.IPAddress, now: float) -> Sequence[Any]:

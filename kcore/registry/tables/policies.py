@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from kcore.api import admissionregistration_v1 as admission
+from kcore.api.meta_v1 import LabelSelector
 from kcore.registry.tables.printer import AGE, NAME, UNSET, Column, Printer, age
 
 __all__ = ["POLICIES"]
@@ -34,10 +35,29 @@ def _mutating(o: admission.MutatingAdmissionPolicy, now: float) -> Sequence[Any]
 def _binding(
     o: admission.ValidatingAdmissionPolicyBinding | admission.MutatingAdmissionPolicyBinding, now: float
 ) -> Sequence[Any]:
-    shown, ref = UNSET, o.spec.param_ref
-    if ref is not None:
-        shown = f"{ref.namespace}/{ref.name or '*'}" if ref.namespace else ref.name or "*"
-    return o.metadata.name, o.spec.policy_name, shown, age(o, now)
+    return o.metadata.name, o.spec.policy_name, _param_ref(o.spec.param_ref), age(o, now)
+
+
+def _param_ref(ref: admission.ParamRef | None) -> str:
+    """What a binding does not say of a namespace may be any: whether the kind has namespaces is not known here."""
+    if ref is None:
+        return UNSET
+    if ref.name:
+        return f"{ref.namespace or '*'}/{ref.name}"
+    return _go_selector(ref.selector) if ref.selector is not None else UNSET
+
+
+def _go_selector(selector: LabelSelector) -> str:
+    """A selector as its protobuf message prints itself."""
+    labels = "".join(f"{key}: {value}," for key, value in sorted(selector.match_labels.items()))
+    expressions = "".join(
+        f"LabelSelectorRequirement{{Key:{e.key},Operator:{e.operator},Values:[{' '.join(e.values)}],}},"
+        for e in selector.match_expressions
+    )
+    return (
+        f"&LabelSelector{{MatchLabels:map[string]string{{{labels}}},"
+        f"MatchExpressions:[]LabelSelectorRequirement{{{expressions}}},}}"
+    )
 
 
 _WEBHOOKS = Printer((NAME, Column("Webhooks", "How many webhooks there are.", "integer"), AGE), _webhooks)

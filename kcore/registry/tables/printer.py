@@ -57,6 +57,8 @@ class Printer:
     row: Callable[[Any, float], Sequence[Any]]
     conditions: Callable[[Any], Sequence[Mapping[str, str]]] | None = None
     """What sets a row apart: kubectl leaves out completed ones where asked to."""
+    order: Callable[[Any], Any] | None = None
+    """By what the rows of a list are sorted, where it is not by name."""
 
 
 def human_duration(seconds: float) -> str:

@@ -14,6 +14,7 @@ _DEFAULT_MARKS = (
     "storageclass.kubernetes.io/is-default-class",
     "storageclass.beta.kubernetes.io/is-default-class",
 )
+_DEFAULT_ATTRIBUTES = "volumeattributesclass.alpha.kubernetes.io/is-default-class"
 
 
 def _storage_class(o: storage_v1.StorageClass, now: float) -> Sequence[Any]:
@@ -53,7 +54,8 @@ def _csi_node(o: storage_v1.CSINode, now: float) -> Sequence[Any]:
 
 
 def _attributes_class(o: storage_v1.VolumeAttributesClass, now: float) -> Sequence[Any]:
-    return o.metadata.name, o.driver_name, age(o, now)
+    default = o.metadata.annotations.get(_DEFAULT_ATTRIBUTES) == "true"
+    return f"{o.metadata.name} (default)" if default else o.metadata.name, o.driver_name, age(o, now)
 
 
 STORAGE: Mapping[type[Any], Printer] = {
