@@ -21,7 +21,7 @@ import anyio
 from bench.serving import report
 from kcore.store.embedded import EmbeddedStore
 from kcore.store.sqlite import SqliteLog
-from kcore.store.store import Put
+from kcore.store.store import Forms, Put
 
 CREATES = 20_000
 CALLERS = 500
@@ -40,8 +40,8 @@ class BytesCodec:
     def decode(self, key: str, data: bytes) -> Any:
         return data
 
-    def rest(self, key: str, obj: Any) -> bool:
-        return True
+    def rest(self, key: str, obj: Any) -> Forms:
+        return Forms.BOTH
 
     def index(self, key: str, obj: Any) -> Sequence[tuple[str, str]]:
         return ()

@@ -20,7 +20,7 @@ import anyio.lowlevel
 from bench.serving import report
 from kcore.store.embedded import EmbeddedStore
 from kcore.store.log import MemoryLog
-from kcore.store.store import Event, Put
+from kcore.store.store import Event, Forms, Put
 
 WATCHERS = 1_000
 KUBELETS = 5_000
@@ -38,8 +38,8 @@ class NodeCodec:
     def decode(self, key: str, data: bytes) -> Any:
         return data
 
-    def rest(self, key: str, obj: Any) -> bool:
-        return True
+    def rest(self, key: str, obj: Any) -> Forms:
+        return Forms.BOTH
 
     def index(self, key: str, obj: Any) -> Sequence[tuple[str, str]]:
         return (("spec.nodeName", obj),)

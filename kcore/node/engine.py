@@ -135,6 +135,7 @@ class KubeletEngine:
         )
         self.pods = PodKeeper(client, self._pod_informer, events, clock, self.nodes)
         self.nodes.on_shortage = self.pods.node_short
+        self.nodes.on_found = self.pods.node_found
         self._sources = list(self._static_sources(clock))
         self._unread = {"file" if isinstance(source, FileSource) else "http" for source in self._sources}
         self.pods.static.complete = not self._sources

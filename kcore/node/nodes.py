@@ -46,6 +46,9 @@ __all__ = ["NodeKeeper", "ServedNode"]
 RENEW_SECONDS = LEASE_SECONDS / 4
 STATUS_SECONDS = 300.0
 WORKERS = 16
+RENEWERS = 200
+"""So many leases are renewed at once: where writes are slow, 5,000 nodes must not wait for each other until they are
+taken for dead."""
 
 log = structlog.get_logger(__name__)
 
@@ -59,6 +62,7 @@ class ServedNode:
         "host_ip",
         "lease",
         "load",
+        "missed",
         "name",
         "runtime",
         "seen",
@@ -78,6 +82,8 @@ class ServedNode:
         self.status_due = 0.0
         self.seen: Node | None = None
         self.load = NodeLoad()
+        self.missed = False
+        """Whether others took it for dead when it last looked."""
         self.shortages: Sequence[Shortage] = ()
 
 
@@ -121,6 +127,8 @@ class NodeKeeper:
         """Whether somebody else writes the statuses of fake nodes."""
         self.on_shortage: Callable[[ServedNode, Shortage], Awaitable[None]] = _bear_it
         """What to do about each thing that a node is short of, whenever it looks."""
+        self.on_found: Callable[[ServedNode], None] = lambda node: None
+        """What to do about a node that others took for dead: they may have said so of its pods, too."""
 
     def __getitem__(self, name: str) -> ServedNode:
         return self._served[name]
@@ -160,8 +168,9 @@ class NodeKeeper:
         self._informer.add_handler(self._changed)
         tasks.start_soon(self._wheel.run, self._beat, name="node heartbeats")
         tasks.start_soon(self._status_wheel.run, self._look_at, name="node statuses")
-        for _ in range(WORKERS):
+        for _ in range(RENEWERS):
             tasks.start_soon(self._work, self._leases, self._renew)
+        for _ in range(WORKERS):
             tasks.start_soon(self._work, self._statuses, self._report)
 
     async def register(self, names: Iterable[str], runtime: str) -> None:
@@ -261,7 +270,13 @@ class NodeKeeper:
         for name in names:
             served = self._served[name]
             real = not served.runtime.editable
-            if real or served.shortages or now >= served.status_due or self._informer.get(name) is not served.seen:
+            if (
+                real
+                or served.missed
+                or served.shortages
+                or now >= served.status_due
+                or self._informer.get(name) is not served.seen
+            ):
                 self._statuses.add(name)
 
     async def _work(self, queue: WorkQueue[str], act: Callable[[ServedNode], Awaitable[None]]) -> None:
@@ -319,6 +334,10 @@ class NodeKeeper:
         if status != node.status:
             await self._client.update(replace(node, status=status), subresource="status")
             served.status_due = now + STATUS_SECONDS
+        missed = any(condition.status == "Unknown" for condition in node.status.conditions)
+        if missed or served.missed:  # once more the next time: by then everybody knows that it lives
+            self.on_found(served)
+        served.missed = missed
         served.seen = self._informer.get(served.name)
 
     def _status(

@@ -127,6 +127,13 @@ class PodKeeper:
         for pod in (*self._informer.by_index(BY_NODE, node.name), *self.on_node(node.name)):
             self._queue.add(key_of(pod))
 
+    def node_found(self, node: ServedNode) -> None:
+        """Others took a node for dead: what they then said of its pods is to be put right."""
+        for local in self._pods.values():
+            if local.node is node:
+                local.answered = None
+                self._queue.add(local.key)
+
     async def node_short(self, node: ServedNode, shortage: Shortage) -> None:
         """A node is short of something: one pod has to go, and what it uses with it."""
         pods = [

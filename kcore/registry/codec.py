@@ -13,6 +13,7 @@ from kcore.api.scheme import Scheme
 from kcore.registry.managed_fields.entries import share_entries
 from kcore.registry.sharing import Sharing
 from kcore.registry.strategy import Strategy
+from kcore.store.store import Forms
 
 __all__ = ["StoreCodec"]
 
@@ -57,11 +58,12 @@ class StoreCodec:
         share_entries(obj.metadata)
         return obj
 
-    def rest(self, key: str, obj: Any) -> bool:
+    def rest(self, key: str, obj: Any) -> Forms:
         bucket = key.partition("/")[0]
         if bucket in self._alike:
             self._sharing.share(obj)
-        return bucket not in self._unfollowed
+            return Forms.OBJECT
+        return Forms.BYTES if bucket in self._unfollowed else Forms.BOTH
 
     def index(self, key: str, obj: Any) -> Sequence[tuple[str, str]]:
         name = ("metadata.name", obj.metadata.name)

@@ -85,7 +85,8 @@ class Strategy:
     """Whether delete answers the deleted object where other kinds answer a Status."""
 
     alike: ClassVar[bool] = False
-    """Whether objects are made from templates, by the thousand, so that it pays to keep equal parts once."""
+    """Whether objects are made from templates, by the thousand, so that it pays to keep equal parts once, and nothing
+    beside them."""
 
     followed: ClassVar[bool] = True
     """Whether caches in this process have the kind's objects decoded anyway."""

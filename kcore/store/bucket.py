@@ -8,7 +8,7 @@ from itertools import islice
 
 from kcore.store.history import History, Window
 from kcore.store.index import Index
-from kcore.store.store import Codec, Compacted, Event, EventType, FutureRevision, Page, Record
+from kcore.store.store import Codec, Compacted, Event, EventType, Forms, FutureRevision, Page, Record
 from kcore.store.watch import Demux, Progress, Watch
 
 __all__ = ["Bucket", "bucket_of"]
@@ -140,9 +140,9 @@ class Bucket:
         event = self._history.at(self._rested)
         self._rested += 1
         if event.previous is not None:
-            event.previous.rest(self._codec, decoded=False)
+            event.previous.rest(self._codec, Forms.BYTES)
         record = event.record
         if event.type is EventType.DELETED:
-            record.rest(self._codec, decoded=False)
+            record.rest(self._codec, Forms.BYTES)
         elif self._index.get(record.key) is record:  # no later event is about it
-            record.rest(self._codec, decoded=self._codec.rest(record.key, record.obj))
+            record.rest(self._codec, self._codec.rest(record.key, record.obj))

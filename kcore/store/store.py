@@ -17,6 +17,7 @@ __all__ = [
     "Delete",
     "Event",
     "EventType",
+    "Forms",
     "FutureRevision",
     "Op",
     "Page",
@@ -28,6 +29,14 @@ __all__ = [
     "StoreError",
     "StoreUnavailable",
 ]
+
+
+class Forms(Enum):
+    """What a record keeps."""
+
+    BOTH = 0
+    OBJECT = 1
+    BYTES = 2
 
 
 class Record(msgspec.Struct, frozen=True, gc=False):
@@ -59,14 +68,14 @@ class Record(msgspec.Struct, frozen=True, gc=False):
         assert self.codec is not None
         return self.codec.encode(self.decoded)
 
-    def rest(self, codec: Codec, *, decoded: bool) -> None:
-        """Keep one form."""
-        if self.codec is None:
-            _set(self, "encoded" if decoded else "decoded", None)
-            _set(self, "codec", codec)
-        elif not decoded and self.encoded is None:  # what stood has been replaced: nobody follows it any more
+    def rest(self, codec: Codec, forms: Forms) -> None:
+        """Keep what `forms` says."""
+        if forms is Forms.BOTH:
+            return
+        if forms is Forms.BYTES:
             _set(self, "encoded", self.data)
-            _set(self, "decoded", None)
+        _set(self, "decoded" if forms is Forms.BYTES else "encoded", None)
+        _set(self, "codec", codec)
 
 
 class EventType(Enum):
@@ -135,9 +144,8 @@ class Codec(Protocol):
     def index(self, key: str, obj: Any) -> Sequence[tuple[str, str]]:
         """The indexed fields of an object, as (name, value): what watches may be narrowed by."""
 
-    def rest(self, key: str, obj: Any) -> bool:
-        """Make an object small that has stood for a while; or say that its encoding will do, since nobody is known to
-        read it (False)."""
+    def rest(self, key: str, obj: Any) -> Forms:
+        """Make an object small that has stood for a while, and say what of its record is worth keeping."""
 
 
 class StoreError(Exception):

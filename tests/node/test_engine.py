@@ -228,6 +228,35 @@ async def test_readiness_set_by_hand_stands_until_something_happens() -> None:
         assert conditions(await current(w))["Ready"] == "True"
 
 
+async def test_pods_of_a_node_that_was_taken_for_dead_are_ready_again_with_it() -> None:
+    async with served() as w:
+        await run(w, pod())
+        await w.settle(5)
+        node = await w.client.get(Node, "node-0")
+        gone = tuple(replace(c, status="Unknown") for c in node.status.conditions)
+        await w.client.update(replace(node, status=replace(node.status, conditions=gone)), subresource="status")
+        unready = {"status": {"conditions": [{"type": "Ready", "status": "False"}]}}
+        await w.client.patch(Pod, "web", unready, "default", patch_type=PatchType.STRATEGIC, subresource="status")
+        await w.settle(12)
+        assert conditions(await w.client.get(Node, "node-0"))["Ready"] == "True"
+        assert conditions(await current(w))["Ready"] == "True"
+
+
+async def test_pods_that_are_given_up_while_their_node_comes_back_are_ready_again() -> None:
+    async with served() as w:
+        await run(w, pod())
+        await w.settle(5)
+        node = await w.client.get(Node, "node-0")
+        gone = tuple(replace(c, status="Unknown") for c in node.status.conditions)
+        await w.client.update(replace(node, status=replace(node.status, conditions=gone)), subresource="status")
+        while conditions(await w.client.get(Node, "node-0"))["Ready"] != "True":
+            await w.settle(0.5)
+        unready = {"status": {"conditions": [{"type": "Ready", "status": "False"}]}}
+        await w.client.patch(Pod, "web", unready, "default", patch_type=PatchType.STRATEGIC, subresource="status")
+        await w.settle(12)
+        assert conditions(await current(w))["Ready"] == "True"
+
+
 async def test_an_opened_readiness_gate_makes_the_pod_ready() -> None:
     async with served() as w:
         await run(w, pod(gates=["example.com/go"]))

@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from kcore.store.store import Delete, Put
+from kcore.store.store import Delete, Forms, Put
 
 __all__ = ["TreeCodec", "delete", "put"]
 
@@ -27,8 +27,9 @@ class TreeCodec:
     def index(self, key: str, obj: Any) -> Sequence[tuple[str, str]]:
         return (("node", obj["node"]),) if "node" in obj else ()
 
-    def rest(self, key: str, obj: Any) -> bool:
-        return not key.startswith("notes/")
+    def rest(self, key: str, obj: Any) -> Forms:
+        """Pods are followed and alike, notes are not followed."""
+        return {"pods": Forms.OBJECT, "notes": Forms.BYTES}.get(key.partition("/")[0], Forms.BOTH)
 
 
 def put(key: str, *, expected: int | None = None, **fields: Any) -> Put:

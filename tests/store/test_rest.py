@@ -54,6 +54,12 @@ async def test_what_nobody_follows_keeps_its_bytes(store: EmbeddedStore) -> None
     assert record.obj == json.loads(record.data) == {"color": "red", "rv": 2}
 
 
+async def test_what_is_unlike_others_keeps_both(store: EmbeddedStore) -> None:
+    (record,) = await store.commit(put("jobs/a/x", color="red"))
+    await age(store, "jobs")
+    assert (record.decoded, record.encoded) == (record.obj, record.data)
+
+
 async def test_what_was_replaced_keeps_its_bytes(store: EmbeddedStore) -> None:
     (old,) = await store.commit(put("pods/a/x", color="red"))
     (new,) = await store.commit(put("pods/a/x", color="blue"))
