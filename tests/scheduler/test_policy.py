@@ -186,6 +186,21 @@ def test_pods_of_a_service_are_spread_over_nodes() -> None:
     assert bench.totals(pod()) == {"a": 100, "b": 100, "c": 100}
 
 
+def test_pods_of_a_service_are_spread_over_the_values_of_a_label() -> None:
+    argument = "{serviceAntiAffinity: {label: zone}}"
+    bench = bench_with(f"predicates: []\npriorities: [{{name: Apart, weight: 1, argument: {argument}}}]", SERVICE)
+    for name, zone in (("a", "east"), ("b", "east"), ("c", "west"), ("d", "north")):
+        bench.set_node(node(name, labels={"zone": zone}))
+    bench.set_node(node("nowhere"))
+    assert bench.totals(web()) == {"a": 100, "b": 100, "c": 100, "d": 100, "nowhere": 0}
+    for name in ("a", "b", "c"):
+        bench.set_pod(web("p", name))
+    bench.set_pod(pod(node_name="d"))
+    assert bench.totals(web()) == {"a": 30, "b": 30, "c": 60, "d": 100, "nowhere": 0}
+    bench.set_pod(web("p", "d"))
+    assert bench.totals(web()) == {"a": 50, "b": 50, "c": 70, "d": 70, "nowhere": 0}
+
+
 def prefers_c(given: Pod, there: Node) -> int:
     return 7 if there.metadata.name == "c" else 0
 

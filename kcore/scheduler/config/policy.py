@@ -38,7 +38,7 @@ from kcore.scheduler.plugins import Entry, Handle
 from kcore.scheduler.plugins.policy.function_priority import FunctionPriority, PriorityFunction
 from kcore.scheduler.plugins.policy.node_label import NodeLabelPreference, NodeLabelPresence
 from kcore.scheduler.plugins.policy.resource_priorities import BalancedResources, LeastRequested
-from kcore.scheduler.plugins.policy.services import ServiceAffinity, Services, ServiceSpreading
+from kcore.scheduler.plugins.policy.services import ServiceAffinity, ServiceAntiAffinity, Services, ServiceSpreading
 from kcore.scheduler.profile import DEFAULT_SCHEDULER_NAME
 
 __all__ = ["PREDICATES", "PRIORITIES", "load_policy", "parse_policy", "register_priority"]
@@ -125,12 +125,17 @@ class LabelPreference(Struct):
     presence: bool = False
 
 
+class ServiceAntiAffinityArgument(Struct):
+    label: str = ""
+
+
 class RatioArgument(Struct):
     shape: tuple[ShapePoint, ...] = ()
 
 
 class PriorityArgument(Struct):
     label_preference: LabelPreference | None = None
+    service_anti_affinity: ServiceAntiAffinityArgument | None = None
     requested_to_capacity_ratio_arguments: RatioArgument | None = None
     function: str = ""
 
@@ -245,6 +250,9 @@ def _score(priority: PriorityPolicy, registry: Mapping[str, Entry]) -> _Chosen:
         return _made(
             name, lambda handle, args: NodeLabelPreference(name, preference.label, preference.presence), weight
         )
+    if argument.service_anti_affinity is not None:
+        label = argument.service_anti_affinity.label
+        return _made(name, lambda handle, args: ServiceAntiAffinity(name, label, Services(handle.informers)), weight)
     if argument.requested_to_capacity_ratio_arguments is not None:
         ratio = RequestedToCapacityRatio(shape=argument.requested_to_capacity_ratio_arguments.shape)
         strategy = ScoringStrategy(type="RequestedToCapacityRatio", requested_to_capacity_ratio=ratio)

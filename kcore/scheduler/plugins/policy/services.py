@@ -1,7 +1,9 @@
-"""CheckServiceAffinity and ServiceSpreadingPriority: pods of one service together by label, or apart by node."""
+"""CheckServiceAffinity, ServiceSpreadingPriority and `serviceAntiAffinity`: pods of one service together by label, or
+apart by node, or by label."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 
 from kcore.api.core_v1 import Service
@@ -23,7 +25,7 @@ from kcore.scheduler.node_info import NodeInfo
 from kcore.scheduler.pod_info import Kin, PodInfo
 from kcore.scheduler.vector import Vector
 
-__all__ = ["ServiceAffinity", "ServiceSpreading", "Services"]
+__all__ = ["ServiceAffinity", "ServiceAntiAffinity", "ServiceSpreading", "Services"]
 
 REASON = "node(s) didn't match service affinity"
 POINTS = 10
@@ -136,6 +138,44 @@ class ServiceSpreading:
 
     def _counter(self, pod: PodInfo) -> _Counts:
         return _Counts(pod.kin.namespace, self._services.selectors(pod.kin))
+
+
+class ServiceAntiAffinity:
+    """The fewer pods of the pod's service there are in all where a label has the same value, the better; nodes without
+    the label get nothing."""
+
+    def __init__(self, name: str, label: str, services: Services) -> None:
+        self.name = name
+        self._label = label
+        self._services = services
+
+    def sign(self, pod: PodInfo) -> Hashable:
+        """Where the others are decides, so each pod is looked at by itself."""
+        return UNSHARED if self._services.selectors(pod.kin) else None
+
+    def pre_score(self, state: CycleState, pod: PodInfo, columns: NodeColumns, feasible: Vector) -> Status | None:
+        counts, kins = _Counts(pod.kin.namespace, self._services.selectors(pod.kin)[:1]), columns.kins
+        totals: Counter[str | None] = Counter()
+        for kin in kins:
+            if counts(kin):
+                for node, count in kins.nodes(kin).items():
+                    totals[node.node.metadata.labels.get(self._label) if node.node is not None else None] += count
+        state[self.name] = totals
+        return None
+
+    def score(self, state: CycleState, pod: PodInfo, node: NodeInfo) -> int:
+        assert node.node is not None
+        return self._points(state[self.name], node.node.metadata.labels.get(self._label))
+
+    def score_columns(self, state: CycleState, pod: PodInfo, columns: NodeColumns) -> Vector:
+        return columns.label(self._label).count(lambda value: self._points(state[self.name], value))
+
+    def _points(self, totals: Counter[str | None], value: str | None) -> int:
+        if value is None:
+            return 0
+        every = totals.total()
+        points = POINTS * (every - totals[value]) // every if every else POINTS
+        return points * (MAX_NODE_SCORE // POINTS)
 
 
 class _Counts:
