@@ -20,6 +20,7 @@ __all__ = [
     "add",
     "canonical",
     "compare",
+    "in_binary",
     "int_value",
     "milli_value",
     "parse",
@@ -113,6 +114,11 @@ def canonical(text: str) -> str:
 def int_value(text: str) -> int:
     """Whole units, rounded up."""
     return parse(text).value
+
+
+def in_binary(units: int) -> str:
+    """A number of whole units in powers of 1024, as far as that goes: `3Gi`."""
+    return _write(units * _NANO, "BinarySI")
 
 
 def milli_value(text: str) -> int:

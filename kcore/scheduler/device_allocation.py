@@ -1,12 +1,14 @@
 """Which devices satisfy claims on one node: structured parameters (KEP-4381), searched with backtracking.
 
 Requests are satisfied in their order, each by the first devices that will do; where a later one then finds none, an
-earlier one takes others. Alternatives (`firstAvailable`) are tried in their order.
+earlier one takes others. Alternatives (`firstAvailable`) are tried in their order. A device that allows it may be
+given to several, as far as its capacity goes (`scheduler.device_capacity`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
 from kcore.api.core_v1 import Node, NodeSelector, NodeSelectorRequirement, NodeSelectorTerm
@@ -28,9 +30,10 @@ from kcore.api.resource_v1 import (
     ResourceClaim,
     ResourceSlice,
 )
+from kcore.scheduler.device_capacity import Usage, consumption
 from kcore.scheduler.device_selectors import attribute, matches
 
-__all__ = ["AllocationError", "DeviceId", "Offer", "allocate", "devices_of", "offers"]
+__all__ = ["AllocationError", "DeviceId", "Offer", "Shares", "allocate", "devices_of", "offers", "shares_of"]
 
 MOST_DEVICES = 32
 """How many devices a claim can have."""
@@ -42,6 +45,10 @@ class DeviceId(NamedTuple):
     driver: str
     pool: str
     device: str
+
+
+Shares = Mapping[DeviceId, Sequence[Mapping[str, str]]]
+"""What each user of a shared device has of its capacities."""
 
 
 class AllocationError(ValueError):
@@ -70,14 +77,24 @@ class _Alternative(NamedTuple):
 class _Pick(NamedTuple):
     alternative: _Alternative
     offer: Offer
+    share: Mapping[str, str] | None
+    """What is taken of a device that others may use, too."""
 
 
 def devices_of(claim: ResourceClaim) -> Iterator[DeviceId]:
     """What a claim has been given for itself; administrators' access takes nothing away."""
     allocation = claim.status.allocation
     for result in allocation.devices.results if allocation is not None else ():
-        if not result.admin_access:
+        if not result.admin_access and not result.share_id:
             yield DeviceId(result.driver, result.pool, result.device)
+
+
+def shares_of(claim: ResourceClaim) -> Iterator[tuple[DeviceId, Mapping[str, str]]]:
+    """What a claim has been given of devices that it shares."""
+    allocation = claim.status.allocation
+    for result in allocation.devices.results if allocation is not None else ():
+        if result.share_id:
+            yield DeviceId(result.driver, result.pool, result.device), result.consumed_capacity
 
 
 def offers(slices: Iterable[ResourceSlice], node: Node) -> list[Offer]:
@@ -103,21 +120,25 @@ def _reaches(one: ResourceSlice, device: Device, node: Node) -> bool:
     return where.node_selector is not None and selects_node(where.node_selector, node)
 
 
+NOTHING_SHARED: Shares = MappingProxyType({})
+
+
 def allocate(
     claims: Sequence[ResourceClaim],
     offered: Sequence[Offer],
     taken: Callable[[DeviceId], bool],
     classes: Mapping[str, DeviceClass],
     node: Node,
+    shares: Shares = NOTHING_SHARED,
+    new_id: Callable[[], str] = lambda: "",
 ) -> list[AllocationResult] | None:
-    """An allocation for each claim, or None where the node has not enough. Raises AllocationError, SelectorError."""
-    search = _Search(claims, offered, taken, classes)
+    """An allocation for each claim, or None where the node has not enough. `new_id` names shares of devices. Raises
+    AllocationError, SelectorError."""
+    search = _Search(claims, offered, taken, shares, classes)
     picks = search.run()
-    return (
-        [_result(claim, index, picks, classes, node) for index, claim in enumerate(claims)]
-        if picks is not None
-        else None
-    )
+    if picks is None:
+        return None
+    return [_result(claim, index, picks, node, new_id) for index, claim in enumerate(claims)]
 
 
 class _Search:
@@ -128,6 +149,7 @@ class _Search:
         claims: Sequence[ResourceClaim],
         offered: Sequence[Offer],
         taken: Callable[[DeviceId], bool],
+        shares: Shares,
         classes: Mapping[str, DeviceClass],
     ) -> None:
         self._claims = claims
@@ -136,11 +158,12 @@ class _Search:
         self._taken = taken
         self._picks: list[_Pick] = []
         self._picked: set[DeviceId] = set()
+        self._usage = {device: Usage(users) for device, users in shares.items()}
         self._matching: dict[int, list[Offer]] = {}
         self._requests = [
             (index, request) for index, claim in enumerate(claims) for request in claim.spec.devices.requests
         ]
-        self._counters = _Counters(offered, taken)
+        self._counters = _Counters(offered, lambda device: taken(device) or device in shares)
 
     def run(self) -> list[_Pick] | None:
         return self._picks if self._satisfy(0) else None
@@ -179,13 +202,15 @@ class _Search:
     def _take_some(
         self, alternative: _Alternative, matching: Sequence[Offer], count: int, start: int, number: int
     ) -> bool:
-        """So many of the devices from `start` on, then the rest of the requests."""
+        """So many of the devices from `start` on, then the rest of the requests. A shared one can be had again."""
         if not count:
             return self._satisfy(number + 1)
-        for index in range(start, len(matching) - count + 1):
+        shared = any(offer.device.allow_multiple_allocations for offer in matching)
+        for index in range(start, len(matching) if shared else len(matching) - count + 1):
             before = len(self._picks)
             if self._pick(alternative, matching[index]):
-                if self._take_some(alternative, matching, count - 1, index + 1, number):
+                following = index if matching[index].device.allow_multiple_allocations else index + 1
+                if self._take_some(alternative, matching, count - 1, following, number):
                     return True
                 self._undo(before)
         return False
@@ -199,30 +224,47 @@ class _Search:
                 offer
                 for offer in self._offered
                 if _tolerated(offer.device.taints, asked.tolerations)
+                and (asked.capacity is None or consumption(asked.capacity, offer.device) is not None)
                 and matches(selectors, offer.id.driver, offer.device)
             ]
         return self._matching[id(asked)]
 
     def _pick(self, alternative: _Alternative, offer: Offer) -> bool:
-        """Pick one device, if it is free and no constraint objects."""
-        admin = _is_admin(alternative.asked)
+        """Pick one device, if there is room on it and no constraint objects."""
+        admin, share = _is_admin(alternative.asked), None
+        if not admin and offer.device.allow_multiple_allocations:
+            share = consumption(alternative.asked.capacity, offer.device)
+            if share is None:
+                return False
+        usage = self._usage.get(offer.id) or Usage()
         if not admin and (offer.id in self._picked or self._taken(offer.id)):
             return False
-        mine = [pick for pick in self._picks if pick.alternative.claim == alternative.claim]
-        if len(mine) >= MOST_DEVICES or not self._allowed([*mine, _Pick(alternative, offer)], alternative.claim):
+        if not admin and not (usage.has_room(offer.device, share) if share is not None else not usage.users):
             return False
-        if not admin:
-            if not self._counters.take(offer, 1):
-                return False
+        pick = _Pick(alternative, offer, share)
+        mine = [one for one in self._picks if one.alternative.claim == alternative.claim]
+        if len(mine) >= MOST_DEVICES or not self._allowed([*mine, pick], alternative.claim):
+            return False
+        if not admin and not usage.users and not self._counters.take(offer, 1):
+            return False
+        if share is not None:
+            usage.add(share)
+            self._usage[offer.id] = usage
+        elif not admin:
             self._picked.add(offer.id)
-        self._picks.append(_Pick(alternative, offer))
+        self._picks.append(pick)
         return True
 
     def _undo(self, count: int) -> None:
         while len(self._picks) > count:
             pick = self._picks.pop()
-            if not _is_admin(pick.alternative.asked):
+            if _is_admin(pick.alternative.asked):
+                continue
+            if pick.share is not None:
+                self._usage[pick.offer.id].add(pick.share, -1)
+            else:
                 self._picked.discard(pick.offer.id)
+            if pick.share is None or not self._usage[pick.offer.id].users:
                 self._counters.take(pick.offer, -1)
 
     def _allowed(self, picks: Sequence[_Pick], claim: int) -> bool:
@@ -301,7 +343,7 @@ def _tolerates(toleration: DeviceToleration, taint: DeviceTaint) -> bool:
 
 
 def _result(
-    claim: ResourceClaim, index: int, picks: Sequence[_Pick], classes: Mapping[str, DeviceClass], node: Node
+    claim: ResourceClaim, index: int, picks: Sequence[_Pick], node: Node, new_id: Callable[[], str]
 ) -> AllocationResult:
     mine = [pick for pick in picks if pick.alternative.claim == index]
     results = [
@@ -312,6 +354,8 @@ def _result(
             device=pick.offer.id.device,
             admin_access=True if _is_admin(pick.alternative.asked) else None,
             tolerations=pick.alternative.asked.tolerations,
+            consumed_capacity=pick.share or {},
+            share_id=new_id() if pick.share is not None else "",
         )
         for pick in mine
     ]

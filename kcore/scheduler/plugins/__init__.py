@@ -115,7 +115,7 @@ DEFAULT_PLUGINS: tuple[Entry, ...] = (
     ),
     Entry(
         "DynamicResources",
-        lambda handle, args: DynamicResources(handle.informers, handle.cache, handle.client),
+        lambda handle, args: DynamicResources(handle.informers, handle.cache, handle.client, handle.chance),
         0,
         DynamicResourcesArgs,
     ),

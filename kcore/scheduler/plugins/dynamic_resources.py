@@ -7,7 +7,7 @@ the pod is bound.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from msgspec.structs import replace
@@ -25,10 +25,19 @@ from kcore.api.resource_v1 import (
 )
 from kcore.client.client import Client
 from kcore.client.informer import Informers, key_of
+from kcore.kit.clock import Chance
 from kcore.scheduler.assumptions import Assumptions
 from kcore.scheduler.cache import SchedulerCache
 from kcore.scheduler.columns import NodeColumns
-from kcore.scheduler.device_allocation import AllocationError, DeviceId, allocate, devices_of, offers
+from kcore.scheduler.device_allocation import (
+    AllocationError,
+    DeviceId,
+    Shares,
+    allocate,
+    devices_of,
+    offers,
+    shares_of,
+)
 from kcore.scheduler.device_selectors import SelectorError
 from kcore.scheduler.diagnosis import Diagnosis
 from kcore.scheduler.framework import (
@@ -72,24 +81,29 @@ class _Stock(NamedTuple):
     local: Mapping[str, Sequence[ResourceSlice]]
     shared: Sequence[ResourceSlice]
     taken: frozenset[DeviceId]
+    shares: Shares
     classes: Mapping[str, DeviceClass]
 
-    def allocate(self, claims: Sequence[ResourceClaim], node: Node) -> list[AllocationResult] | None:
+    def allocate(
+        self, claims: Sequence[ResourceClaim], node: Node, new_id: Callable[[], str] = lambda: ""
+    ) -> list[AllocationResult] | None:
         """See `device_allocation.allocate`."""
         slices = (*self.local.get(node.metadata.name, ()), *self.shared)
-        return allocate(claims, offers(slices, node), self.taken.__contains__, self.classes, node)
+        taken = self.taken.__contains__
+        return allocate(claims, offers(slices, node), taken, self.classes, node, self.shares, new_id)
 
 
 class DynamicResources:
     name = "DynamicResources"
 
-    def __init__(self, informers: Informers, cache: SchedulerCache, client: Client) -> None:
+    def __init__(self, informers: Informers, cache: SchedulerCache, client: Client, chance: Chance) -> None:
         self._informer = informers.of(ResourceClaim)
         self._claims: Assumptions[ResourceClaim] = Assumptions(self._informer)
         self._classes = informers.of(DeviceClass)
         self._slices = informers.of(ResourceSlice)
         self._cache = cache
         self._client = client
+        self._chance = chance
         self._pending: set[str] = set()
         """The uids of claims whose allocation is being written."""
 
@@ -158,7 +172,7 @@ class DynamicResources:
             return None
         node = self._cache[node_name].node
         assert node is not None
-        allocations = self._stock().allocate(claims.open, node) if claims.open else []
+        allocations = self._stock().allocate(claims.open, node, self._chance.uid) if claims.open else []
         if allocations is None:
             return unschedulable(NOT_ENOUGH)
         given = {claim.metadata.uid: one for claim, one in zip(claims.open, allocations, strict=True)}
@@ -253,7 +267,10 @@ class DynamicResources:
                 shared.append(one)
         known = [self._claims.get(key_of(claim)) for claim in self._informer.values()]
         taken = frozenset(device for claim in known if claim is not None for device in devices_of(claim))
-        return _Stock(local, shared, taken, {found.metadata.name: found for found in self._classes.values()})
+        shares: dict[DeviceId, list[Mapping[str, str]]] = {}
+        for device, share in (one for claim in known if claim is not None for one in shares_of(claim)):
+            shares.setdefault(device, []).append(share)
+        return _Stock(local, shared, taken, shares, {found.metadata.name: found for found in self._classes.values()})
 
 
 def _claim_keys(pod: Pod) -> Iterable[tuple[str, bool]]:
