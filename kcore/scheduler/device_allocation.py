@@ -356,6 +356,8 @@ def _result(
             tolerations=pick.alternative.asked.tolerations,
             consumed_capacity=pick.share or {},
             share_id=new_id() if pick.share is not None else "",
+            binding_conditions=pick.offer.device.binding_conditions,
+            binding_failure_conditions=pick.offer.device.binding_failure_conditions,
         )
         for pick in mine
     ]
@@ -385,7 +387,7 @@ def _where(picks: Sequence[_Pick], node: Node) -> NodeSelector | None:
     for pick in picks:
         one, device = pick.offer.slice.spec, pick.offer.device
         where = device if one.per_device_node_selection else one
-        if where.node_name:
+        if where.node_name or device.binds_to_node:
             name = NodeSelectorRequirement(key=NAME_FIELD, operator="In", values=(node.metadata.name,))
             return NodeSelector(node_selector_terms=(NodeSelectorTerm(match_fields=(name,)),))
         for term in where.node_selector.node_selector_terms if where.node_selector is not None else ():

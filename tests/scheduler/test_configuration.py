@@ -159,6 +159,10 @@ AT = "profiles[0].pluginConfig[0].args"
             f'{AT}.defaultingType: Invalid value: "System": when .defaultConstraints are not empty',
         ),
         (
+            ARGS.format("DynamicResources", "{bindingTimeout: soon}"),
+            f'{AT}.bindingTimeout: Invalid value: "soon": time: invalid duration "soon"',
+        ),
+        (
             ARGS.format("VolumeBinding", "{bindTimeoutSeconds: -1}"),
             f"{AT}.bindTimeoutSeconds: Invalid value: -1: invalid BindTimeoutSeconds, should not be a negative value",
         ),

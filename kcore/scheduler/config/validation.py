@@ -6,12 +6,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from kcore.api.core_v1 import NodeAffinity, TopologySpreadConstraint
+from kcore.api.duration import DurationError, seconds
 from kcore.api.field import FieldError, Path, duplicate, forbidden, invalid, not_supported, required
 from kcore.api.names import label_key
 from kcore.registry.validation.labels import validate_node_selector
 from kcore.scheduler.config.args import (
     Args,
     DefaultPreemptionArgs,
+    DynamicResourcesArgs,
     InterPodAffinityArgs,
     NodeAffinityArgs,
     NodeResourcesBalancedAllocationArgs,
@@ -256,8 +258,20 @@ def _volume_binding(args: VolumeBindingArgs, path: Path) -> Iterator[FieldError]
         yield invalid(path / "shape", args.shape, detail)
 
 
+def _dynamic_resources(args: DynamicResourcesArgs, path: Path) -> Iterator[FieldError]:
+    for name, given, least in (("filterTimeout", args.filter_timeout, 0), ("bindingTimeout", args.binding_timeout, 1)):
+        if given is None:
+            continue
+        try:
+            if seconds(given) < least:
+                yield invalid(path / name, given, f"must be at least {least}s")
+        except DurationError as error:
+            yield invalid(path / name, given, str(error))
+
+
 VALIDATORS: Mapping[str, Callable[[Any, Path], Iterator[FieldError]]] = {
     "DefaultPreemption": _default_preemption,
+    "DynamicResources": _dynamic_resources,
     "InterPodAffinity": _inter_pod_affinity,
     "NodeAffinity": _node_affinity,
     "NodeResourcesBalancedAllocation": _balanced_allocation,

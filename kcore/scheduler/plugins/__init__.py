@@ -83,6 +83,12 @@ def _default_preemption(handle: Handle, args: Args) -> Plugin:
     return DefaultPreemption(handle.cache, budgets.values, handle.recorder, handle.clock)
 
 
+def _dynamic_resources(handle: Handle, args: DynamicResourcesArgs) -> Plugin:
+    return DynamicResources(
+        handle.informers, handle.cache, handle.client, handle.clock, handle.chance, handle.recorder, args
+    )
+
+
 def _volume_binding(handle: Handle, args: VolumeBindingArgs) -> Plugin:
     return VolumeBinding(handle.volumes, handle.cache, handle.client, args.bind_timeout_seconds)
 
@@ -115,7 +121,7 @@ DEFAULT_PLUGINS: tuple[Entry, ...] = (
     ),
     Entry(
         "DynamicResources",
-        lambda handle, args: DynamicResources(handle.informers, handle.cache, handle.client, handle.chance),
+        _dynamic_resources,
         0,
         DynamicResourcesArgs,
     ),

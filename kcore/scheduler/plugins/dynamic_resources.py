@@ -2,7 +2,7 @@
 
 Claims that have devices already bind the pod to nodes from which these can be used; for the others the devices of each
 node are searched. The choice is assumed when a node has been chosen, and written, with the pod's reservation, before
-the pod is bound.
+the pod is bound; devices that have to be made ready are waited for then (`scheduler.device_binding`).
 """
 
 from __future__ import annotations
@@ -10,9 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
+import anyio
 from msgspec.structs import replace
 
 from kcore.api.core_v1 import Node, Pod
+from kcore.api.duration import seconds
 from kcore.api.errors import ApiError
 from kcore.api.node_affinity import selects_node
 from kcore.api.object import Object
@@ -23,12 +25,15 @@ from kcore.api.resource_v1 import (
     ResourceClaimConsumerReference,
     ResourceSlice,
 )
+from kcore.api.timestamp import format_seconds
 from kcore.client.client import Client
+from kcore.client.events import EventRecorder
 from kcore.client.informer import Informers, key_of
-from kcore.kit.clock import Chance
+from kcore.kit.clock import Chance, Clock
 from kcore.scheduler.assumptions import Assumptions
 from kcore.scheduler.cache import SchedulerCache
 from kcore.scheduler.columns import NodeColumns
+from kcore.scheduler.config.args import DynamicResourcesArgs
 from kcore.scheduler.device_allocation import (
     AllocationError,
     DeviceId,
@@ -38,6 +43,7 @@ from kcore.scheduler.device_allocation import (
     offers,
     shares_of,
 )
+from kcore.scheduler.device_binding import BINDING_SECONDS, failed_device, has_timed_out, is_ready
 from kcore.scheduler.device_selectors import SelectorError
 from kcore.scheduler.diagnosis import Diagnosis
 from kcore.scheduler.framework import (
@@ -68,10 +74,12 @@ CHOSEN = "DynamicResources: what is chosen"
 
 
 class _Claims(NamedTuple):
-    """The claims of a pod, those of them that have no devices yet, and what there is for them."""
+    """The claims of a pod, those of them that have no devices yet, those whose devices could not be made ready, and
+    what there is for them."""
 
     all: Sequence[ResourceClaim]
     open: Sequence[ResourceClaim]
+    lost: Sequence[ResourceClaim]
     stock: _Stock
 
 
@@ -96,7 +104,21 @@ class _Stock(NamedTuple):
 class DynamicResources:
     name = "DynamicResources"
 
-    def __init__(self, informers: Informers, cache: SchedulerCache, client: Client, chance: Chance) -> None:
+    def __init__(
+        self,
+        informers: Informers,
+        cache: SchedulerCache,
+        client: Client,
+        clock: Clock,
+        chance: Chance,
+        recorder: EventRecorder,
+        args: DynamicResourcesArgs | None = None,
+    ) -> None:
+        timeout = args.binding_timeout if args is not None else None
+        self._binding_seconds = seconds(timeout) if timeout else BINDING_SECONDS
+        self._clock = clock
+        self._recorder = recorder
+        self._changed = anyio.Event()
         self._informer = informers.of(ResourceClaim)
         self._claims: Assumptions[ResourceClaim] = Assumptions(self._informer)
         self._classes = informers.of(DeviceClass)
@@ -104,6 +126,7 @@ class DynamicResources:
         self._cache = cache
         self._client = client
         self._chance = chance
+        self._informer.add_handler(self._claim_changed)
         self._pending: set[str] = set()
         """The uids of claims whose allocation is being written."""
 
@@ -127,12 +150,14 @@ class DynamicResources:
             if objection:
                 return PreFilterResult(unresolvable(objection))
         unmet = [claim for claim in claims if claim.status.allocation is None]
-        state[self.name] = _Claims(claims, unmet, self._stock())
+        state[self.name] = _Claims(claims, unmet, [claim for claim in claims if self._is_lost(claim)], self._stock())
         return None
 
     def filter(self, state: CycleState, pod: PodInfo, node: NodeInfo) -> Status | None:
         claims: _Claims = state[self.name]
         assert node.node is not None
+        if claims.lost:
+            return unresolvable(ELSEWHERE)
         for claim in claims.all:
             allocation = claim.status.allocation
             selector = allocation.node_selector if allocation is not None else None
@@ -154,14 +179,16 @@ class DynamicResources:
             claim
             for claim in claims.all
             if claim.status.allocation is not None
-            and claim.status.allocation.node_selector is not None
+            and (claim.status.allocation.node_selector is not None or claim in claims.lost)
             and all(consumer.uid == uid for consumer in claim.status.reserved_for)
         ]
         if not idle or ELSEWHERE not in diagnosis.reasons():
             return None
 
+        idle.sort(key=lambda claim: claim not in claims.lost)
+
         async def carry_out(client: Client) -> None:
-            status = replace(idle[0].status, allocation=None, reserved_for=())
+            status = replace(idle[0].status, allocation=None, reserved_for=(), devices=())
             await client.update(replace(idle[0], status=status), subresource="status")
 
         return PostFilterResult("deallocation of ResourceClaim completed", carry_out=carry_out)
@@ -192,22 +219,61 @@ class DynamicResources:
         return CHOSEN in state
 
     async def pre_bind(self, state: CycleState, pod: PodInfo, node_name: str) -> Status | None:
+        written = []
         for claim in state[CHOSEN]:
             try:
-                await self._write(claim)
+                written.append(await self._write(claim))
             except ApiError as error:
                 return Status(Code.ERROR, (error.message,))
             finally:
                 self._pending.discard(claim.metadata.uid)
-        return None
+        waited = [claim for claim in written if not is_ready(claim)]
+        return await self._wait_for_devices(waited, pod, node_name) if waited else None
 
-    async def _write(self, claim: ResourceClaim) -> None:
+    async def _wait_for_devices(self, claims: Sequence[ResourceClaim], pod: PodInfo, node_name: str) -> Status | None:
+        """Let drivers make devices ready. What fails or takes too long is found again by the next attempt."""
+        message = f"waiting for binding conditions for device on node {node_name}"
+        self._recorder.event(pod.pod, "Normal", "BindingConditionsPending", message)
+        with anyio.move_on_after(self._binding_seconds):
+            while True:
+                current = [self._newest(claim) for claim in claims]
+                for claim in current:
+                    if claim.status.allocation is None:
+                        return Status(Code.ERROR, (f"claim {key_of(claim)} has lost its devices",))
+                    if device := failed_device(claim):
+                        return Status(Code.ERROR, (f"claim {key_of(claim)}: binding of device {device} failed",))
+                if all(is_ready(claim) for claim in current):
+                    return None
+                await self._changed.wait()
+        return Status(Code.ERROR, ("device binding timeout",))
+
+    def _newest(self, written: ResourceClaim) -> ResourceClaim:
+        """A claim as the cache has it, unless that has not seen yet what was written; without devices if it is gone."""
+        known = self._informer.get(key_of(written))
+        if known is None or known.metadata.uid != written.metadata.uid:
+            return replace(written, status=replace(written.status, allocation=None))
+        version = int(known.metadata.resource_version)
+        return known if version >= int(written.metadata.resource_version) else written
+
+    def _claim_changed(self, old: ResourceClaim | None, new: ResourceClaim | None) -> None:
+        self._changed.set()
+        self._changed = anyio.Event()
+
+    def _is_lost(self, claim: ResourceClaim) -> bool:
+        """Whether a claim has devices that will not become ready."""
+        return bool(failed_device(claim)) or has_timed_out(claim, self._clock.now(), self._binding_seconds)
+
+    async def _write(self, claim: ResourceClaim) -> ResourceClaim:
         """Write an allocation and a reservation. The finalizer comes first: what is in use does not vanish."""
         written = claim
         if PROTECTION not in claim.metadata.finalizers:
             metadata = replace(claim.metadata, finalizers=(*claim.metadata.finalizers, PROTECTION))
             written = await self._client.update(replace(claim, metadata=metadata))
-        await self._client.update(replace(written, status=claim.status), subresource="status")
+        allocation, status = claim.status.allocation, claim.status
+        if allocation is not None and allocation.allocation_timestamp is None:
+            allocation = replace(allocation, allocation_timestamp=format_seconds(self._clock.now()))
+            status = replace(status, allocation=allocation)
+        return await self._client.update(replace(written, status=status), subresource="status")
 
     def events(self) -> Mapping[ClusterEvent, Hint | None]:
         return {
