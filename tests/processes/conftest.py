@@ -165,7 +165,18 @@ async def processes(folder: Path, *, isolate: bool = True) -> AsyncIterator[Proc
     async with anyio.create_task_group() as tasks:
         await tasks.start(events.run)
         informers = Informers(client, chance)
-        made = Processes(clock, chance, registry, client, informers, events, tasks, folder, isolate)  # type: ignore[arg-type]
+        made = Processes(
+            clock=clock,  # type: ignore[arg-type]
+            chance=chance,
+            registry=registry,
+            client=client,
+            inside=client,
+            informers=informers,
+            events=events,
+            tasks=tasks,
+            folder=folder,
+            isolate=isolate,
+        )
         for name in ("default", "kube-node-lease"):
             await made.create_namespace(name)
         await client.create(ServiceAccount(metadata=ObjectMeta(name="default", namespace="default")))
