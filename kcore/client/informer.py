@@ -35,29 +35,30 @@ def key_of(obj: Object) -> str:
 
 
 class _Index(Generic[T]):
-    """The objects of a cache by a value that a function reads off them."""
+    """The keys of a cache's objects by a value that a function reads off them."""
 
-    def __init__(self, function: IndexFunction[T]) -> None:
+    def __init__(self, function: IndexFunction[T], reads_status: bool) -> None:
         self._function = function
-        self._buckets: dict[str, dict[str, T]] = {}
+        self.reads_status = reads_status
+        self._buckets: dict[str, dict[str, None]] = {}
 
-    def get(self, value: str) -> list[T]:
-        bucket = self._buckets.get(value)
-        return list(bucket.values()) if bucket else []
+    def get(self, value: str) -> Iterable[str]:
+        return self._buckets.get(value, ())
 
     def change(self, key: str, old: T | None, new: T | None) -> None:
         after = self._function(new) if new is not None else ()
         if old is not None:
             before, after = tuple(self._function(old)), tuple(after)
-            if before != after:
-                for value in before:
-                    self._remove(value, key)
+            if before == after:
+                return
+            for value in before:
+                self._remove(value, key)
         if new is not None:
             for value in after:
                 bucket = self._buckets.get(value)
                 if bucket is None:
                     bucket = self._buckets[value] = {}
-                bucket[key] = new
+                bucket[key] = None
 
     def _remove(self, value: str, key: str) -> None:
         bucket = self._buckets[value]
@@ -97,13 +98,18 @@ class Informer(Generic[T]):
 
     def by_index(self, index_name: str, value: str) -> list[T]:
         """The objects for which the index's function gave `value`."""
-        return self._indexes[index_name].get(value)
+        objects = self._objects
+        return [objects[key] for key in self._indexes[index_name].get(value)]
 
-    def add_index(self, name: str, function: IndexFunction[T]) -> None:
-        """Keep an index from now on. A name that is known already keeps its function: indexes are shared, too."""
+    def add_index(self, name: str, function: IndexFunction[T], *, reads_status: bool = False) -> None:
+        """Keep an index from now on. A name that is known already keeps its function: indexes are shared, too.
+
+        `reads_status`: whether `function` has to be asked again where nothing but the status, or the resource version,
+        the finalizers and the like have changed.
+        """
         if name in self._indexes:
             return
-        index = self._indexes[name] = _Index(function)
+        index = self._indexes[name] = _Index(function, reads_status)
         for key, obj in self._objects.items():
             index.change(key, None, obj)
 
@@ -160,8 +166,10 @@ class Informer(Generic[T]):
             self._objects[key] = new
         elif self._objects.pop(key, None) is None:
             return
+        same = old is not None and new is not None and _are_meant_the_same(old, new)
         for index in self._indexes.values():
-            index.change(key, old, new)
+            if not same or index.reads_status:
+                index.change(key, old, new)
         if new is None and last is not None:
             old = last
         for handler in self._handlers:
@@ -169,6 +177,19 @@ class Informer(Generic[T]):
                 handler(old, new)
             except Exception:  # one reader's fault must not blind the others
                 log.exception("informer handler failed", kind=self.kind.name)
+
+
+def _are_meant_the_same(old: Any, new: Any) -> bool:
+    """Whether two versions of an object share what is wanted of it, its labels, annotations and owners included."""
+    spec = getattr(new, "spec", None)
+    if spec is None or old.spec is not spec:
+        return False
+    before, after = old.metadata, new.metadata
+    return bool(
+        (before.labels is after.labels or before.labels == after.labels)
+        and (before.annotations is after.annotations or before.annotations == after.annotations)
+        and (before.owner_references is after.owner_references or before.owner_references == after.owner_references)
+    )
 
 
 class Informers:

@@ -96,6 +96,8 @@ class OwnerGraph:
     def _put(self, node: Node) -> Step:
         old = self._nodes.get(node.uid)
         self._nodes[node.uid] = node
+        if old is not None and old.owners == node.owners:
+            return self._concerned(old, node, ())
         before = {ref.uid for ref in old.owners} if old is not None else set()
         after = {ref.uid for ref in node.owners}
         for owner in before - after:
@@ -104,7 +106,7 @@ class OwnerGraph:
             self._dependents.setdefault(owner, set()).add(node.uid)
         return self._concerned(old, node, before - after)
 
-    def _concerned(self, old: Node | None, node: Node, freed_from: set[str]) -> Iterator[str]:
+    def _concerned(self, old: Node | None, node: Node, freed_from: Iterable[str]) -> Iterator[str]:
         if node.deleting and node.finalizers:
             yield node.uid
             if node.waits_for_dependents and not (old is not None and old.waits_for_dependents):

@@ -44,6 +44,8 @@ def deadline(pod: Pod) -> float | None:
 
 def _initializing(pod: Pod, state: RuntimeState) -> str:
     """Pending or Failed while init containers decide; empty once it is the ordinary containers' turn."""
+    if not pod.spec.init_containers:
+        return ""
     records = state.containers
     started = any((r := records.get(c.name)) is not None and r.started_at for c in pod.spec.containers)
     for container in pod.spec.init_containers:

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 
 from msgspec.structs import replace
 
-from kcore.api.core_v1 import ConfigMap
+from kcore.api.core_v1 import ConfigMap, Container, Pod, PodSpec
 from kcore.api.meta_v1 import ObjectMeta
 from tests.sim.world import World, world
 
@@ -115,3 +115,33 @@ async def test_cache_asked_for_while_running_starts_at_once() -> None:
         informer = w.informers.of(ConfigMap)
         await informer.wait_synced()
         assert len(informer) == 2
+
+
+async def test_index_is_asked_again_only_for_what_it_reads() -> None:
+    asked: list[str] = []
+
+    def by_phase(pod: Pod) -> tuple[str, ...]:
+        return (pod.status.phase,)
+
+    def by_node(pod: Pod) -> tuple[str, ...]:
+        asked.append(pod.status.phase)
+        return (pod.spec.node_name,)
+
+    async with filled() as w:
+        informer = w.informers.of(Pod)
+        informer.add_index("phase", by_phase, reads_status=True)
+        informer.add_index("node", by_node)
+        await w.tasks.start(w.informers.run)
+        spec = PodSpec(containers=(Container(name="app", image="app:1"),), node_name="n1")
+        pod = await w.client.create(Pod(metadata=ObjectMeta(name="p", namespace="ns"), spec=spec))
+        await w.settle()
+        running = replace(pod.status, phase="Running")
+        pod = await w.client.update(replace(pod, status=running), subresource="status")
+        await w.settle()
+        assert informer.by_index("node", "n1") == informer.by_index("phase", "Running") == [pod]
+        assert not informer.by_index("phase", "Pending")
+        assert asked == ["Pending"]
+        pod = await w.client.update(replace(pod, metadata=replace(pod.metadata, labels={"a": "b"})))
+        await w.settle()
+        assert informer.by_index("node", "n1") == [pod]
+        assert asked[1:] == ["Running", "Running"]

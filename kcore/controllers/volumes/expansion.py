@@ -66,7 +66,7 @@ class HostPathResizer(Controller):
         self._client = context.client
         self._recorder = context.events.recorder(f"external-resizer {HOST_PATH}")
         self._claims = context.informers.of(PersistentVolumeClaim)
-        self._claims.add_index(BY_WANTED_CLASS, _wanted_class)
+        self._claims.add_index(BY_WANTED_CLASS, _wanted_class, reads_status=True)
         self._volumes = context.informers.of(PersistentVolume)
         self._classes = context.informers.of(VolumeAttributesClass)
 

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from kcore.api.core_v1 import PersistentVolume, PersistentVolumeClaim, Pod
 from kcore.api.object import Object
-from kcore.api.pod_claims import claims_of
+from kcore.api.pod_claims import BY_CLAIM, claims_of
 from kcore.api.storage_v1 import VolumeAttributesClass
 from kcore.client.informer import Informer
 from kcore.client.runner import Controller, MapFunction
@@ -23,7 +23,6 @@ from kcore.controllers.pods import is_finished
 __all__ = ["ClaimProtectionController", "ClassProtectionController", "VolumeProtectionController"]
 
 T = TypeVar("T", bound=Object)
-HELD = "claims that pods hold"
 BY_CLASS = "volume-attributes-class"
 
 
@@ -63,13 +62,13 @@ class ClaimProtectionController(_Protection):
     def __init__(self, context: Context) -> None:
         super().__init__(context)
         self._pods = context.informers.of(Pod)
-        self._pods.add_index(HELD, _claims)
+        self._pods.add_index(BY_CLAIM, claims_of)
 
     def maps(self) -> Mapping[type[Object], MapFunction]:
         return {PersistentVolumeClaim: _itself, Pod: _released_claims}
 
     def is_used(self, key: str) -> bool:
-        return bool(self._pods.by_index(HELD, key))
+        return any(key in _claims(pod) for pod in self._pods.by_index(BY_CLAIM, key))
 
 
 class VolumeProtectionController(_Protection):

@@ -93,7 +93,7 @@ class FakeRuntime:
         for container in all_containers(pod):
             record = records.get(container.name)
             if record is not None and record.running:
-                self._live_on(pod, container, record)
+                self._live_on(pod, container, record, script_of(pod, container))
 
     def _keep(self, pod: Pod) -> None:
         self._pods[pod.metadata.uid] = pod
@@ -140,9 +140,9 @@ class FakeRuntime:
         script = script_of(pod, container)
         seconds = self._start_seconds if script.start_seconds is None else self._jittered(script.start_seconds, script)
         if seconds:
-            self._at(uid, container.name, seconds, lambda: self._started(pod, container))
+            self._at(uid, container.name, seconds, lambda: self._started(pod, container, script))
         else:
-            self._started(pod, container)
+            self._started(pod, container, script)
 
     def stop_container(self, uid: str, name: str, by: float) -> None:
         record = self.state(uid).containers[name]
@@ -278,16 +278,16 @@ class FakeRuntime:
         self._states[uid] = state._replace(images={**state.images, name: image})
         self._on_change(uid)
 
-    def _started(self, pod: Pod, container: AnyContainer) -> None:
-        uid, script = pod.metadata.uid, script_of(pod, container)
+    def _started(self, pod: Pod, container: AnyContainer, script: Script) -> None:
+        uid = pod.metadata.uid
         health = HEALTHY if script.ready_seconds == 0.0 else UNREADY
         record = self.state(uid).containers[container.name]._replace(started_at=self._clock.now(), health=health)
         self._put(uid, record)
-        self._live_on(pod, container, record)
+        self._live_on(pod, container, record, script)
 
-    def _live_on(self, pod: Pod, container: AnyContainer, record: ContainerRecord) -> None:
+    def _live_on(self, pod: Pod, container: AnyContainer, record: ContainerRecord, script: Script) -> None:
         """Have the next thing happen to a running container that its script has for it."""
-        uid, script, age = pod.metadata.uid, script_of(pod, container), self._clock.now() - record.started_at
+        uid, age = pod.metadata.uid, self._clock.now() - record.started_at
         end = script.run_seconds_of(record.restart_count)
         coming: list[tuple[float, OnTimer]] = []
         if end is not None:
@@ -295,10 +295,10 @@ class FakeRuntime:
             coming.append((left, lambda: self._ended(uid, record.name, script.exit_code)))
         if script.ready_seconds and not record.health.ready:
             left = max(0.0, self._jittered(script.ready_seconds, script) - age)
-            coming.append((left, lambda: self._turns(pod, container, HEALTHY)))
+            coming.append((left, lambda: self._turns(pod, container, script, HEALTHY)))
         if script.live_seconds is not None and record.health.live:
             left = max(0.0, self._jittered(script.live_seconds, script) - age)
-            coming.append((left, lambda: self._turns(pod, container, _dead(container))))
+            coming.append((left, lambda: self._turns(pod, container, script, _dead(container))))
         if not coming:
             return
         seconds, then = min(coming, key=lambda event: event[0])
@@ -307,10 +307,10 @@ class FakeRuntime:
         else:
             then()
 
-    def _turns(self, pod: Pod, container: AnyContainer, health: Health) -> None:
+    def _turns(self, pod: Pod, container: AnyContainer, script: Script, health: Health) -> None:
         record = self.state(pod.metadata.uid).containers[container.name]._replace(health=health)
         self._put(pod.metadata.uid, record)
-        self._live_on(pod, container, record)
+        self._live_on(pod, container, record, script)
 
     def _ended(self, uid: str, name: str, exit_code: int) -> None:
         self._cancel(uid, name)
