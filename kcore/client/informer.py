@@ -1,12 +1,14 @@
 """Caches of what the server holds: one per kind, shared by everyone in the process, always a moment behind.
 
 Objects in them are frozen and shared with all other readers. Handlers are called synchronously, in the order of
-events, one call an object: they note keys and counts, and leave the work to a queue.
+events, one call an object: they note keys and counts, and leave the work to a queue. A change that comes together with
+the end of the object is not told: who is told of the end sees it there.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
+from itertools import zip_longest
 from typing import Any, Generic, TypeVar
 
 import anyio
@@ -154,10 +156,10 @@ class Informer(Generic[T]):
         self._synced.set()
 
     def _apply(self, events: Sequence[WatchEvent[T]]) -> None:
-        for type_, obj in events:
+        for (type_, obj), after in zip_longest(events, events[1:]):
             if type_ is WatchType.DELETED:
                 self._change(key_of(obj), None, last=obj)
-            elif type_ is not WatchType.BOOKMARK:
+            elif type_ is WatchType.ADDED or (type_ is WatchType.MODIFIED and not _ends(obj, after)):
                 self._change(key_of(obj), obj)
 
     def _change(self, key: str, new: T | None, last: T | None = None) -> None:
@@ -177,6 +179,11 @@ class Informer(Generic[T]):
                 handler(old, new)
             except Exception:  # one reader's fault must not blind the others
                 log.exception("informer handler failed", kind=self.kind.name)
+
+
+def _ends(obj: Object, after: WatchEvent[Any] | None) -> bool:
+    """Whether the next event is the end of the object."""
+    return after is not None and after.type is WatchType.DELETED and after.object.metadata.uid == obj.metadata.uid
 
 
 def _are_meant_the_same(old: Any, new: Any) -> bool:

@@ -64,10 +64,8 @@ async def _delete(pipe: Pipeline, strategy: Strategy, req: Request, options: Del
         if options.orphan_dependents is False:
             req.code = 202
         return record
-    if plan.graceful and plan.obj is not old.obj and not req.dry_run:
-        marked = await pipe.commit(req.kind, Put(old.key, plan.obj, old.revision))
-        plan = plan._replace(obj=_copy(marked.obj))
-        old = marked
+    if plan.graceful and plan.obj is not old.obj:
+        return await _remove(pipe, strategy, req, _copy(plan.obj), old, marked=plan.obj)
     return await _remove(pipe, strategy, req, plan.obj, old)
 
 
@@ -139,11 +137,14 @@ async def _mark(pipe: Pipeline, req: Request, obj: Any, old: Record) -> Record:
     return await pipe.commit(req.kind, Put(old.key, obj, old.revision))
 
 
-async def _remove(pipe: Pipeline, strategy: Strategy, req: Request, obj: Any, old: Record) -> Answer:
+async def _remove(
+    pipe: Pipeline, strategy: Strategy, req: Request, obj: Any, old: Record, *, marked: Any = None
+) -> Answer:
+    """`marked`: how the object stands for a moment, where it goes with grace."""
     if req.dry_run:
         record = rehearsed(old.key, obj)
     else:
-        record = await pipe.commit(req.kind, Delete(old.key, obj, old.revision))
+        record = await pipe.commit(req.kind, Delete(old.key, obj, old.revision, farewell=marked))
         strategy.deleted(record.obj)
     return record if strategy.returns_deleted else _success(req.kind, old.obj.metadata)
 

@@ -28,6 +28,7 @@ from kcore.store.store import (
     EventType,
     Op,
     Page,
+    Put,
     Record,
     RecordTooLarge,
     RevisionMismatch,
@@ -111,14 +112,10 @@ class EmbeddedStore:
             self._group.forget((), {EVERY_BUCKET: self._beginning})
 
     async def commit(self, *ops: Op) -> Sequence[Record]:
-        events = self._prepare(ops)
-        if self._group is None:
-            self._apply(events)
-        else:
-            for event in events:
-                self._pending[event.record.key] = event
-            await self._group.commit(events)
-        return list(map(_record, events))
+        steps = list(map(self._begin, _steps(ops)))
+        if self._group is not None:
+            await self._group.commit(*steps)
+        return list(map(_record, steps[-1]))
 
     async def run(self, *, task_status: TaskStatus[None]) -> None:
         """Write the log and age the history, until cancelled."""
@@ -127,6 +124,16 @@ class EmbeddedStore:
                 await tasks.start(self._group.run)
             task_status.started()
             await self._age()
+
+    def _begin(self, ops: Sequence[Op]) -> Sequence[Event]:
+        """Check and append what is done at one revision."""
+        events = self._prepare(ops)
+        if self._group is None:
+            self._apply(events)
+        else:
+            for event in events:
+                self._pending[event.record.key] = event
+        return events
 
     def _prepare(self, ops: Sequence[Op]) -> Sequence[Event]:
         """The events of a commit, if all its preconditions hold."""
@@ -233,6 +240,16 @@ class EmbeddedStore:
 
 
 _record = attrgetter("record")
+
+
+def _steps(ops: Sequence[Op]) -> Sequence[Sequence[Op]]:
+    """What is done at one revision each."""
+    last = ops[-1] if ops else None
+    if not isinstance(last, Delete) or last.farewell is None:
+        return (ops,)
+    if len(ops) > 1:
+        raise ValueError("a farewell is a commit of its own")
+    return (Put(last.key, last.farewell, last.expected),), (Delete(last.key, last.obj),)
 
 
 def _type(previous: Record | None, deleted: bool) -> EventType:

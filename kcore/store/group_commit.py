@@ -32,7 +32,8 @@ BATCH_EVENTS_MAX = 1_000
 
 class Commit(msgspec.Struct, frozen=True):
     events: Sequence[Event]
-    done: asyncio.Future[None]
+    done: asyncio.Future[None] | None
+    """Where its caller waits, unless that is for a later one."""
 
 
 class Forget(NamedTuple):
@@ -65,15 +66,17 @@ class GroupCommit:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._idle: asyncio.Event | None = None
 
-    async def commit(self, events: Sequence[Event]) -> None:
-        """Return once the events are durable and applied."""
+    async def commit(self, *steps: Sequence[Event]) -> None:
+        """Return once the events of all steps, each a revision of its own, are durable and applied."""
         if self._loop is None:
             self._drop_pending()
             raise StoreUnavailable("the store does not run: it has not been started, or has been stopped")
         done = self._loop.create_future()
         if not self._commits and not self._flushing:
             self._loop.call_soon(self._flush)
-        self._commits.append(Commit(events, done))
+        *before, last = steps
+        self._commits += [Commit(events, None) for events in before]
+        self._commits.append(Commit(last, done))
         await done
 
     def forget(self, dropped: Sequence[Event], compacted: Mapping[str, int]) -> None:
@@ -124,7 +127,9 @@ class GroupCommit:
             self._recovered()
             for commit in batch:
                 self._apply(commit.events)
-                if not commit.done.done():  # its caller was cancelled; the commit happened all the same
+                if (
+                    commit.done is not None and not commit.done.done()
+                ):  # its caller was cancelled; the commit happened all the same
                     commit.done.set_result(None)
         else:
             self._fail(batch, error)
@@ -140,7 +145,7 @@ class GroupCommit:
         behind, self._commits = self._commits, []
         self._drop_pending()
         for commit in (*batch, *behind):
-            if not commit.done.done():
+            if commit.done is not None and not commit.done.done():
                 commit.done.set_exception(StoreUnavailable(str(error)))
 
     def _recovered(self) -> None:

@@ -111,11 +111,16 @@ class Put(NamedTuple):
 
 
 class Delete(NamedTuple):
-    """Remove `key`; `obj` is its final state, which watchers are shown. `expected` as in Put."""
+    """Remove `key`; `obj` is its final state, which watchers are shown. `expected` as in Put.
+
+    `farewell`: a state in which the object stands for one revision before the next one removes it. Such a Delete is a
+    commit's only op.
+    """
 
     key: str
     obj: Any
     expected: int | None = None
+    farewell: Any = None
 
 
 Op = Put | Delete

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from msgspec.structs import replace
 
 from kcore.api.core_v1 import ConfigMap, Container, Pod, PodSpec
-from kcore.api.meta_v1 import ObjectMeta
+from kcore.api.meta_v1 import DeleteOptions, ObjectMeta
 from tests.sim.world import World, world
 
 
@@ -145,3 +145,21 @@ async def test_index_is_asked_again_only_for_what_it_reads() -> None:
         await w.settle()
         assert informer.by_index("node", "n1") == [pod]
         assert asked[1:] == ["Running", "Running"]
+
+
+async def test_change_that_comes_with_the_end_is_not_told() -> None:
+    async with filled() as w:
+        heard: list[tuple[Pod | None, Pod | None]] = []
+        w.informers.of(Pod).add_handler(lambda old, new: heard.append((old, new)))
+        await w.tasks.start(w.informers.run)
+        spec = PodSpec(containers=(Container(name="app", image="app:1"),), node_name="n1")
+        pod = await w.client.create(Pod(metadata=ObjectMeta(name="p", namespace="ns"), spec=spec))
+        await w.settle()
+        await w.client.delete(Pod, "p", "ns", DeleteOptions(grace_period_seconds=0))
+        await w.settle()
+        (_, new), (last, gone) = heard
+        assert new is pod
+        assert gone is None
+        assert last is not None
+        assert last.metadata.deletion_grace_period_seconds == 0
+        assert int(last.metadata.resource_version) == int(pod.metadata.resource_version) + 2

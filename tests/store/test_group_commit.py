@@ -11,7 +11,7 @@ import pytest
 
 from kcore.store.embedded import EmbeddedStore
 from kcore.store.log import Entry
-from kcore.store.store import Event, RevisionMismatch, StoreUnavailable
+from kcore.store.store import Event, EventType, RevisionMismatch, StoreUnavailable
 from tests.store.objects import TreeCodec, delete, put
 
 
@@ -244,3 +244,32 @@ async def test_stopping_finishes_what_was_begun_and_then_refuses(log: GatedLog) 
     with pytest.raises(StoreUnavailable, match="does not run"):
         await store.commit(put("pods/a/late"))
     assert store.head("pods/a/late") is None
+
+
+async def test_farewell_stands_for_one_revision_and_reaches_the_disk_with_the_end(
+    store: EmbeddedStore, log: GatedLog
+) -> None:
+    await store.commit(put("pods/a/x"))
+    channel = store.watch("pods/", since=store.revision)
+    [gone] = await store.commit(delete("pods/a/x", expected=2, going="gone")._replace(farewell={"going": "soon"}))
+    changed, ended = channel.take_nowait()
+    assert (changed.type, changed.revision, changed.record.obj["going"]) == (EventType.MODIFIED, 3, "soon")
+    assert (ended.type, ended.revision, ended.record) == (EventType.DELETED, 4, gone)
+    assert ended.previous == changed.record
+    assert store.get("pods/a/x") is store.head("pods/a/x") is None
+    assert log.batches == [[2], [3, 4]]
+
+
+async def test_farewell_fails_as_a_whole(store: EmbeddedStore, log: GatedLog) -> None:
+    await store.commit(put("pods/a/x"))
+    leave = delete("pods/a/x", expected=2)._replace(farewell={})
+    with pytest.raises(RevisionMismatch):
+        await store.commit(leave._replace(expected=1))
+    with pytest.raises(ValueError, match="of its own"):
+        await store.commit(put("pods/a/y"), leave)
+    log.failures.append(StoreUnavailable("no space"))
+    with pytest.raises(StoreUnavailable):
+        await store.commit(leave)
+    standing = store.head("pods/a/x")
+    assert standing is not None
+    assert standing.revision == 2
