@@ -11,12 +11,14 @@ from itertools import chain
 from typing import Any, TypeAlias
 
 from kcore.cel.errors import CostExceeded
+from kcore.kit.offload import TooMuch, is_awaited
 
 __all__ = [
     "AUTHORIZATION_CHECK",
     "CALL_LIMIT",
     "LIST_COST",
     "MAP_COST",
+    "PROMPT_LIMIT",
     "RUNTIME_LIMIT",
     "STRUCT_COST",
     "Budget",
@@ -32,6 +34,10 @@ CALL_LIMIT = 1_000_000
 RUNTIME_LIMIT = 10_000_000
 """What all evaluations may cost together: of the rules of one object, or of one policy."""
 
+PROMPT_LIMIT = 50_000
+"""What a series of evaluations may cost while others wait for it: some milliseconds."""
+UNLIMITED = 1 << 62
+
 LIST_COST, MAP_COST, STRUCT_COST = 10, 30, 40
 AUTHORIZATION_CHECK = 350_000
 FORMAT_PATTERN_MAX = 128
@@ -41,12 +47,23 @@ Price: TypeAlias = Callable[[Sequence[Any], Any], int]
 
 
 class Budget:
-    """What a series of evaluations may cost; below zero it is used up."""
+    """What a series of evaluations may cost; below zero it is used up.
 
-    __slots__ = ("remaining",)
+    On a loop, others wait: there it may cost `PROMPT_LIMIT` only, and raises TooMuch beyond that.
+    """
+
+    __slots__ = ("patience", "remaining")
 
     def __init__(self, remaining: int) -> None:
         self.remaining = remaining
+        self.patience = PROMPT_LIMIT if is_awaited() else UNLIMITED
+
+    def spend(self, cost: int, waiting: int) -> None:
+        """Raises TooMuch. `waiting`: what of the cost others have to wait for."""
+        self.remaining -= cost
+        self.patience -= waiting
+        if self.patience < 0:
+            raise TooMuch
 
 
 def size_of(value: Any) -> int:

@@ -34,11 +34,11 @@ async def apply(pipe: Pipeline, req: Request, body: bytes) -> Answer:
     config = await beside(len(body), partial(_configuration, req, managers, body))
     if req.subresource == "scale":
         return await _apply_scale(pipe, req, managers, config)
-    strategy = pipe.strategy(req.kind)
+    strategy, now = pipe.strategy(req.kind), pipe.timestamp()
 
     def make(old: Record | None) -> Any:
         live, data = (old.obj, old.data) if old else (None, None)
-        new = managers.apply(req.field_manager, config, live, data, force=req.force, time=pipe.timestamp())
+        new = managers.apply(req.field_manager, config, live, data, force=req.force, time=now)
         check_address(req, new.metadata)
         strategy.receive(req, new)
         return new

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from kcore.api.errors import AlreadyExists, BadRequest, Conflict
@@ -9,9 +10,11 @@ from kcore.api.field import quote
 from kcore.api.kind import Kind
 from kcore.api.meta_v1 import ObjectMeta, StatusDetails
 from kcore.api.schema import assign
+from kcore.kit.offload import beside, is_much
 from kcore.registry.admission import Operation
+from kcore.registry.managed_fields import Managers
 from kcore.registry.metadata import check_namespace, metadata_errors
-from kcore.registry.pipeline import Pipeline, refuse, rehearsed, settled
+from kcore.registry.pipeline import Pipeline, Sound, refuse, rehearsed, settled
 from kcore.registry.request import Request
 from kcore.registry.strategy import Strategy
 from kcore.store.store import Put, Record, RevisionMismatch
@@ -26,8 +29,11 @@ async def create(pipe: Pipeline, req: Request, obj: Any) -> Record:
     """Store a new object, which belongs to the request."""
     check_namespace(req, obj.metadata)
     strategy = pipe.strategy(req.kind)
-    strategy.receive(req, obj)
-    pipe.managers(req).create(req.field_manager, obj, pipe.timestamp())
+    managers, now = pipe.managers(req), pipe.timestamp()
+    if is_much(req.size):
+        await beside(req.size, partial(_receive, strategy, managers, req, obj, now))
+    else:
+        _receive(strategy, managers, req, obj, now)
     for prepare in pipe.admission.preparations(req):
         pending = prepare(req, obj)
         if pending is not None:
@@ -48,6 +54,11 @@ async def create(pipe: Pipeline, req: Request, obj: Any) -> Record:
     raise _no_unique_name(req.kind, metadata.name)
 
 
+def _receive(strategy: Strategy, managers: Managers, req: Request, obj: Any, now: str) -> None:
+    strategy.receive(req, obj)
+    managers.create(req.field_manager, obj, now)
+
+
 async def store_new(pipe: Pipeline, strategy: Strategy, req: Request, obj: Any) -> Record:
     """The second half of a create, after mutating admission: also what an update of an absent object runs."""
     metadata: ObjectMeta = obj.metadata
@@ -66,7 +77,7 @@ async def store_new(pipe: Pipeline, strategy: Strategy, req: Request, obj: Any) 
 
 async def _put_checked(pipe: Pipeline, strategy: Strategy, req: Request, obj: Any) -> Record:
     strategy.prepare_for_create(req, obj)
-    _check(pipe, strategy, req, obj)
+    await beside(req.size, partial(_check, pipe.sound, strategy, req, obj))
     await pipe.admission.validate(req, Operation.CREATE, obj, None)
     kind, name = req.kind, obj.metadata.name
     key = kind.key(req.namespace, name)
@@ -82,11 +93,11 @@ async def _put_checked(pipe: Pipeline, strategy: Strategy, req: Request, obj: An
         raise AlreadyExists.of(kind, name) from None
 
 
-def _check(pipe: Pipeline, strategy: Strategy, req: Request, obj: Any) -> None:
+def _check(sound: Sound, strategy: Strategy, req: Request, obj: Any) -> None:
     """Raise Invalid for broken rules, and collect advice."""
     errors = metadata_errors(obj.metadata, req.kind.namespaced, strategy.name_rule)
-    shape = req.shape = strategy.shape(obj)
-    if shape is not None and pipe.sound.knows(shape):
+    shape = req.shape = None if is_much(req.size) else strategy.shape(obj)
+    if shape is not None and sound.knows(shape):
         if errors:
             refuse(req, obj.metadata.name, errors)
         return
@@ -96,7 +107,7 @@ def _check(pipe: Pipeline, strategy: Strategy, req: Request, obj: Any) -> None:
     if advice:
         req.warnings.extend(advice)
     elif shape is not None:
-        pipe.sound.remember(shape)
+        sound.remember(shape)
 
 
 def _no_unique_name(kind: Kind, name: str) -> AlreadyExists:

@@ -25,7 +25,7 @@ from kcore.registry.strategy import Environment, Settle, Strategy
 from kcore.registry.views import ViewStore
 from kcore.store.store import Op, Record, RecordTooLarge, Store, StoreUnavailable
 
-__all__ = ["Pipeline", "absent", "durable", "refuse", "rehearsed", "settled"]
+__all__ = ["Pipeline", "Sound", "absent", "durable", "refuse", "rehearsed", "settled"]
 
 
 _SOUND_MAX = 1024

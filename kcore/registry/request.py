@@ -60,7 +60,8 @@ class Request:
     `warnings` and `code` are outcomes: what goes into Warning headers, and the HTTP status of the answer (200;
     201 where an object was created, also by update; 202 where a deletion has only begun). `charges` is what admission
     wants committed together with the object, such as the new usage of a quota. `annotations` is what admission has to
-    say to the audit. `shape` stands for all of a new object but its metadata, where such objects come by the thousand.
+    say to the audit. `size`: how many bytes came with it, by which it is told whether others should wait for what is
+    done with them. `shape` stands for all of a new object but its metadata, where such objects come by the thousand.
     """
 
     verb: str
@@ -80,6 +81,7 @@ class Request:
     annotations: dict[str, str] | None = None
     reinvocation: Reinvocation | None = None
     shape: bytes | None = None
+    size: int = 0
 
     def annotate(self, key: str, value: str) -> None:
         if self.annotations is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, TypeAlias
 
 import msgspec
@@ -14,6 +15,7 @@ from kcore.api.kind import Kind
 from kcore.api.meta_v1 import ObjectMeta
 from kcore.api.object import encode_object
 from kcore.api.schema import fill
+from kcore.kit.offload import beside
 from kcore.registry.admission import Admission, Operation
 from kcore.registry.creating import store_new
 from kcore.registry.managed_fields.entries import same_but_times
@@ -40,7 +42,7 @@ async def update(pipe: Pipeline, req: Request, obj: Any) -> Record:
     precondition = obj.metadata.uid
     given_version = obj.metadata.resource_version
     given_managers = obj.metadata.managed_fields
-    pipe.strategy(req.kind).receive(req, obj)
+    await beside(req.size, partial(pipe.strategy(req.kind).receive, req, obj))
     tries = 0
 
     def make(old: Record | None) -> Any:
@@ -99,8 +101,7 @@ async def store_update(
             if not may_create:
                 raise absent(req)
             return await _create_instead(pipe, strategy, req, make, track)
-        new = make(old)
-        track(new, old.obj)
+        new = await beside(max(req.size, len(old.data)), partial(_made, make, track, old))
         try:
             return await _store(pipe, strategy, req, new, old, admission)
         except RevisionMismatch:
@@ -108,21 +109,27 @@ async def store_update(
 
 
 def _tracked(pipe: Pipeline, req: Request) -> Track:
-    managers = pipe.managers(req)
+    managers, now = pipe.managers(req), pipe.timestamp()
 
     def track(new: Any, old: Any | None) -> None:
         if old is None:
-            managers.create(req.field_manager, new, pipe.timestamp())
+            managers.create(req.field_manager, new, now)
         else:
-            managers.update(req.field_manager, new, old, pipe.timestamp())
+            managers.update(req.field_manager, new, old, now)
 
     return track
 
 
+def _made(make: Make, track: Track, old: Record | None) -> Any:
+    standing = old.obj if old is not None else None
+    new = make(old)
+    track(new, standing)
+    return new
+
+
 async def _create_instead(pipe: Pipeline, strategy: Strategy, req: Request, make: Make, track: Track) -> Record:
     """An update of an absent object creates it, for the kinds where upstream allows that."""
-    obj = make(None)
-    track(obj, None)
+    obj = await beside(req.size, partial(_made, make, track, None))
     obj = await pipe.admission.admit(req, Operation.CREATE, obj, None)
     req.code = 201
     return await store_new(pipe, strategy, req, obj)
@@ -143,8 +150,7 @@ async def _store(
         else:
             strategy.prepare_for_update(req, new, standing)
         settle_update(metadata, standing.metadata)
-        _validate(strategy, req, new, standing)
-        req.warnings.extend(strategy.warnings(req, new, standing))
+        await beside(max(req.size, len(old.data)), partial(_validate, strategy, req, new, standing))
         await admission.validate(req, Operation.UPDATE, new, standing)
         return await _put(pipe, strategy, req, new, old)
 
@@ -157,6 +163,7 @@ def _validate(strategy: Strategy, req: Request, new: Any, old: Any) -> None:
         particular = strategy.validate_update(req, new, old)
     if common or particular:
         refuse(req, new.metadata.name, (*common, *particular))
+    req.warnings.extend(strategy.warnings(req, new, old))
 
 
 async def _put(pipe: Pipeline, strategy: Strategy, req: Request, new: Any, old: Record) -> Record:

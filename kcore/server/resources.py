@@ -33,7 +33,7 @@ from kcore.server.query import (
     list_options,
     write_options,
 )
-from kcore.server.response import Reply, warning
+from kcore.server.response import Reply, warnings
 from kcore.server.stream import EventStream, Lines, cached_lines, table_lines
 from kcore.server.views import Views
 from kcore.server.websocket import wants_websocket
@@ -113,7 +113,7 @@ class Resources:
             if not call.warnings:
                 raise
             media_type = error_media_type(call.request.headers.get("Accept", ""))
-            return error_reply(error, _warnings(call.warnings), media_type)
+            return error_reply(error, warnings(call.warnings), media_type)
 
     def _kind(self, call: Call) -> Kind:
         """The kind served at the address. Raises NotFound or MethodNotAllowed as the routes upstream would."""
@@ -160,7 +160,7 @@ class Resources:
         labels = labels_of("watch", call.address)
         if wants_websocket(call.request.headers):
             return EventSocket(call.request, watch, lines, timeout, labels)
-        return EventStream(watch, lines, timeout, labels, _warnings(req.warnings))
+        return EventStream(watch, lines, timeout, labels, warnings(req.warnings))
 
     def _lines_of(self, kind: Kind, representation: Representation) -> Lines:
         lines = self._lines.get((kind, representation))
@@ -177,6 +177,7 @@ class Resources:
         body, yaml = await read_document(call.request)
         call.told(body, yaml)
         req = self._request(kind, call)
+        req.size = len(body)
         req.dry_run, req.field_manager = options.dry_run, _author(options, call)
         req.field_validation, req.options = options.field_validation, options.given
         decode = partial(
@@ -205,6 +206,7 @@ class Resources:
         req.field_manager = _author(options, call)
         body = await read_body(call.request)
         call.told(body, patch_type is PatchType.APPLY)
+        req.size = len(body)
         answer = await self._registry.patch(req, patch_type, body)
         return _reply(req, self._views.answer(kind, answer, representation), representation)
 
@@ -281,9 +283,5 @@ def _of_one_name(options: ListOptions, name: str) -> ListOptions:
     )
 
 
-def _warnings(texts: list[str]) -> bytes:
-    return b"".join([warning(text) for text in dict.fromkeys(texts)]) if texts else b""
-
-
 def _reply(req: Request, body: bytes, representation: Representation) -> Reply:
-    return Reply(req.code, body, representation.media_type, _warnings(req.warnings) if req.warnings else b"")
+    return Reply(req.code, body, representation.media_type, warnings(req.warnings) if req.warnings else b"")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 from email.utils import formatdate
 from http import HTTPStatus
 from typing import TYPE_CHECKING
@@ -16,7 +17,18 @@ from kcore.kit.clock import Chance, Clock
 if TYPE_CHECKING:
     from kcore.server.connection import Connection
 
-__all__ = ["JSON_TYPE", "PROTOBUF_TYPE", "TEXT_TYPE", "YAML_TYPE", "Heads", "Reply", "header", "to_yaml", "warning"]
+__all__ = [
+    "JSON_TYPE",
+    "PROTOBUF_TYPE",
+    "TEXT_TYPE",
+    "YAML_TYPE",
+    "Heads",
+    "Reply",
+    "header",
+    "to_yaml",
+    "warning",
+    "warnings",
+]
 
 JSON_TYPE = "application/json"
 YAML_TYPE = "application/yaml"
@@ -26,6 +38,7 @@ TEXT_TYPE = "text/plain; charset=utf-8"
 NOT_CACHED = "no-cache, private"
 
 _PIECE = 256 * 1024
+_WARNINGS_MAX, _WARNING_MAX = 4 * 1024, 256  # characters
 
 
 def header(name: str, value: str) -> bytes:
@@ -39,6 +52,21 @@ def warning(text: str) -> bytes:
         return b""
     quoted = text.replace("\\", "\\\\").replace('"', '\\"')
     return header("Warning", f'299 - "{quoted}"')
+
+
+def warnings(texts: Iterable[str]) -> bytes:
+    """The Warning headers of an answer, each text once. Clients refuse heads that are too long: where the texts are
+    many, as upstream, each is cut and the last are left out."""
+    distinct = list(dict.fromkeys(texts))
+    if sum(map(len, distinct)) <= _WARNINGS_MAX:
+        return b"".join(map(warning, distinct))
+    lines, written = [], 0
+    for text in distinct:
+        if written >= _WARNINGS_MAX:
+            break
+        lines.append(warning(text[:_WARNING_MAX]))
+        written += min(len(text), _WARNING_MAX)
+    return b"".join(lines)
 
 
 def to_yaml(document: bytes) -> bytes:

@@ -5,11 +5,7 @@ A failure names its seed; `attempt(Random(seed))` is the request again.
 
 from __future__ import annotations
 
-import asyncio
 import json
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from random import Random
 
 import pytest
@@ -19,8 +15,8 @@ from tests.fuzz.mutations import Attempt, attempt
 from tests.registry.conftest import Api, HandClock
 from tests.registry.widgets import define, version
 from tests.server.serving import CONFIGMAPS, Answer, Door, serving
+from tests.server.turns import TURN_SECONDS_MAX, watched_loop
 
-TURN_SECONDS_MAX = 0.05
 SCHEMA = {
     "type": "object",
     "properties": {
@@ -34,39 +30,6 @@ SCHEMA = {
         "free": {"type": "object", "x-kubernetes-preserve-unknown-fields": True},
     },
 }
-
-
-class Turns:
-    """How much CPU time the longest turn of the loop took: other programs do not count."""
-
-    def __init__(self) -> None:
-        self.longest = 0.0
-        self._last = time.thread_time()
-        self._going = True
-
-    def turn(self) -> None:
-        now = time.thread_time()
-        self.longest = max(self.longest, now - self._last)
-        self._last = now
-        if self._going:
-            asyncio.get_running_loop().call_soon(self.turn)
-
-    def stop(self) -> None:
-        self._going = False
-
-    def take(self) -> float:
-        longest, self.longest = self.longest, 0.0
-        return longest
-
-
-@contextmanager
-def watched_loop() -> Iterator[Turns]:
-    turns = Turns()
-    turns.turn()
-    try:
-        yield turns
-    finally:
-        turns.stop()
 
 
 async def judge(door: Door, request: Attempt, answer: Answer) -> None:

@@ -6,13 +6,14 @@ import asyncio
 import io
 import json
 import ssl
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import aiohttp
 import anyio
+from multidict import CIMultiDictProxy
 
 from kcore.api.core_v1 import Namespace
 from kcore.api.meta_v1 import ObjectMeta
@@ -55,7 +56,7 @@ CONFIGMAPS = "/api/v1/namespaces/default/configmaps"
 
 class Answer(NamedTuple):
     code: int
-    headers: Mapping[str, str]
+    headers: CIMultiDictProxy[str]
     body: bytes
 
     @property

@@ -194,6 +194,15 @@ async def test_warnings_travel_in_headers() -> None:
         assert answer.headers["Warning"] == '299 - "unknown field \\"dta\\""'
 
 
+async def test_warnings_are_cut_where_a_head_would_be_too_long() -> None:
+    async with serving() as door:
+        answer = await door.ask("POST", CONFIGMAPS, configmap("w") | {"x" * 300 + str(i): {} for i in range(50)})
+        assert answer.code == 201
+        told = answer.headers.getall("Warning")
+        assert len(told) == 16
+        assert {len(each) for each in told} == {len('299 - ""') + len("\\") + 256}
+
+
 async def test_warnings_come_with_errors_too() -> None:
     async with serving() as door:
         answer = await door.ask("POST", CONFIGMAPS, configmap("Not A Name") | {"dta": {}})

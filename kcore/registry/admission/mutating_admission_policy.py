@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import msgspec
@@ -12,6 +13,8 @@ from kcore.api.admissionregistration_v1 import MutatingAdmissionPolicyBinding as
 from kcore.api.errors import ApiError
 from kcore.api.kind import Kind
 from kcore.api.meta_v1 import StatusCause
+from kcore.api.schema import JSON
+from kcore.kit.offload import beside
 from kcore.registry.admission.attributes import Attributes
 from kcore.registry.admission.forms import Forms
 from kcore.registry.admission.matching import is_exempt
@@ -83,7 +86,7 @@ class MutatingAdmissionPolicy(Plugin):
             if reinvocation.again and not replay.is_due(_key(turn)):
                 continue
             await attributes.ready_as(turn.kind)
-            if not self._applies(turn, attributes, failures):
+            if not await self._applies(turn, attributes, failures):
                 continue
             before = attributes.object_as(turn.kind)
             await self._mutate(turn, attributes, failures)
@@ -100,11 +103,11 @@ class MutatingAdmissionPolicy(Plugin):
 
         return inputs_for(attributes, turn.kind, self.env).with_params(turn.param)
 
-    def _applies(self, turn: Turn, attributes: Attributes, failures: list[_Failure]) -> bool:
+    async def _applies(self, turn: Turn, attributes: Attributes, failures: list[_Failure]) -> bool:
         from kcore.registry.policies.evaluation import Failed
 
         try:
-            return turn.compiled.applies_to(self._inputs(turn, attributes))
+            return await beside(0, partial(turn.compiled.applies_to, self._inputs(turn, attributes)))
         except Failed as failure:
             failures.append(_Failure(turn.policy, turn.binding, str(failure), "Invalid"))
             return False
@@ -118,13 +121,17 @@ class MutatingAdmissionPolicy(Plugin):
             if document is None:
                 return
             try:
-                tree = msgspec.json.decode(document)
-                changed = turn.compiled.changed(step, self._inputs(turn, attributes), tree, turn.kind)
+                change = partial(self._changed, turn, step, attributes, document)
+                changed = await beside(len(document), change)
             except Failed as failure:
                 failures.append(_Failure(turn.policy, turn.binding, str(failure), "Invalid"))
                 continue
             if changed is not None:
                 await attributes.become(changed, turn.kind)
+
+    def _changed(self, turn: Turn, step: Any, attributes: Attributes, document: bytes) -> dict[str, JSON] | None:
+        tree = msgspec.json.decode(document)
+        return turn.compiled.changed(step, self._inputs(turn, attributes), tree, turn.kind)
 
 
 def _key(turn: Turn) -> str:

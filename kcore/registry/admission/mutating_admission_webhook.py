@@ -44,7 +44,7 @@ class MutatingAdmissionWebhook(WebhookPlugin):
             if reinvocation.again and not replay.is_due(invocation.hook.uid):
                 continue
             await attributes.ready_as(invocation.kind)
-            if self.concerns(invocation, attributes):
+            if await self.concerned((invocation,), attributes):
                 await self._turn(invocation, attributes, reinvocation, replay)
         replay.leave(attributes.obj)
         return attributes.obj

@@ -12,12 +12,13 @@ from kcore.api.admissionregistration_v1 import ValidatingAdmissionPolicyBinding 
 from kcore.api.errors import ApiError
 from kcore.api.kind import Kind
 from kcore.api.meta_v1 import StatusCause
+from kcore.kit.offload import TooMuch, beside
 from kcore.registry.admission.attributes import Attributes
 from kcore.registry.admission.forms import Forms
 from kcore.registry.admission.matching import is_exempt
 from kcore.registry.admission.plugin import Operation, Plugin, forbidden
 from kcore.registry.admission.policies.hooks import Hook, Hooks
-from kcore.registry.admission.policies.invocations import Misfit, invocations
+from kcore.registry.admission.policies.invocations import Invocation, Misfit, invocations
 from kcore.registry.admission.refusal import Refusal
 from kcore.registry.request import Request
 from kcore.registry.strategy import Environment, Strategies
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from kcore.registry.policies.validating import CompiledValidation, Denial
 
     _Hook: TypeAlias = Hook[CompiledValidation | Exception]
+    _Turn: TypeAlias = Invocation[CompiledValidation] | Misfit
+    _Turns: TypeAlias = Sequence[tuple[Policy, Sequence[_Turn]]]
 
 __all__ = ["ValidatingAdmissionPolicy"]
 
@@ -65,26 +68,35 @@ class ValidatingAdmissionPolicy(Plugin):
         asking = {k for hook in hooks for k in hook.match.kinds if self._forms.takes_asking(req.kind, k)}
         if asking:
             return self._judge_converted(hooks, attributes, asking)
-        self._judge(hooks, attributes)
+        turns = self._turns(hooks, attributes)
+        try:
+            self._judge(turns, attributes)
+        except TooMuch:
+            return beside(0, lambda: self._judge(turns, attributes))
         return None
 
     async def _judge_converted(self, hooks: Sequence[_Hook], attributes: Attributes, kinds: Iterable[Kind]) -> None:
         for kind in kinds:
             await attributes.ready_as(kind)
-        self._judge(hooks, attributes)
+        turns = self._turns(hooks, attributes)
+        await beside(0, lambda: self._judge(turns, attributes))
 
-    def _judge(self, hooks: Sequence[_Hook], attributes: Attributes) -> None:
-        denied = [each for hook in hooks for each in self._judged(hook, attributes)]
+    def _turns(self, hooks: Sequence[_Hook], attributes: Attributes) -> _Turns:
+        """Raises NotFound for a namespace that is not there."""
+        return [(hook.policy, list(invocations(hook, attributes, self.env))) for hook in hooks]
+
+    def _judge(self, turns: _Turns, attributes: Attributes) -> None:
+        """Raises Refusal, and TooMuch for policies that others should not wait for."""
+        denied = [each for policy, its in turns for each in self._judged(policy, its, attributes)]
         if denied:
             raise _refusal(attributes, denied[0])
 
-    def _judged(self, hook: _Hook, attributes: Attributes) -> Iterator[_Denied]:
-        """What one policy has against the request. Raises NotFound for a namespace that is not there."""
+    def _judged(self, policy: Policy, turns: Sequence[_Turn], attributes: Attributes) -> Iterator[_Denied]:
+        """What one policy has against the request."""
         from kcore.registry.admission.policies.inputs import inputs_for
 
-        policy: Policy = hook.policy
         noted: dict[str, list[str]] = {}
-        for turn in invocations(hook, attributes, self.env):
+        for turn in turns:
             if isinstance(turn, Misfit):
                 if policy.spec.failure_policy != "Ignore":
                     yield _Denied(policy, turn.binding, turn.message)

@@ -9,6 +9,7 @@ import anyio
 
 from kcore.api.admissionregistration_v1 import ValidatingWebhookConfiguration
 from kcore.api.errors import ApiError
+from kcore.kit.offload import TooMuch
 from kcore.registry.admission.attributes import Attributes
 from kcore.registry.admission.plugin import Operation
 from kcore.registry.admission.webhooks.calling import HookFailed, WebhookPlugin
@@ -29,13 +30,16 @@ class ValidatingAdmissionWebhook(WebhookPlugin):
         attributes = Attributes(req, operation, obj, old, self.forms)
         if any(self.forms.takes_asking(req.kind, invocation.kind) for invocation in invocations):
             return self._ask_converted(invocations, attributes)
-        concerned = [invocation for invocation in invocations if self.concerns(invocation, attributes)]
+        try:
+            concerned = [invocation for invocation in invocations if self.concerns(invocation, attributes)]
+        except TooMuch:
+            return self._ask_converted(invocations, attributes)
         return self._ask_all(concerned, attributes) if concerned else None
 
     async def _ask_converted(self, invocations: Sequence[Invocation], attributes: Attributes) -> None:
         for invocation in invocations:
             await attributes.ready_as(invocation.kind)
-        await self._ask_all([i for i in invocations if self.concerns(i, attributes)], attributes)
+        await self._ask_all(await self.concerned(invocations, attributes), attributes)
 
     async def _ask_all(self, invocations: Sequence[Invocation], attributes: Attributes) -> None:
         """Of several refusals the first one's counts, in the order of the configurations."""

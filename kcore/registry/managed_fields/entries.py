@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, NamedTuple, TypeAlias
 
 import msgspec
@@ -87,7 +88,8 @@ class _Blobs:
         known = self._of.get(data)
         if known is None:
             if len(self._of) >= _BLOBS_MAX:
-                del self._of[next(iter(self._of))]
+                with suppress(KeyError, RuntimeError):  # large objects are tracked beside the loop
+                    del self._of[next(iter(self._of))]
             known = self._of[data] = (msgspec.Raw(data), fields)
         return known
 

@@ -6,6 +6,7 @@ before admission and strategies fill in theirs, so that what those set belongs t
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -94,7 +95,8 @@ class Managers:
 
     def _remember(self, shape: bytes, entries: tuple[ManagedFieldsEntry, ...]) -> None:
         if len(self._created) >= _REPEATED_MAX:
-            del self._created[next(iter(self._created))]
+            with suppress(KeyError, RuntimeError):  # large objects are tracked beside the loop
+                del self._created[next(iter(self._created))]
         self._created[shape] = entries
 
     def update(self, name: str, new: Any, old: Any, time: str) -> None:

@@ -17,8 +17,10 @@ respected they are.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import Any, TypeAlias
+
+import msgspec
 
 from kcore.api.errors import ApiError, BadRequest
 from kcore.api.schema import JSON
@@ -137,9 +139,10 @@ def _merge_list(original: list[Any], patch: list[Any], field: Field | None, *, d
         return original
     if not _holds_maps(original, patch):
         if deletes:
-            return [v for v in original if v not in patch]
-        merged = _unique([*original, *patch])
-        return _ordered(merged, patch, original, _identity)
+            gone = set(patch)
+            return [v for v in original if v not in gone]
+        merged = list(dict.fromkeys((*original, *patch)))
+        return _ordered(merged, patch, original, _hashable)
     key = field.merge_key
     if not key:
         raise BadRequest(f"cannot merge lists without merge key for {field.wire}")
@@ -159,23 +162,16 @@ def _holds_maps(*lists: list[Any]) -> bool:
     return dict in types
 
 
-def _unique(items: list[Any]) -> list[Any]:
-    found: list[Any] = []
-    for item in items:
-        if item not in found:
-            found.append(item)
-    return found
+def _hashable(value: JSON) -> Hashable:
+    """Something equal to what stands for an equal value: lists are long, and are gone through once only."""
+    return value if not isinstance(value, dict | list) else ("", msgspec.json.encode(value, order="deterministic"))
 
 
-def _identity(item: JSON) -> JSON:
-    return item
-
-
-def _by_key(key: str) -> Callable[[Any], JSON]:
-    def read(item: Any) -> JSON:
+def _by_key(key: str) -> Callable[[Any], Hashable]:
+    def read(item: Any) -> Hashable:
         if not isinstance(item, dict) or key not in item:
             raise BadRequest(f"map: {go_format(item)} does not contain declared merge key: {key}")
-        return item[key]
+        return _hashable(item[key])
 
     return read
 
@@ -185,53 +181,71 @@ def _apply_element_directives(original: list[Any], patch: list[Any], key: str) -
     changes = [e for e in patch if _DIRECTIVE not in e]
     replaced = False
     identify = _by_key(key)
+    gone: set[Hashable] = set()
     for element in patch:
         match element.get(_DIRECTIVE):
             case None if _DIRECTIVE not in element:
                 pass
             case "delete":
-                gone = identify(element)
-                original = [e for e in original if e.get(key) != gone]
+                gone.add(identify(element))
             case "replace":
                 replaced = True
             case "merge":
                 raise BadRequest("merging lists cannot yet be specified in the patch")
             case directive:
                 raise _unknown_directive(directive, element)
+    if gone:
+        original = [e for e in original if _hashable(e.get(key)) not in gone]
     return (changes, []) if replaced else (original, changes)
 
 
 def _merge_elements(original: list[Any], patch: list[Any], key: str, shape: Shape | None) -> list[Any]:
     identify = _by_key(key)
     merged = list(original)
+    places: dict[Hashable, int] = {}
+    for i, element in enumerate(merged):
+        if key in element:
+            places.setdefault(_hashable(element[key]), i)
     for element in patch:
-        name = identify(element)
-        at = next((i for i, e in enumerate(merged) if key in e and e[key] == name), None)
-        if at is None:
-            kept, value = _without_directives(element)
-            if kept:
-                merged.append(value)
+        at = places.setdefault(identify(element), len(merged))
+        if at == len(merged):
+            # No directive is left in it, so that it is kept.
+            merged.append(_without_directives(element)[1])
         else:
             merged[at] = _merge_map(merged[at], dict(element), shape)
     return merged
 
 
-def _ordered(merged: list[Any], order: list[Any], original: list[Any], identify: Callable[[Any], JSON]) -> list[Any]:
+def _ordered(
+    merged: list[Any], order: list[Any], original: list[Any], identify: Callable[[Any], Hashable]
+) -> list[Any]:
     """What `order` names comes in that order, the rest as in `original`; between the two, `original` decides."""
-    wanted = [identify(e) for e in order]
-    before = [identify(e) for e in original]
+    wanted, before = _places(order, identify), _places(original, identify)
+    last = len(before)
     named: list[Any] = []
     rest: list[Any] = []
     for element in merged:
         (named if identify(element) in wanted else rest).append(element)
-    named.sort(key=lambda e: wanted.index(identify(e)))
-    rest.sort(key=lambda e: before.index(identify(e)) if identify(e) in before else len(before))
+    named.sort(key=lambda e: wanted[identify(e)])
+    rest.sort(key=lambda e: before.get(identify(e), last))
     result: list[Any] = []
-    while named and rest:
-        left, right = identify(rest[0]), identify(named[0])
-        rest_first = left in before and right in before and before.index(left) < before.index(right)
-        result.append((rest if rest_first else named).pop(0))
-    return [*result, *named, *rest]
+    i = j = 0
+    while i < len(named) and j < len(rest):
+        if before.get(identify(rest[j]), last) < before.get(identify(named[i]), -1):
+            result.append(rest[j])
+            j += 1
+        else:
+            result.append(named[i])
+            i += 1
+    return [*result, *named[i:], *rest[j:]]
+
+
+def _places(items: list[Any], identify: Callable[[Any], Hashable]) -> dict[Hashable, int]:
+    """Where each stands first."""
+    places: dict[Hashable, int] = {}
+    for item in items:
+        places.setdefault(identify(item), len(places))
+    return places
 
 
 # --- $setElementOrder ---
@@ -257,14 +271,14 @@ def _apply_orders(original: Tree, patch: Tree, shape: Shape | None) -> None:
             merged = standing
         else:
             merged = _merge_list(list(standing), changes, field)
-        identify = _by_key(merge_key) if merge_key else _identity
+        identify = _by_key(merge_key) if merge_key else _hashable
         original[key] = _ordered(merged, order, standing or [], identify)
         patch.pop(key, None)
 
 
 def _check_order(changes: list[Any], order: list[Any], merge_key: str) -> None:
     """What the patch changes must come in the order that it sets; what it deletes need not."""
-    identify = _by_key(merge_key) if merge_key else _identity
+    identify = _by_key(merge_key) if merge_key else _hashable
     kept = [e for e in changes if not (merge_key and isinstance(e, dict) and e.get(_DIRECTIVE) == "delete")]
     at = 0
     for element in order:

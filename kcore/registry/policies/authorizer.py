@@ -12,6 +12,7 @@ from kcore.cel.libraries.authorizer import (
     RESOURCE_CHECK,
 )
 from kcore.cel.types import Type
+from kcore.kit.offload import on_loop
 from kcore.registry import access
 from kcore.registry.request import User
 
@@ -35,7 +36,8 @@ class PathCheck:
         self._asked = asked
 
     def check(self, verb: str) -> Decision:
-        return Decision(self._authorizer.decide(self._asked._replace(verb=verb)))
+        asked = self._asked._replace(verb=verb)
+        return Decision(on_loop(lambda: self._authorizer.decide(asked)))
 
 
 class ResourceCheck(PathCheck):

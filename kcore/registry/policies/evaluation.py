@@ -102,7 +102,7 @@ class Evaluation:
         return value
 
     def _spend(self) -> None:
-        self._budget.remaining -= self._variables.cost
-        self._variables.cost = 0
+        cost, self._variables.cost = self._variables.cost, 0
+        self._budget.spend(cost, cost)
         if self._budget.remaining < 0:
             raise OutOfBudget

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 import structlog
@@ -11,6 +12,7 @@ from kcore.api.errors import BadRequest, InternalError
 from kcore.api.field import quote
 from kcore.api.kind import Kind
 from kcore.api.meta_v1 import Status
+from kcore.kit.offload import beside
 from kcore.registry.admission.attributes import Attributes
 from kcore.registry.admission.forms import Forms
 from kcore.registry.admission.matching import is_exempt, matches_namespace, matches_object
@@ -69,8 +71,13 @@ class WebhookPlugin(Plugin):
     def handles(self, kind: Kind, operation: Operation, subresource: str) -> bool:
         return not is_exempt(kind)
 
+    async def concerned(self, invocations: Sequence[Invocation], attributes: Attributes) -> Sequence[Invocation]:
+        """Those that are to be called. Raises ApiError."""
+        return await beside(0, lambda: [each for each in invocations if self.concerns(each, attributes)])
+
     def concerns(self, invocation: Invocation, attributes: Attributes) -> bool:
-        """Whether a webhook whose rules match is to be called, by its selectors and conditions. Raises ApiError."""
+        """Whether a webhook whose rules match is to be called, by its selectors and conditions. Raises ApiError, and
+        TooMuch for conditions that others should not wait for."""
         hook = invocation.hook
         if not matches_object(hook.objects, attributes):
             return False
