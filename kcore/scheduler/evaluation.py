@@ -203,9 +203,8 @@ class Evaluation:
         self.refusal = self._pre_filter()
         prepared = self._now()
         self._scores = []
-        self._filters = [judge for judge in self.profile.filter if judge.plugin.name not in self._skipped]
-        self._checks = [judge.plugin.filter for judge in self._filters if not judge.spans]
-        self._spanning = {judge.plugin.name for judge in self._filters if judge.spans}
+        self._filters, self._checks, spanning = self.profile.judges(frozenset(self._skipped))
+        self._spanning = set(spanning)
         self._only_row = self._find_only()
         if self._only_row < 0:
             self._judge_all()
@@ -255,7 +254,10 @@ class Evaluation:
     def _pre_filter(self) -> Status | None:
         naming = self._naming = list[str]()
         for plugin in self.profile.pre_filter:
-            result = self._times.of("PreFilter", plugin, plugin.pre_filter, self.state, self.pod, self._columns)
+            if self._times.measures:
+                result = self._times.of("PreFilter", plugin, plugin.pre_filter, self.state, self.pod, self._columns)
+            else:
+                result = plugin.pre_filter(self.state, self.pod, self._columns)
             if result is None:
                 continue
             if result.status is not None:

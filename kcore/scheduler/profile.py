@@ -38,6 +38,7 @@ from kcore.scheduler.framework import (
     SpanningPlugin,
     Status,
 )
+from kcore.scheduler.node_info import NodeInfo
 from kcore.scheduler.plugin_times import PluginTimes, status_of
 from kcore.scheduler.pod_info import PodInfo
 
@@ -64,6 +65,14 @@ class Judge(NamedTuple):
     spans: bool
     is_blind: bool
     room: RoomPlugin | None
+
+
+class Judges(NamedTuple):
+    """Filters, the bound methods of those that look at single nodes, and the names of those that span nodes."""
+
+    all: Sequence[Judge]
+    checks: Sequence[Callable[[CycleState, PodInfo, NodeInfo], Status | None]]
+    spanning: frozenset[str]
 
 
 class Scorer(NamedTuple):
@@ -105,6 +114,7 @@ class Profile:
             )
             for plugin in self._at(FilterPlugin, "filter")
         ]
+        self._judges: dict[frozenset[str], Judges] = {}
         self.post_filter = self._at(PostFilterPlugin, "post_filter")
         self.pre_score = self._at(PreScorePlugin, "pre_score")
         self.score = [self._scorer(name, weight) for name, weight in self._names(ScorePlugin, "score")]
@@ -171,6 +181,16 @@ class Profile:
             return None
         signatures = tuple([plugin.sign(pod) for plugin in self._signers])
         return None if UNSHARED in signatures else signatures
+
+    def judges(self, skipped: frozenset[str]) -> Judges:
+        """The filters without those that PreFilter has skipped."""
+        found = self._judges.get(skipped)
+        if found is None:
+            left = [judge for judge in self.filter if judge.plugin.name not in skipped]
+            checks = [judge.plugin.filter for judge in left if not judge.spans]
+            spanning = frozenset([judge.plugin.name for judge in left if judge.spans])
+            found = self._judges[skipped] = Judges(left, checks, spanning)
+        return found
 
     def alike(self, plugin: str, pod: PodInfo) -> Hashable:
         """Equal for pods about which all hints of a plugin say the same, unless room is kept for one of them. Of
