@@ -15,6 +15,7 @@ import argparse
 import asyncio
 import gc
 import json
+import math
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
@@ -24,6 +25,7 @@ from typing import Any, NamedTuple
 import anyio
 import msgspec
 import structlog
+from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 from msgspec.structs import replace
 
 from kcore.api.core_v1 import Namespace, Node, Pod, Service, ServicePort, ServiceSpec
@@ -176,6 +178,9 @@ CASES = {
 }
 
 
+Batch = Sequence[WatchEvent[Any]]
+
+
 class HeldClient(LocalClient):
     """A client whose news of pods can be held back."""
 
@@ -193,11 +198,23 @@ class HeldClient(LocalClient):
     @asynccontextmanager
     async def watch(self, kind: Any, *args: Any, **options: Any) -> AsyncIterator[AsyncIterator[Any]]:
         async with super().watch(kind, *args, **options) as batches:
-            yield self._held(batches) if kind is self.scheme.of(Pod) else batches
+            if kind is not self.scheme.of(Pod):
+                yield batches
+                return
+            async with anyio.create_task_group() as tasks:
+                send, receive = anyio.create_memory_object_stream[Batch](math.inf)
+                tasks.start_soon(self._keep, batches, send)
+                with send, receive:
+                    yield self._held(receive)
+                tasks.cancel_scope.cancel()
 
-    async def _held(
-        self, batches: AsyncIterator[Sequence[WatchEvent[Any]]]
-    ) -> AsyncIterator[Sequence[WatchEvent[Any]]]:
+    @staticmethod
+    async def _keep(batches: AsyncIterator[Batch], send: MemoryObjectSendStream[Batch]) -> None:
+        """Take what comes when it comes: what is read late, the store has put away in the meantime."""
+        async for batch in batches:
+            send.send_nowait(batch)
+
+    async def _held(self, batches: MemoryObjectReceiveStream[Batch]) -> AsyncIterator[Batch]:
         async for batch in batches:
             for start in range(0, len(batch), BATCH):
                 await self._open.wait()
