@@ -9,7 +9,7 @@ import msgspec
 
 from kcore.api.autoscaling_v1 import Scale
 from kcore.api.decoding import json_type, may_repeat_keys
-from kcore.api.errors import BadRequest
+from kcore.api.errors import BadRequest, Conflict
 from kcore.api.json_syntax import too_deep
 from kcore.api.kind import parse_api_version
 from kcore.api.schema import JSON
@@ -39,6 +39,11 @@ async def apply(pipe: Pipeline, req: Request, body: bytes) -> Answer:
     def make(old: Record | None) -> Any:
         live, data = (old.obj, old.data) if old else (None, None)
         new = managers.apply(req.field_manager, config, live, data, force=req.force, time=now)
+        if old is None and new.metadata.uid:
+            why = (
+                f"uid mismatch: the provided object specified uid {new.metadata.uid}, and no existing object was found"
+            )
+            raise Conflict.of(req.kind, req.name, why)
         check_address(req, new.metadata)
         strategy.receive(req, new)
         return new

@@ -215,9 +215,8 @@ def _check_version(strategy: Strategy, req: Request, version: str, old: Record) 
 
 def _version_missing(req: Request) -> ApiError:
     path: Path = METADATA / "resourceVersion"
-    # Upstream puts the resource where the kind belongs, and prints Go's unsigned zero for types of its own.
-    zero = msgspec.Raw(b"0x0") if req.kind.definition is None else 0
-    error = invalid(path, zero, "must be specified for an update")
+    # Upstream puts the resource where the kind belongs.
+    error = invalid(path, 0, "must be specified for an update")
     return Invalid.named(req.kind.group, req.kind.plural, req.name, [error])
 
 

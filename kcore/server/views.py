@@ -18,7 +18,7 @@ from kcore.api.object import encode_object
 from kcore.kit.clock import Clock
 from kcore.registry.managed_fields import SCALE_KIND
 from kcore.registry.request import Answer, ListPage
-from kcore.registry.tables import table
+from kcore.registry.tables import partial_metadata, table
 from kcore.server.negotiation import PLAIN, Representation
 from kcore.server.response import YAML_TYPE, to_yaml
 from kcore.store.store import Event, EventType, Record
@@ -158,7 +158,11 @@ def _list_metadata(page: ListPage) -> dict[str, Any]:
 
 
 def _partial(record: Record, version: str) -> dict[str, Any]:
-    return {"kind": "PartialObjectMetadata", "apiVersion": f"meta.k8s.io/{version}", "metadata": record.obj.metadata}
+    return {
+        "kind": "PartialObjectMetadata",
+        "apiVersion": f"meta.k8s.io/{version}",
+        "metadata": partial_metadata(record.obj),
+    }
 
 
 def _go_type(kind: Kind) -> str:

@@ -342,3 +342,8 @@ def test_scale_is_written_by_its_own_kind() -> None:
     scope = scope_of(SCALE_KIND, "scale")
     assert scope.api_version == "autoscaling/v1"
     assert scope.of({"f:spec": {"f:replicas": {}}, "f:status": {}}) == {"f:spec": {"f:replicas": {}}}
+
+
+async def test_who_applies_to_an_object_that_is_gone_does_not_make_another(api: Api) -> None:
+    with pytest.raises(Conflict, match="uid mismatch: the provided object specified uid u, and no existing object"):
+        await apply(api, "alpha", "configmaps", config({"a": "1"}, uid="u"))

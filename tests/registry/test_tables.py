@@ -275,3 +275,10 @@ def test_flow_schemas_are_listed_in_the_order_in_which_they_are_asked() -> None:
     ]
     shown = table(found[0][0], [stored for _, stored in found], now=NOW)
     assert [row["cells"][0] for row in shown["rows"]] == ["b", "c", "a"]
+
+
+def test_rows_carry_the_metadata_of_the_internal_form() -> None:
+    annotations = {"deprecated.daemonset.template.generation": "1", "a": "b"}
+    kind, stored = record("apps/v1/daemonsets", {"metadata": {"annotations": annotations}})
+    [shown] = msgspec.json.decode(msgspec.json.encode(table(kind, [stored], now=NOW)["rows"]))
+    assert shown["object"]["metadata"]["annotations"] == {"a": "b"}

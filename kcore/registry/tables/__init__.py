@@ -22,6 +22,7 @@ from kcore.registry.tables.core import CORE
 from kcore.registry.tables.devices import DEVICES
 from kcore.registry.tables.events import EVENTS
 from kcore.registry.tables.networking import NETWORKING
+from kcore.registry.tables.partial import partial_metadata
 from kcore.registry.tables.policies import POLICIES
 from kcore.registry.tables.printer import NAME, Column, Printer
 from kcore.registry.tables.rbac import RBAC
@@ -29,7 +30,7 @@ from kcore.registry.tables.storage import STORAGE
 from kcore.registry.tables.volumes import VOLUMES
 from kcore.store.store import Record
 
-__all__ = ["INCLUDE_OBJECT", "printer_of", "table"]
+__all__ = ["INCLUDE_OBJECT", "partial_metadata", "printer_of", "table"]
 
 INCLUDE_OBJECT = ("None", "Metadata", "Object")
 """What a row may carry of its object."""
@@ -100,5 +101,5 @@ def _row(kind: Kind, printer: Printer, record: Record, now: float, include: str,
         row["object"] = None
     else:
         opening = f'{{"kind":"PartialObjectMetadata","apiVersion":"meta.k8s.io/{version}","metadata":'.encode()
-        row["object"] = msgspec.Raw(b"".join((opening, _encode(record.obj.metadata), b"}")))
+        row["object"] = msgspec.Raw(b"".join((opening, _encode(partial_metadata(record.obj)), b"}")))
     return row

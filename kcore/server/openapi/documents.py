@@ -88,9 +88,9 @@ class OpenApi:
         """Where the documents are, with a hash each so that they can be cached for ever."""
         paths = {}
         for path in (*self._discovery_paths(), *map(_relative, self._scheme.group_versions())):
-            document = await self.v3(path)
-            assert document is not None
-            paths[path] = {"serverRelativeURL": v3_url(path, document)}
+            # A group may go while another's document is rendered.
+            if (document := await self.v3(path)) is not None:
+                paths[path] = {"serverRelativeURL": v3_url(path, document)}
         if self._aggregator is not None:
             for backend in self._aggregator.backends.all():
                 if link := self._aggregator.documents.openapi(backend.version):
