@@ -7,6 +7,8 @@ from typing import Any
 
 from kcore.api.authentication_v1 import SelfSubjectReview, SelfSubjectReviewStatus, UserInfo
 from kcore.api.authorization_v1 import (
+    FieldSelectorAttributes,
+    LabelSelectorAttributes,
     LocalSubjectAccessReview,
     NonResourceAttributes,
     NonResourceRule,
@@ -22,14 +24,15 @@ from kcore.api.authorization_v1 import (
     SubjectRulesReviewStatus,
 )
 from kcore.api.errors import BadRequest, Invalid, NotImplementedByServer
-from kcore.api.field import FieldError, Path, invalid
+from kcore.api.field import FieldError, Path, invalid, required
 from kcore.api.meta_v1 import ObjectMeta
 from kcore.api.schema import TypeMeta, fill
 from kcore.api.selectors import FieldRequirement, FieldSelector
 from kcore.registry.access import Attributes, Authorizer
-from kcore.registry.metadata import METADATA
+from kcore.registry.metadata import METADATA, check_namespace
 from kcore.registry.pipeline import Pipeline
 from kcore.registry.request import Request, User
+from kcore.registry.validation.labels import validate_operator, validate_requirement_labels
 
 __all__ = ["is_question", "review"]
 
@@ -73,6 +76,7 @@ def _may_they(pipe: Pipeline, authorizer: Authorizer, req: Request, obj: Subject
 
 def _may_they_here(pipe: Pipeline, authorizer: Authorizer, req: Request, obj: LocalSubjectAccessReview) -> None:
     spec = obj.spec
+    check_namespace(req, obj.metadata)
     errors = [*_attribute_errors(spec), *_subject_errors(spec)]
     if obj.metadata != ObjectMeta(namespace=obj.metadata.namespace):
         errors.append(invalid(METADATA, obj.metadata, "must be empty except for namespace"))
@@ -165,10 +169,31 @@ def _attribute_errors(spec: SubjectAccessReviewSpec | SelfSubjectAccessReviewSpe
 
 
 def _selector_errors(asked: ResourceAttributes) -> Iterator[FieldError]:
-    for name, selector in (("fieldSelector", asked.field_selector), ("labelSelector", asked.label_selector)):
-        if selector is not None and selector.raw_selector and selector.requirements:
-            path = _RESOURCE / name / "rawSelector"
-            yield invalid(path, selector.raw_selector, "may not specified at the same time as requirements")
+    fields, labels = asked.field_selector, asked.label_selector
+    if fields is not None:
+        at = _RESOURCE / "fieldSelector"
+        yield from _form_errors(fields, at)
+        for i, wanted in enumerate(fields.requirements):
+            path = at / "requirements" @ i
+            if not wanted.key:
+                yield required(path / "key", "must be specified")
+            yield from validate_operator(wanted, path, any_operator=True)
+    if labels is not None:
+        at = _RESOURCE / "labelSelector"
+        yield from _form_errors(labels, at)
+        for i, label in enumerate(labels.requirements):
+            path = at / "requirements" @ i
+            yield from validate_operator(label, path, any_operator=True)
+            yield from validate_requirement_labels(label, path)
+
+
+def _form_errors(selector: FieldSelectorAttributes | LabelSelectorAttributes, path: Path) -> Iterator[FieldError]:
+    """It is written in one of two ways."""
+    if selector.raw_selector and selector.requirements:
+        why = "may not specified at the same time as requirements"
+        yield invalid(path / "rawSelector", selector.raw_selector, why)
+    if not selector.raw_selector and not selector.requirements:
+        yield required(path / "requirements", f"when {path} is specified, requirements or rawSelector is required")
 
 
 def _subject_errors(spec: SubjectAccessReviewSpec) -> list[FieldError]:

@@ -91,12 +91,43 @@ async def test_who_asks_for_others(api: Api, spec: dict[str, Any], allowed: bool
             {"metadata": {"namespace": "ns"}, "spec": {"user": "x", "resourceAttributes": {**PODS, "namespace": "o"}}},
             'spec.resourceAttributes.namespace: Invalid value: "o": must match metadata.namespace',
         ),
+        (
+            "localsubjectaccessreviews",
+            {"spec": {"user": "x", "resourceAttributes": {"verb": "get", "resource": "pods"}}},
+            'spec.resourceAttributes.namespace: Invalid value: "": must match metadata.namespace',
+        ),
+        (
+            "selfsubjectaccessreviews",
+            {"spec": {"resourceAttributes": {**PODS, "fieldSelector": {}}}},
+            "spec.resourceAttributes.fieldSelector.requirements: Required value: "
+            "when spec.resourceAttributes.fieldSelector is specified, requirements or rawSelector is required",
+        ),
+        (
+            "selfsubjectaccessreviews",
+            {
+                "spec": {
+                    "resourceAttributes": {
+                        **PODS,
+                        "fieldSelector": {"requirements": [{"key": "", "operator": "Newer"}]},
+                        "labelSelector": {"requirements": [{"key": "a", "operator": "Exists", "values": ["b"]}]},
+                    }
+                }
+            },
+            "[spec.resourceAttributes.fieldSelector.requirements[0].key: Required value: must be specified, "
+            "spec.resourceAttributes.labelSelector.requirements[0].values: Forbidden: "
+            "may not be specified when `operator` is 'Exists' or 'DoesNotExist']",
+        ),
     ],
 )
 async def test_what_is_no_question(api: Api, resource: str, document: dict[str, Any], message: str) -> None:
     with pytest.raises(Invalid) as refusal:
         await ask(api, resource, document)
     assert refusal.value.message == f'.authorization.k8s.io "" is invalid: {message}'
+
+
+async def test_who_asks_where_they_are_need_not_name_the_place_twice(api: Api) -> None:
+    answer = await ask(api, "localsubjectaccessreviews", {"spec": {"user": "x", "resourceAttributes": PODS}})
+    assert answer["metadata"] == {"namespace": "ns"}
 
 
 async def test_who_am_i(api: Api) -> None:

@@ -6,11 +6,18 @@ from collections.abc import Iterator, Mapping
 
 from kcore.api.core_v1 import NodeSelector, NodeSelectorRequirement, NodeSelectorTerm
 from kcore.api.field import FieldError, Path, forbidden, invalid, required
-from kcore.api.meta_v1 import LabelSelector, LabelSelectorRequirement
+from kcore.api.meta_v1 import FieldSelectorRequirement, LabelSelector, LabelSelectorRequirement
 from kcore.api.names import dns1123_subdomain, label_key, label_value
 from kcore.registry.validation.values import check
 
-__all__ = ["validate_label_selector", "validate_labels", "validate_node_selector", "validate_node_term"]
+__all__ = [
+    "validate_label_selector",
+    "validate_labels",
+    "validate_node_selector",
+    "validate_node_term",
+    "validate_operator",
+    "validate_requirement_labels",
+]
 
 
 def validate_labels(labels: Mapping[str, str], path: Path) -> Iterator[FieldError]:
@@ -28,6 +35,14 @@ def validate_label_selector(selector: LabelSelector | None, path: Path) -> Itera
 
 
 def _validate_requirement(requirement: LabelSelectorRequirement, path: Path) -> Iterator[FieldError]:
+    yield from validate_operator(requirement, path)
+    yield from validate_requirement_labels(requirement, path)
+
+
+def validate_operator(
+    requirement: LabelSelectorRequirement | FieldSelectorRequirement, path: Path, *, any_operator: bool = False
+) -> Iterator[FieldError]:
+    """That there are as many values as the operator takes. `any_operator`: newer clients may know more of them."""
     operator, values = requirement.operator, requirement.values
     if operator in ("In", "NotIn"):
         if not values:
@@ -35,10 +50,13 @@ def _validate_requirement(requirement: LabelSelectorRequirement, path: Path) -> 
     elif operator in ("Exists", "DoesNotExist"):
         if values:
             yield forbidden(path / "values", "may not be specified when `operator` is 'Exists' or 'DoesNotExist'")
-    else:
+    elif not any_operator:
         yield invalid(path / "operator", operator, "not a valid selector operator")
+
+
+def validate_requirement_labels(requirement: LabelSelectorRequirement, path: Path) -> Iterator[FieldError]:
     yield from check(path / "key", requirement.key, label_key)
-    for i, value in enumerate(values):
+    for i, value in enumerate(requirement.values):
         yield from check(path / "values" @ i, value, label_value)
 
 
