@@ -18,7 +18,7 @@ from kcore.cel.syntax import (
     StructLiteral,
     qualified_name,
 )
-from kcore.cel.tokens import END, LexicalError, Token, tokenize
+from kcore.cel.tokens import END, RESERVED, LexicalError, Token, tokenize
 from kcore.cel.values import INT_MAX, UINT_MAX, UInt
 
 __all__ = ["DEPTH_MAX", "parse"]
@@ -31,12 +31,6 @@ _BINARY = {
     "+": 5, "-": 5, "*": 6, "/": 6, "%": 6,
 }  # fmt: skip
 _FUNCTIONS = {"in": "@in", **{operator: f"_{operator}_" for operator in _BINARY if operator != "in"}}
-_RESERVED = frozenset(
-    (
-        "as", "break", "const", "continue", "else", "for", "function", "if", "import", "let", "loop", "package",
-        "namespace", "return", "var", "void", "while",
-    )
-)  # fmt: skip
 _OPERAND = (
     "{'[', '{', '(', '.', '-', '!', 'true', 'false', 'null', NUM_FLOAT, NUM_INT, NUM_UINT, STRING, BYTES, IDENTIFIER}"
 )
@@ -261,7 +255,7 @@ class _Parser:
             if isinstance(macro, Issue):
                 raise _SyntaxError(macro.offset, macro.message)
             return macro or Call(token.text, arguments, offset=opening.offset)
-        if token.text in _RESERVED:
+        if token.text in RESERVED:
             raise _SyntaxError(token.offset, f"reserved identifier: {token.text}")
         return Identifier(token.text, offset=start if leading else token.offset)
 

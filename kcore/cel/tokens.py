@@ -7,9 +7,16 @@ from typing import NamedTuple
 
 from kcore.cel.errors import Issue
 
-__all__ = ["END", "LexicalError", "Token", "tokenize"]
+__all__ = ["END", "RESERVED", "LexicalError", "Token", "tokenize"]
 
 END = "<EOF>"
+RESERVED = frozenset(
+    (
+        "true", "false", "null", "in", "as", "break", "const", "continue", "else", "for", "function", "if", "import",
+        "let", "loop", "package", "namespace", "return", "var", "void", "while",
+    )
+)  # fmt: skip
+"""Words that cannot be names."""
 
 
 class Token(NamedTuple):

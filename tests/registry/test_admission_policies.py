@@ -382,6 +382,14 @@ async def test_unknown_kind_of_params_is_told(policies: PolicyApi) -> None:
             'spec.matchConditions[0].expression: Invalid value: "1": must evaluate to bool but got int',
         ),
         (
+            {"variables": [{"name": "v", "expression": "variables.v"}], "validations": rules("true")},
+            "undefined field 'v'",
+        ),
+        (
+            {"matchConditions": [{"name": "c", "expression": " 1 "}], "validations": rules("true")},
+            'spec.matchConditions[0].expression: Invalid value: "1": must evaluate to bool but got int',
+        ),
+        (
             {"auditAnnotations": [{"key": "k", "valueExpression": "1"}]},
             "spec.auditAnnotations[0].valueExpression: "
             'Invalid value: "1": must evaluate to one of [string null_type] but got int',

@@ -76,6 +76,17 @@ ADMISSION = obj(
     "ValidatingAdmissionPolicy",
     spec={"matchConstraints": {"resourceRules": [RULE]}, "validations": [{"expression": "true"}]},
 )
+MUTATING = obj(
+    "admissionregistration.k8s.io/v1",
+    "MutatingAdmissionPolicy",
+    spec={
+        "matchConstraints": {"resourceRules": [RULE]},
+        "mutations": [
+            {"patchType": "ApplyConfiguration", "applyConfiguration": {"expression": "Object{}"}},
+        ],
+        "reinvocationPolicy": "Never",
+    },
+)
 ADMISSION_BINDING = obj(
     "admissionregistration.k8s.io/v1",
     "ValidatingAdmissionPolicyBinding",
@@ -111,7 +122,7 @@ EVENT = obj(
 VALID = [
     *(INGRESS, CLASS, POLICY, ADDRESS, CIDR, SLICE, LEASE, ROLE, CLUSTER_ROLE, BINDING, CLUSTER_BINDING),
     *(STORAGE_CLASS, DRIVER, CSI_NODE, ATTACHMENT, PRIORITY, RUNTIME, API_SERVICE, FLOW, LEVEL, HOOKS, ADMISSION),
-    *(ADMISSION_BINDING, RESOURCE_CLAIM, RESOURCE_SLICE, EVENT),
+    *(MUTATING, ADMISSION_BINDING, RESOURCE_CLAIM, RESOURCE_SLICE, EVENT),
 ]
 
 
@@ -325,6 +336,96 @@ CREATES: list[tuple[dict[str, Any], dict[str, Any], list[str]]] = [
         ADMISSION,
         {"spec": {"matchConstraints": {"resourceRules": []}}},
         ["spec.matchConstraints.resourceRules: Required value"],
+    ),
+    (
+        HOOKS,
+        {
+            "webhooks": [
+                changed(HOOK, {"rules": [changed(RULE, {"resources": ["pods/log", "pods/*", "*/log", "a/log"]})]})
+            ]
+        },
+        ["webhooks[0].rules[0].resources[3]: Invalid value: \"a/log\": if '*/log' is present, must not specify a/log"],
+    ),
+    (
+        ADMISSION,
+        {"spec": {"matchConstraints": {"resourceRules": [changed(RULE, {"resourceNames": ["a", "a", "b/c"]})]}}},
+        [
+            'spec.matchConstraints.resourceRules[0].resourceNames[1]: Duplicate value: "a"',
+            "spec.matchConstraints.resourceRules[0].resourceNames[2]: Invalid value: \"b/c\": may not contain '/'",
+        ],
+    ),
+    (
+        ADMISSION,
+        {"spec": {"paramKind": {"apiVersion": "a/b/c", "kind": "K_"}}},
+        [
+            'spec.paramKind.apiVersion: Invalid value: "a/b/c": unexpected GroupVersion string: a/b/c',
+            'spec.paramKind.kind: Invalid value: "K_": may have mixed case, but should otherwise match: '
+            "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic "
+            "character, and end with an alphanumeric character (e.g. 'my-name',  or 'abc-123', regex used for "
+            "validation is '[a-z]([-a-z0-9]*[a-z0-9])?')",
+        ],
+    ),
+    (
+        ADMISSION,
+        {"spec": {"paramKind": {"apiVersion": "a.example/", "kind": "K"}}},
+        ['spec.paramKind.apiVersion: Invalid value: "a.example/": version must be specified'],
+    ),
+    (
+        ADMISSION,
+        {"spec": {"variables": [{"name": "a-b", "expression": "1"}, {"name": "for", "expression": "2"}]}},
+        [
+            'spec.variables[0].name: Invalid value: "a-b": must be a valid CEL identifier',
+            'spec.variables[1].name: Invalid value: "for": must be a valid CEL identifier',
+        ],
+    ),
+    (
+        ADMISSION,
+        {"spec": {"validations": [{"expression": "true", "message": "a\nb"}]}},
+        ['spec.validations[0].message: Invalid value: "a\\nb": must not contain line breaks'],
+    ),
+    (
+        ADMISSION,
+        {"spec": {"auditAnnotations": [{"key": "k", "valueExpression": " "}, {"key": "k", "valueExpression": "'x'"}]}},
+        [
+            "spec.auditAnnotations[0].valueExpression: Required value: valueExpression is not specified",
+            'spec.auditAnnotations[1].key: Duplicate value: "k"',
+        ],
+    ),
+    (
+        ADMISSION,
+        {"spec": {"auditAnnotations": [{"key": "k", "valueExpression": "'" + "x" * 5200 + "'"}]}},
+        ["spec.auditAnnotations[0].valueExpression: Required value: must not exceed 5120 bytes in length"],
+    ),
+    (
+        MUTATING,
+        {"spec": {"matchConstraints": {"resourceRules": [changed(RULE, {"operations": ["CREATE", "DELETE"]})]}}},
+        [
+            'spec.matchConstraints.resourceRules.operations: Unsupported value: "DELETE": '
+            'supported values: "*", "CONNECT", "CREATE", "UPDATE"'
+        ],
+    ),
+    (
+        MUTATING,
+        {
+            "spec": {
+                "mutations": [
+                    {"patchType": "JSONPatch", "applyConfiguration": {"expression": "Object{}"}},
+                    {"patchType": "Merge"},
+                ]
+            }
+        },
+        [
+            "spec.mutations[0].jsonPatch: Required value: must be specified when patchType is JSONPatch",
+            'spec.mutations[0].applyConfiguration: Invalid value: "{applyConfiguration}": '
+            "must not be specified when patchType is JSONPatch",
+            'spec.mutations[1].patchType: Unsupported value: "Merge": '
+            'supported values: "ApplyConfiguration", "JSONPatch"',
+        ],
+    ),
+    (
+        ADMISSION_BINDING,
+        {"spec": {"validationActions": []}},
+        ["spec.validationActions: Required value: at least one validation action is required"],
     ),
     (
         ADMISSION_BINDING,

@@ -20,6 +20,7 @@ import msgspec
 from kcore.api.apiextensions_v1 import JSONSchemaProps
 from kcore.cel.errors import CelError
 from kcore.cel.times import parse_date, parse_duration, parse_timestamp
+from kcore.cel.tokens import RESERVED
 from kcore.cel.types import (
     BOOL,
     BYTES,
@@ -43,17 +44,11 @@ REQUEST_BYTES_MAX = 3 * 1024 * 1024
 
 _NAME = re.compile(r"[a-zA-Z_./-][a-zA-Z0-9_./-]*")
 _ESCAPES = {"__": "__underscores__", ".": "__dot__", "-": "__dash__", "/": "__slash__"}
-_RESERVED = frozenset(
-    (
-        "true", "false", "null", "in", "as", "break", "const", "continue", "else", "for", "function", "if", "import",
-        "let", "loop", "package", "namespace", "return", "var", "void", "while",
-    )
-)  # fmt: skip
 
 
 def escape(name: str) -> str | None:
     """A property's name as an identifier; None where it cannot be one."""
-    if name in _RESERVED:
+    if name in RESERVED:
         return f"__{name}__"
     if _NAME.fullmatch(name) is None:
         return None

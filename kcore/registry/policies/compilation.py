@@ -24,13 +24,13 @@ __all__ = ["Expressions"]
 class Expressions:
     """Checks the expressions of one object in their order: each variable may be named by those that come later."""
 
-    def __init__(self, *, params: bool = False, patches: bool = False) -> None:
-        self._names = Names.of(params=params, patches=patches)
+    def __init__(self, *, params: bool = False, patches: bool = False, variables: bool = False) -> None:
+        self._names = Names.of(params=params, patches=patches, variables=variables)
         self._plain = Names.of(params=params)
 
     def condition(self, path: Path, text: str) -> Iterator[FieldError]:
-        """Match conditions are evaluated before the variables."""
-        return _check(path, text, self._plain, CONDITION)
+        """Match conditions are evaluated before the variables. Space around them does not count."""
+        return _check(path, text.strip(), self._plain, CONDITION)
 
     def variable(self, path: Path, name: str, text: str) -> Iterator[FieldError]:
         type_ = DYN
@@ -47,17 +47,20 @@ class Expressions:
         return _check(path, text, self._names._replace(authorizer=False), MESSAGE)
 
     def value(self, path: Path, text: str) -> Iterator[FieldError]:
-        return _check(path, text, self._names, VALUE)
+        """Space around it does not count, but is shown."""
+        return _check(path, text.strip(), self._names, VALUE, shown=text)
 
     def configuration(self, path: Path, text: str) -> Iterator[FieldError]:
-        return _check(path, text, self._names, PATCHED)
+        return _check(path, text.strip(), self._names, PATCHED)
 
     def json_patch(self, path: Path, text: str) -> Iterator[FieldError]:
-        return _check(path, text, self._names, JSON_PATCH)
+        return _check(path, text.strip(), self._names, JSON_PATCH)
 
 
-def _check(path: Path, text: str, names: Names, results: tuple[Type, ...]) -> Iterator[FieldError]:
+def _check(
+    path: Path, text: str, names: Names, results: tuple[Type, ...], *, shown: str | None = None
+) -> Iterator[FieldError]:
     try:
         compile_one(text, names, results)
     except BadExpression as e:
-        yield invalid(path, text, str(e))
+        yield invalid(path, text if shown is None else shown, str(e))

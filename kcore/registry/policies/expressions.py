@@ -61,17 +61,18 @@ class Names(NamedTuple):
     """Their type; None: there are none."""
     authorizer: bool = False
     patches: bool = False
-    variables: tuple[tuple[str, Type], ...] = ()
+    variables: tuple[tuple[str, Type], ...] | None = None
+    """Those that are known so far; None: there will be none."""
     object: Type = DYN
 
     @classmethod
-    def of(cls, *, params: bool, authorizer: bool = True, patches: bool = False) -> Names:
-        """Those of an expression that knows no types."""
-        return cls(DYN if params else None, authorizer, patches)
+    def of(cls, *, params: bool, authorizer: bool = True, patches: bool = False, variables: bool = False) -> Names:
+        """Those of an expression that knows no types. `variables`: there will be some."""
+        return cls(DYN if params else None, authorizer, patches, () if variables else None)
 
     def with_variable(self, name: str, type_: Type) -> Names:
         """Later variables may name earlier ones."""
-        return self._replace(variables=(*self.variables, (name, _declared(type_))))
+        return self._replace(variables=(*(self.variables or ()), (name, _declared(type_))))
 
 
 def _declared(type_: Type) -> Type:
@@ -99,7 +100,7 @@ def _environment(names: Names) -> Environment:
     if names.authorizer:
         variables["authorizer"] = AUTHORIZER_TYPE
         variables["authorizer.requestResource"] = RESOURCE_CHECK
-    if names.variables:
+    if names.variables is not None:
         fields = {name: Field(type_) for name, type_ in names.variables}
         variables["variables"] = ObjectType.named("kubernetes.variables", fields)
     return Environment(variables, find_patch_type if names.patches else None)

@@ -9,10 +9,12 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from kcore.api.admissionregistration_v1 import (
+    AuditAnnotation,
     MatchResources,
     MutatingAdmissionPolicy,
     MutatingAdmissionPolicyBinding,
     Mutation,
+    NamedRuleWithOperations,
     ParamKind,
     ParamRef,
     ValidatingAdmissionPolicy,
@@ -22,7 +24,7 @@ from kcore.api.admissionregistration_v1 import (
 )
 from kcore.api.field import FieldError, Path, duplicate, forbidden, invalid, not_supported, required
 from kcore.api.kind import parse_api_version
-from kcore.api.names import c_identifier, dns1123_subdomain, label_key, path_segment_name
+from kcore.api.names import c_identifier, dns1035_label, dns1123_subdomain, label_key, path_segment_name
 from kcore.registry.validation.labels import validate_label_selector
 from kcore.registry.validation.values import check
 from kcore.registry.validation.webhooks import validate_conditions, validate_rule
@@ -42,13 +44,21 @@ _FAILURE_POLICIES = ("Fail", "Ignore")
 _MATCH_POLICIES = ("Equivalent", "Exact")
 _REASONS = ("Forbidden", "Invalid", "RequestEntityTooLarge")
 _ACTIONS = ("Audit", "Deny", "Warn")
+_MUTABLE = ("*", "CONNECT", "CREATE", "UPDATE")
+_ANNOTATIONS_MAX = 20
+_ANNOTATION_BYTES_MAX = 5 * 1024
 _NOTHING = "validations or auditAnnotations must contain at least one item"
 
 
 def _expressions(policy: ValidatingAdmissionPolicy | MutatingAdmissionPolicy) -> Expressions:
     from kcore.registry.policies.compilation import Expressions
 
-    return Expressions(params=policy.spec.param_kind is not None, patches=isinstance(policy, MutatingAdmissionPolicy))
+    mutating = isinstance(policy, MutatingAdmissionPolicy)
+    return Expressions(
+        params=policy.spec.param_kind is not None,
+        patches=mutating,
+        variables=mutating or bool(policy.spec.variables),
+    )
 
 
 def _validate_common(
@@ -67,6 +77,9 @@ def _validate_common(
         yield from _validate_match(spec.match_constraints, _SPEC / "matchConstraints")
         if not spec.match_constraints.resource_rules:
             yield required(_SPEC / "matchConstraints" / "resourceRules")
+        if isinstance(policy, MutatingAdmissionPolicy):
+            rules = spec.match_constraints.resource_rules
+            yield from _validate_operations(rules, _SPEC / "matchConstraints" / "resourceRules" / "operations")
     yield from validate_conditions(spec.match_conditions, _SPEC / "matchConditions", expressions)
     yield from _validate_variables(spec.variables, _SPEC / "variables", expressions)
 
@@ -80,18 +93,30 @@ def validate_validating_policy(policy: ValidatingAdmissionPolicy) -> Iterator[Fi
         yield required(_SPEC / "auditAnnotations", _NOTHING)
     for i, validation in enumerate(spec.validations):
         yield from _validate_validation(validation, _SPEC / "validations" @ i, expressions)
-    for i, annotation in enumerate(spec.audit_annotations):
-        path = _SPEC / "auditAnnotations" @ i
-        if not annotation.key:
-            yield required(path / "key")
-        else:
-            yield from check(path / "key", f"{policy.metadata.name}/{annotation.key}", label_key)
-        if any(a.key == annotation.key for a in spec.audit_annotations[:i]):
-            yield duplicate(path / "key", annotation.key)
-        if not annotation.value_expression.strip():
-            yield required(path / "valueExpression", "valueExpression is required")
-        else:
-            yield from expressions.value(path / "valueExpression", annotation.value_expression)
+    annotations, path = spec.audit_annotations, _SPEC / "auditAnnotations"
+    if len(annotations) > _ANNOTATIONS_MAX:
+        shown = [{"Key": a.key, "ValueExpression": a.value_expression} for a in annotations]
+        yield invalid(path, shown, f"must not have more than {_ANNOTATIONS_MAX} auditAnnotations")
+    for i, annotation in enumerate(annotations):
+        yield from _validate_annotation(policy.metadata.name, annotation, path @ i, expressions)
+        if any(a.key == annotation.key for a in annotations[:i]):
+            yield duplicate(path @ i / "key", annotation.key)
+
+
+def _validate_annotation(
+    policy: str, annotation: AuditAnnotation, path: Path, expressions: Expressions
+) -> Iterator[FieldError]:
+    if policy:
+        yield from check(path / "key", f"{policy}/{annotation.key}", label_key)
+    else:
+        yield invalid(path / "key", annotation.key, "requires metadata.name be non-empty")
+    path, text = path / "valueExpression", annotation.value_expression.strip()
+    if not text:
+        yield required(path, "valueExpression is not specified")
+    elif len(text.encode()) > _ANNOTATION_BYTES_MAX:
+        yield required(path, f"must not exceed {_ANNOTATION_BYTES_MAX} bytes in length")
+    else:
+        yield from expressions.value(path, annotation.value_expression)
 
 
 def _validate_validation(validation: Validation, path: Path, expressions: Expressions) -> Iterator[FieldError]:
@@ -104,12 +129,11 @@ def _validate_validation(validation: Validation, path: Path, expressions: Expres
             yield from expressions.message(path / "messageExpression", validation.message_expression)
         else:
             yield invalid(path / "messageExpression", validation.message_expression, "must be non-empty if specified")
-    if validation.message and not validation.message.strip():
-        yield invalid(path / "message", validation.message, "message must be non-empty if specified")
-    elif "\n" in validation.message:
-        yield invalid(path / "message", validation.message, "message must not contain line breaks")
-    elif "\n" in validation.expression and not validation.message:
-        yield required(path / "message", "message must be specified if expression contains line breaks")
+    message = validation.message.strip()
+    if validation.message and not message:
+        yield invalid(path / "message", validation.message, "must be non-empty if specified")
+    elif "\n" in message or "\r" in message:
+        yield invalid(path / "message", validation.message, "must not contain line breaks")
     if validation.reason is not None and validation.reason not in _REASONS:
         yield not_supported(path / "reason", validation.reason, _REASONS)
 
@@ -135,31 +159,54 @@ def _validate_mutation(mutation: Mutation, path: Path, expressions: Expressions)
     }
     if not mutation.patch_type:
         yield required(path / "patchType")
-    elif mutation.patch_type not in forms:
+        return
+    if mutation.patch_type not in forms:
         yield not_supported(path / "patchType", mutation.patch_type, tuple(forms))
-    for patch_type, (field, value, compiles) in forms.items():
-        if patch_type == mutation.patch_type:
-            if value is None:
-                yield required(path / field, f"must be specified when patchType is {patch_type}")
-            elif not value.expression.strip():
-                yield required(path / field / "expression", "expression is not specified")
-            else:
-                yield from compiles(path / field / "expression", value.expression)
-        elif value is not None:
-            yield invalid(path / field, "{" + field + "}", f"must not be specified when patchType is not {patch_type}")
+        return
+    field, value, compiles = forms.pop(mutation.patch_type)
+    if value is None:
+        yield required(path / field, f"must be specified when patchType is {mutation.patch_type}")
+    elif not value.expression.strip():
+        yield required(path / field / "expression")
+    else:
+        yield from compiles(path / field / "expression", value.expression)
+    for other, given, _ in forms.values():
+        if given is not None:
+            why = f"must not be specified when patchType is {mutation.patch_type}"
+            yield invalid(path / other, "{" + other + "}", why)
+
+
+def _validate_operations(rules: Sequence[NamedRuleWithOperations], path: Path) -> Iterator[FieldError]:
+    """What is deleted cannot be changed."""
+    for rule in rules:
+        for operation in rule.operations:
+            if operation not in _MUTABLE:
+                yield not_supported(path, operation, _MUTABLE)
 
 
 def _validate_param_kind(kind: ParamKind, path: Path) -> Iterator[FieldError]:
-    if not kind.api_version:
-        yield required(path / "apiVersion")
-    else:
-        group, version = parse_api_version(kind.api_version)
-        if group:
-            yield from check(path / "apiVersion", group, dns1123_subdomain)
-        if not version:
-            yield invalid(path / "apiVersion", kind.api_version, "must not be empty")
+    yield from _validate_api_version(kind.api_version, path / "apiVersion")
     if not kind.kind:
         yield required(path / "kind")
+    elif words := dns1035_label(kind.kind.lower()):
+        why = f"may have mixed case, but should otherwise match: {','.join(words)}"
+        yield invalid(path / "kind", kind.kind, why)
+
+
+def _validate_api_version(text: str, path: Path) -> Iterator[FieldError]:
+    if not text:
+        yield required(path)
+        return
+    if text != "/" and text.count("/") > 1:
+        yield invalid(path, text, f"unexpected GroupVersion string: {text}")
+        return
+    group, version = parse_api_version(text)
+    if group and (words := dns1123_subdomain(group)):
+        yield invalid(path, group, ",".join(words))
+    if not version:
+        yield invalid(path, text, "version must be specified")
+    elif words := dns1035_label(version):
+        yield invalid(path, version, ",".join(words))
 
 
 def _validate_match(match: MatchResources, path: Path) -> Iterator[FieldError]:
@@ -180,17 +227,19 @@ def _validate_match(match: MatchResources, path: Path) -> Iterator[FieldError]:
     ):
         for i, rule in enumerate(rules):
             yield from validate_rule(rule, path / field @ i)
-            for j, name in enumerate(rule.resource_names):
-                yield from check(path / field @ i / "resourceNames" @ j, name, path_segment_name)
 
 
 def _validate_variables(variables: Sequence[Variable], path: Path, expressions: Expressions) -> Iterator[FieldError]:
     """Names may be repeated: the later one counts."""
+    if not variables:
+        return
+    from kcore.cel.tokens import RESERVED
+
     for i, variable in enumerate(variables):
-        if not variable.name:
+        if not variable.name.strip():
             yield required(path @ i / "name", "name is not specified")
-        else:
-            yield from check(path @ i / "name", variable.name, c_identifier)
+        elif c_identifier(variable.name) or variable.name in RESERVED:
+            yield invalid(path @ i / "name", variable.name, "must be a valid CEL identifier")
         if not variable.expression.strip():
             yield required(path @ i / "expression", "expression is not specified")
         else:
@@ -220,7 +269,7 @@ def _validate_param_ref(ref: ParamRef, path: Path) -> Iterator[FieldError]:
     elif not ref.name:
         yield required(path, "one of name or selector must be specified")
     action = ref.parameter_not_found_action
-    if action is None:
+    if not action:
         yield required(path / "parameterNotFoundAction")
     elif action not in ("Allow", "Deny"):
         yield not_supported(path / "parameterNotFoundAction", action, ("Deny", "Allow"))
@@ -230,8 +279,6 @@ def validate_validating_binding(binding: ValidatingAdmissionPolicyBinding) -> It
     spec = binding.spec
     yield from _validate_binding(spec.policy_name, spec.param_ref, spec.match_resources)
     actions, path = spec.validation_actions, _SPEC / "validationActions"
-    if not actions:
-        yield required(path)
     for i, action in enumerate(actions):
         if action not in _ACTIONS:
             yield not_supported(path @ i, action, _ACTIONS)
@@ -243,8 +290,13 @@ def validate_validating_binding(binding: ValidatingAdmissionPolicyBinding) -> It
             "response and headers serves no purpose)"
         )
         yield invalid(path, actions, message)
+    if not actions:
+        yield required(path, "at least one validation action is required")
 
 
 def validate_mutating_binding(binding: MutatingAdmissionPolicyBinding) -> Iterator[FieldError]:
     spec = binding.spec
     yield from _validate_binding(spec.policy_name, spec.param_ref, spec.match_resources)
+    if spec.match_resources is not None:
+        rules = spec.match_resources.resource_rules
+        yield from _validate_operations(rules, _SPEC / "matchResources" / "resourceRules" / "operations")

@@ -20,7 +20,7 @@ from kcore.api.admissionregistration_v1 import (
 from kcore.api.apiextensions_v1 import ServiceReference as ConversionService
 from kcore.api.apiextensions_v1 import WebhookClientConfig as ConversionClientConfig
 from kcore.api.field import FieldError, Path, duplicate, invalid, not_supported, required, too_many
-from kcore.api.names import dns1035_label, dns1123_subdomain, label_key, port_number
+from kcore.api.names import dns1035_label, dns1123_subdomain, label_key, path_segment_name, port_number
 from kcore.registry.validation.labels import validate_label_selector
 from kcore.registry.validation.values import check
 
@@ -114,6 +114,8 @@ def _validate_review_versions(versions: Sequence[str], path: Path) -> Iterator[F
 
 
 def validate_rule(rule: RuleWithOperations | NamedRuleWithOperations, path: Path) -> Iterator[FieldError]:
+    if isinstance(rule, NamedRuleWithOperations):
+        yield from _validate_names(rule.resource_names, path / "resourceNames")
     for field, values, noun in (
         ("operations", rule.operations, "operations"),
         ("apiGroups", rule.api_groups, "API groups"),
@@ -132,24 +134,39 @@ def validate_rule(rule: RuleWithOperations | NamedRuleWithOperations, path: Path
     yield from _optional(path / "scope", rule.scope, _SCOPES)
 
 
+def _validate_names(names: Sequence[str], path: Path) -> Iterator[FieldError]:
+    for i, name in enumerate(names):
+        yield from check(path @ i, name, path_segment_name)
+        if name in names[:i]:
+            yield duplicate(path @ i, name)
+
+
 def _validate_resources(resources: Sequence[str], path: Path) -> Iterator[FieldError]:
-    """`pods`, `pods/log`, `pods/*`, `*/scale`, `*`, `*/*`: nothing that another entry already says."""
+    """`pods`, `pods/log`, `pods/*`, `*/scale`, `*`, `*/*`: nothing that an earlier entry already says."""
     if not resources:
         yield required(path)
-        return
-    with_subresources = {r.partition("/")[0] for r in resources if r.endswith("/*")}
-    everywhere = {r.partition("/")[2] for r in resources if r.startswith("*/")}
+    wild_subresources: set[str] = set()
+    wild_resources: set[str] = set()
+    plain = False
     for i, text in enumerate(resources):
-        name, _, subresource = text.partition("/")
         if not text:
             yield required(path @ i)
-        elif subresource and subresource != "*" and name in with_subresources:
+            continue
+        name, slash, subresource = text.partition("/")
+        if not slash:
+            plain = text != "*"
+            continue
+        if name in wild_subresources:
             yield invalid(path @ i, text, f"if '{name}/*' is present, must not specify {text}")
-        elif subresource and name != "*" and subresource in everywhere:
+        if subresource in wild_resources:
             yield invalid(path @ i, text, f"if '*/{subresource}' is present, must not specify {text}")
+        if subresource == "*":
+            wild_subresources.add(name)
+        if name == "*":
+            wild_resources.add(subresource)
     if len(resources) > 1 and "*/*" in resources:
         yield invalid(path, resources, "if '*/*' is present, must not specify other resources")
-    if "*" in resources and any("/" not in r and r != "*" for r in resources):
+    if "*" in resources and plain:
         yield invalid(path, resources, "if '*' is present, must not specify other resources without subresources")
 
 
