@@ -61,6 +61,8 @@ class StoreCodec:
     def rest(self, key: str, obj: Any) -> Forms:
         bucket = key.partition("/")[0]
         if bucket in self._alike:
+            if obj.metadata.deletion_timestamp is not None:
+                return Forms.BOTH  # it goes sooner than it would pay
             self._sharing.share(obj)
             return Forms.OBJECT
         return Forms.BYTES if bucket in self._unfollowed else Forms.BOTH

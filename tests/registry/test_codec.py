@@ -9,6 +9,7 @@ from kcore.api.meta_v1 import ObjectMeta
 from kcore.api.scheme import BUILT_IN, Scheme
 from kcore.registry.codec import StoreCodec
 from kcore.registry.strategies import STRATEGIES
+from kcore.store.store import Forms
 
 STORED = [kind for kind in BUILT_IN if "watch" in kind.verbs]
 VIEWS = {strategy.type for strategy in STRATEGIES if strategy.stored_as is not None}
@@ -45,3 +46,9 @@ def test_index_of_a_pod(codec: StoreCodec) -> None:
 def test_every_object_is_indexed_by_name(codec: StoreCodec) -> None:
     event = Event(metadata=ObjectMeta(name="e", namespace="ns"))
     assert codec.index("events/ns/e", event)[0] == ("metadata.name", "e")
+
+
+def test_pod_on_its_way_out_is_not_put_to_rest(codec: StoreCodec) -> None:
+    pod = Pod(metadata=ObjectMeta(name="p", namespace="ns"))
+    going = Pod(metadata=ObjectMeta(name="p", namespace="ns", deletion_timestamp="2026-01-01T00:00:00Z"))
+    assert [codec.rest("pods/ns/p", obj) for obj in (pod, going)] == [Forms.OBJECT, Forms.BOTH]

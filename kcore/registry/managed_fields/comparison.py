@@ -235,6 +235,12 @@ def _compare_lists(schema: Schema, old: Sequence[Any], new: Sequence[Any]) -> Co
     assert schema.element is not None
     changed: dict[str, Node] = {}
     removed: dict[str, Node] = {}
+    names = [element_of(schema, item) for item in new]
+    if len(old) == len(new) == len(set(names)) and names == [element_of(schema, item) for item in old]:
+        for element, one, other in zip(names, old, new, strict=True):
+            if one is not other and one != other:
+                _note(element, compare(schema.element, one, other), changed, removed)
+        return Comparison(changed or None, removed or None)
     befores, afters = elements(schema, old), elements(schema, new)
     for element in {**befores, **afters}:
         before, after = befores.get(element, []), afters.get(element, [])
