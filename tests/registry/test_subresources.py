@@ -156,10 +156,10 @@ async def budget(api: Api, name: str = "b", **status: int) -> None:
     await api.create(
         "poddisruptionbudgets", {"metadata": {"name": name}, "spec": {"selector": {"matchLabels": {"app": "web"}}}}
     )
-    generation = api.get("poddisruptionbudgets", name)["metadata"].get("generation", 0)
-    status = {"observedGeneration": generation, "expectedPods": 1, **status}
+    metadata = api.get("poddisruptionbudgets", name)["metadata"]
+    status = {"observedGeneration": metadata.get("generation", 0), "expectedPods": 1, **status}
     request = api.request("update", "poddisruptionbudgets", name, subresource="status")
-    await api.update("poddisruptionbudgets", {"metadata": {"name": name}, "status": status}, request)
+    await api.update("poddisruptionbudgets", {"metadata": metadata, "status": status}, request)
 
 
 async def run(api: Api) -> None:

@@ -41,6 +41,12 @@ CLAIM = core(
 )
 EVENT = core("Event", involvedObject={"kind": "Pod", "namespace": "ns", "name": "p"})
 
+
+def in_zone(label: str) -> dict[str, Any]:
+    expression = {"key": label, "operator": "In", "values": ["a"]}
+    return {"required": {"nodeSelectorTerms": [{"matchExpressions": [expression]}]}}
+
+
 VALID = [SERVICE, BALANCER, CONFIG, SECRET, NODE, ENDPOINTS, LIMITS, QUOTA, VOLUME, CLAIM, EVENT, core("Namespace")]
 
 
@@ -116,10 +122,11 @@ CREATES: list[tuple[dict[str, Any], dict[str, Any], list[str]]] = [
             "(e.g. 10.9.8.0/24 or 2001:db8::/64)"
         ],
     ),
+    (BALANCER, {"spec": {"ports": [{"port": 10250}]}}, []),
     (
-        BALANCER,
-        {"spec": {"ports": [{"port": 10250}]}},
-        ["spec.ports[0]: Invalid value: 10250: may not expose port 10250 externally since it is used by kubelet"],
+        SERVICE,
+        {"spec": {"externalIPs": ["::"]}},
+        ['spec.externalIPs[0]: Invalid value: "::": may not be unspecified (::)'],
     ),
     (
         BALANCER,
@@ -300,6 +307,93 @@ def test_broken_rule_is_named_with_its_field(body: dict[str, Any], patch: dict[s
     assert broken(changed(body, patch)) == errors
 
 
+CREATES += [
+    (
+        NODE,
+        {"spec": {"taints": [{"key": "a", "effect": "NoSchedule"}, {"key": "a", "effect": "NoSchedule"}]}},
+        [
+            'metadata.taints[1]: Duplicate value: {"Key":"a","Value":"","Effect":"NoSchedule","TimeAdded":null}: '
+            "taints must be unique by key and effect pair"
+        ],
+    ),
+    (
+        LIMITS,
+        {
+            "spec": {
+                "limits": [
+                    {"type": "Container", "default": {"example.com/a": "2"}, "defaultRequest": {"example.com/a": "1"}}
+                ]
+            }
+        },
+        [
+            'spec.limits[0].defaultRequest[example.com/a]: Invalid value: "1": '
+            "default value 2 must equal to defaultRequest value 1 in example.com/a"
+        ],
+    ),
+    (
+        SECRET,
+        {"type": "kubernetes.io/dockerconfigjson", "data": {".dockerconfigjson": "W10="}},
+        [
+            'data[.dockerconfigjson]: Invalid value: "<secret contents redacted>": '
+            "json: cannot unmarshal array into Go value of type map[string]interface {}"
+        ],
+    ),
+    (SECRET, {"type": "kubernetes.io/dockerconfigjson", "data": {".dockerconfigjson": "bnVsbA=="}}, []),
+    (
+        VOLUME,
+        {
+            "spec": {
+                "hostPath": None,
+                "csi": {
+                    "driver": "d.example",
+                    "volumeHandle": "h",
+                    "nodePublishSecretRef": {"name": "a", "namespace": "a.b"},
+                },
+            }
+        },
+        ['spec.csi.nodePublishSecretRef.namespace: Invalid value: "a.b": must not contain dots'],
+    ),
+    (
+        VOLUME,
+        {"spec": {"hostPath": None, "azureFile": {"secretName": "a", "shareName": "b", "secretNamespace": ""}}},
+        ["spec.azureFile.secretNamespace: Required value"],
+    ),
+    (
+        VOLUME,
+        {"spec": {"hostPath": None, "cinder": {"volumeID": "a", "secretRef": {"name": "s"}}}},
+        ["spec.cinder.secretRef.namespace: Required value"],
+    ),
+    (
+        VOLUME,
+        {"spec": {"gcePersistentDisk": {"pdName": "a"}, "cephfs": {"monitors": ["m"]}}},
+        [
+            "spec.gcePersistentDisk: Forbidden: may not specify more than 1 volume type",
+            "spec.cephFS: Forbidden: may not specify more than 1 volume type",
+        ],
+    ),
+    (
+        VOLUME,
+        {"spec": {"hostPath": None, "gcePersistentDisk": {"pdName": ""}}},
+        ["spec.persistentDisk.pdName: Required value"],
+    ),
+    (
+        CLAIM,
+        {"spec": {"dataSource": {"kind": "Other", "name": "a"}}},
+        [
+            'spec.dataSource: Invalid value: "Other": '
+            "must be 'PersistentVolumeClaim' when referencing the default apiGroup"
+        ],
+    ),
+    (
+        core("ReplicationController", spec={"selector": {"a": "b"}, "template": None, "replicas": -1}),
+        {},
+        [
+            "spec.replicas: Invalid value: -1: must be greater than or equal to 0",
+            "spec.template: Required value",
+        ],
+    ),
+]
+
 UPDATES: list[tuple[dict[str, Any], dict[str, Any], list[str]]] = [
     (
         SERVICE,
@@ -340,6 +434,54 @@ UPDATES: list[tuple[dict[str, Any], dict[str, Any], list[str]]] = [
         {"spec": {"resources": {"requests": {"storage": "2Gi"}}}},
         [],
     ),
+]
+
+
+UPDATES += [
+    (
+        changed(SERVICE, {"spec": {"externalIPs": ["1.2.3.04"]}}),
+        {"spec": {"externalIPs": ["1.2.3.04", "1.2.3.05"]}},
+        ['spec.externalIPs[1]: Invalid value: "1.2.3.05": must not have leading 0s'],
+    ),
+    (
+        changed(BALANCER, {"spec": {"externalTrafficPolicy": "Local", "healthCheckNodePort": 30001}}),
+        {"spec": {"healthCheckNodePort": 30002}},
+        ["spec.healthCheckNodePort: Forbidden: field is immutable"],
+    ),
+    (
+        changed(BALANCER, {"spec": {"loadBalancerClass": "a.example/b", "allocateLoadBalancerNodePorts": None}}),
+        {"spec": {"type": "ClusterIP", "allocateLoadBalancerNodePorts": None}},
+        ["spec.loadBalancerClass: Forbidden: may only be used when `type` is 'LoadBalancer'"] * 2,
+    ),
+    (
+        changed(NODE, {"spec": {"podCIDR": "10.0.0.0/24", "podCIDRs": ["10.0.0.0/24", "fd00::/64"]}}),
+        {"spec": {"podCIDR": "10.0.1.0/24", "podCIDRs": ["10.0.1.0/24", "fd01::/64"]}},
+        ['spec.podCIDRs: Forbidden: node updates may not change podCIDR except from "" to valid'] * 2,
+    ),
+    (
+        changed(CLAIM, {"spec": {"volumeAttributesClassName": "gold"}}),
+        {"spec": {"volumeAttributesClassName": None}},
+        ["spec.volumeAttributesClassName: Forbidden: update from non-nil value to nil is forbidden"],
+    ),
+    (CLAIM, {"spec": {"volumeAttributesClassName": "gold"}}, []),
+    (
+        changed(CLAIM, {"metadata": {"annotations": {"volume.beta.kubernetes.io/storage-class": "x"}}}),
+        {"metadata": {"annotations": {"volume.beta.kubernetes.io/storage-class": "y"}}},
+        [
+            'metadata.annotations.volume.beta.kubernetes.io/storage-class: Invalid value: "y": field is immutable',
+        ],
+    ),
+    (
+        changed(VOLUME, {"spec": {"hostPath": None, "csi": {"driver": "d.example", "volumeHandle": "h"}}}),
+        {"spec": {"csi": {"controllerExpandSecretRef": {"name": "a", "namespace": "b"}}}},
+        [],
+    ),
+    (
+        changed(VOLUME, {"spec": {"nodeAffinity": in_zone("failure-domain.beta.kubernetes.io/zone")}}),
+        {"spec": {"nodeAffinity": in_zone("topology.kubernetes.io/zone")}},
+        [],
+    ),
+    (ENDPOINTS, {"metadata": {"annotations": {"endpoints.kubernetes.io/last-change-trigger-time": "now"}}}, []),
 ]
 
 

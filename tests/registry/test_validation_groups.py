@@ -20,6 +20,12 @@ def path(**fields: Any) -> dict[str, Any]:
     }
 
 
+LABEL_VALUE = (
+    "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and "
+    "end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is "
+    "'(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')"
+)
+
 INGRESS = obj(
     "networking.k8s.io/v1", "Ingress", spec={"defaultBackend": {"service": {"name": "s", "port": {"number": 1}}}}
 )
@@ -458,6 +464,53 @@ def test_broken_rule_is_named_with_its_field(body: dict[str, Any], patch: dict[s
     assert broken(changed(body, patch)) == errors
 
 
+CREATES += [
+    (
+        CIDR,
+        {"spec": {"cidrs": ["FD00::/64"]}},
+        ['spec.cidrs[0]: Invalid value: "FD00::/64": must be in canonical form ("fd00::/64")'],
+    ),
+    (
+        CIDR,
+        {"spec": {"cidrs": ["10.0.0.0/24", "10.1.0.0/24", "x"]}},
+        [
+            'spec.cidrs: Invalid value: {"CIDRs":["10.0.0.0/24","10.1.0.0/24","x"]}: may only hold up to 2 values',
+        ],
+    ),
+    (
+        INGRESS,
+        {
+            "metadata": {"annotations": {"kubernetes.io/ingress.class": "a"}},
+            "spec": {"ingressClassName": "b", "rules": [{"http": {"paths": [{"path": "x"}]}}]},
+        },
+        [
+            "spec.rules[0].http.paths[0].pathType: Required value: pathType must be specified",
+            'annotations.kubernetes.io/ingress.class: Invalid value: "a": '
+            "must match `ingressClassName` when both are specified",
+        ],
+    ),
+    (
+        POLICY,
+        {"spec": {"egress": [{"to": [{"ipBlock": {"cidr": "10.0.0.1/24", "except": ["10.1.0.0/25", "x"]}}]}]}},
+        [
+            'spec.egress[0].to[0].ipBlock.cidr: Invalid value: "10.0.0.1/24": '
+            "must not have bits set beyond the prefix length",
+            'spec.egress[0].to[0].ipBlock.except[0]: Invalid value: "10.1.0.0/25": must be a strict subset of `cidr`',
+            'spec.egress[0].to[0].ipBlock.except[1]: Invalid value: "x": must be a valid CIDR value, '
+            "(e.g. 10.9.8.0/24 or 2001:db8::/64)",
+        ],
+    ),
+    (
+        SLICE,
+        {"endpoints": [{"addresses": ["192.0.2.1"], "hints": {"forZones": [{"name": "a b"}, {"name": "a b"}]}}]},
+        [
+            f'endpoints[0].hints.forZones[0].name: Invalid value: "a b": {LABEL_VALUE}',
+            'endpoints[0].hints.forZones[1].name: Duplicate value: "a b"',
+            f'endpoints[0].hints.forZones[1].name: Invalid value: "a b": {LABEL_VALUE}',
+        ],
+    ),
+]
+
 UPDATES: list[tuple[dict[str, Any], dict[str, Any], list[str]]] = [
     (
         CLASS,
@@ -465,7 +518,7 @@ UPDATES: list[tuple[dict[str, Any], dict[str, Any], list[str]]] = [
         ['spec.controller: Invalid value: "b.example/x": field is immutable'],
     ),
     (CIDR, {"spec": {"cidrs": ["10.0.0.0/24", "fd00::/64"]}}, []),
-    (CIDR, {"spec": {"cidrs": ["10.1.0.0/24"]}}, ['spec.cidrs: Invalid value: ["10.1.0.0/24"]: field is immutable']),
+    (CIDR, {"spec": {"cidrs": ["10.1.0.0/24"]}}, ['spec.cidrs[0]: Invalid value: "10.1.0.0/24": field is immutable']),
     (
         BINDING,
         {"roleRef": {"name": "other"}},
@@ -483,6 +536,28 @@ UPDATES: list[tuple[dict[str, Any], dict[str, Any], list[str]]] = [
     ),
     (PRIORITY, {"value": 6}, ["value: Forbidden: may not be changed in an update."]),
     (RUNTIME, {"handler": "b"}, ['handler: Invalid value: "b": field is immutable']),
+]
+
+
+UPDATES += [
+    (
+        changed(POLICY, {"spec": {"egress": [{"to": [{"ipBlock": {"cidr": "10.0.0.1/24"}}]}]}}),
+        {"spec": {"ingress": [{"from": [{"ipBlock": {"cidr": "10.0.0.1/24"}}]}]}},
+        [],
+    ),
+    (
+        changed(SLICE, {"endpoints": [{"addresses": ["127.0.0.1"]}]}),
+        {"ports": [{"name": "a", "port": 1}]},
+        [],
+    ),
+    (
+        ADDRESS,
+        {"spec": {"parentRef": {"name": "t"}}},
+        [
+            'spec.parentRef: Invalid value: {"Group":"","Resource":"services","Namespace":"","Name":"t"}: '
+            "field is immutable"
+        ],
+    ),
 ]
 
 

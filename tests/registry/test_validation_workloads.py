@@ -93,7 +93,10 @@ def test_plain_workloads_are_sound(type_: type[Any]) -> None:
         (
             Deployment,
             {"strategy": {"type": "Blue"}},
-            ['spec.strategy.type: Unsupported value: "Blue": supported values: "Recreate", "RollingUpdate"'],
+            [
+                'spec.strategy: Unsupported value: {"Type":"Blue","RollingUpdate":null}: '
+                'supported values: "Recreate", "RollingUpdate"'
+            ],
         ),
         (
             Deployment,
@@ -157,9 +160,27 @@ def test_selectors_and_most_of_a_stateful_set_are_for_life() -> None:
     ]
 
 
+def test_pods_and_claims_of_a_stateful_set_are_looked_into_when_it_is_made() -> None:
+    mounts = [{"name": "data", "mountPath": "/data"}]
+    container = {"name": "c", "image": "i", "volumeMounts": mounts}
+    missing = workload(template=template(containers=[container]))
+    path = "spec.template.spec.containers[0].volumeMounts[0].name"
+    assert problems(StatefulSet, missing) == [f'{path}: Not found: "data"']
+    claim = {"metadata": {"name": "data"}, "spec": {"resources": {"requests": {"storage": "1Gi"}}}}
+    claimed = {**missing, "spec": {**missing["spec"], "volumeClaimTemplates": [claim]}}
+    assert problems(StatefulSet, claimed) == [
+        "spec.volumeClaimTemplates[0].spec.accessModes: Required value: at least 1 access mode is required"
+    ]
+    standing = made(missing, StatefulSet, default_stateful_set)
+    assert lines(validate_stateful_set_update(standing, standing)) == []
+
+
 def test_history_is_not_rewritten() -> None:
     old, new = ControllerRevision(data={"a": 1}, revision=1), ControllerRevision(data={"a": 2}, revision=1)
     assert lines(validate_controller_revision(ControllerRevision())) == ["data: Required value: data is mandatory"]
+    assert lines(validate_controller_revision(ControllerRevision(data=[1]))) == [
+        "data: Required value: data must be a valid JSON object"
+    ]
     assert lines(validate_controller_revision_update(new, old)) == ['data: Invalid value: {"a":2}: field is immutable']
 
 
@@ -254,6 +275,31 @@ def test_a_job_keeps_its_rules(given: dict[str, Any], expected: list[str]) -> No
 def test_what_a_job_is_may_not_change(old: dict[str, Any], new: dict[str, Any], expected: list[str]) -> None:
     before, after = (made(job(**d), Job, default_job) for d in (old, new))
     assert lines(validate_job_update(after, before)) == expected
+
+
+REQUESTS = {"name": "c", "image": "i", "resources": {"requests": {"cpu": "4"}}}
+
+
+@pytest.mark.parametrize(
+    ("standing", "changes", "field"),
+    [
+        ({"suspend": True}, {"containers": [REQUESTS]}, None),
+        ({"suspend": True}, {"nodeSelector": {"a": "b"}}, None),
+        ({"suspend": True}, {"hostname": "h"}, "spec.template.spec"),
+        ({"suspend": True, "active": 1}, {"containers": [REQUESTS]}, "spec.template"),
+        ({"suspend": True, "startTime": "2024-01-01T00:00:00Z"}, {"nodeSelector": {"a": "b"}}, "spec.template"),
+        ({"suspend": False}, {"containers": [REQUESTS]}, "spec.template"),
+    ],
+)
+def test_pods_of_a_job_change_while_it_rests(
+    standing: dict[str, Any], changes: dict[str, Any], field: str | None
+) -> None:
+    suspend, status = standing["suspend"], {k: v for k, v in standing.items() if k != "suspend"}
+    pods = {"restartPolicy": "Never", "containers": [{"name": "c", "image": "i"}]}
+    old = made({**job(suspend=suspend, template=template(**pods)), "status": status}, Job, default_job)
+    new = made({**job(suspend=suspend, template=template(**pods | changes)), "status": status}, Job, default_job)
+    errors = list(validate_job_update(new, old))
+    assert [(e.field, e.detail) for e in errors] == ([(field, "field is immutable")] if field else [])
 
 
 DONE = [{"type": "SuccessCriteriaMet", "status": "True"}, {"type": "Complete", "status": "True"}]

@@ -39,12 +39,14 @@ __all__ = ["STRATEGIES"]
 
 class ValidatingWebhookConfigurationStrategy(Ruled):
     type = ValidatingWebhookConfiguration
+    unconditional_update = False
     generation = ("webhooks",)
     rules = Rules(default_validating_webhooks, validate_webhooks)
 
 
 class MutatingWebhookConfigurationStrategy(Ruled):
     type = MutatingWebhookConfiguration
+    unconditional_update = False
     generation = ("webhooks",)
     rules = Rules(default_mutating_webhooks, validate_webhooks)
 
@@ -55,6 +57,7 @@ class _Reading(Ruled):
     Else a policy would be a way to look at what one may not see.
     """
 
+    unconditional_update = False
     reading: ClassVar[str]
     """The field of the spec that names what is read."""
 

@@ -48,6 +48,7 @@ class PriorityClassStrategy(Ruled):
 
 class RuntimeClassStrategy(Ruled):
     type = RuntimeClass
+    unconditional_update = False
     create_on_update = True
     rules = Rules(create=validate_runtime_class, update=validate_runtime_class_update)
 
@@ -103,6 +104,7 @@ def _default_api_service(service: APIService) -> None:
 
 class APIServiceStrategy(Ruled):
     type = APIService
+    unconditional_update = False
     name_rule = staticmethod(path_segment_name)
     rules = Rules(_default_api_service, validate_api_service)
 

@@ -54,10 +54,12 @@ from kcore.registry.validation.events import (
 from kcore.registry.validation.limits import (
     validate_limit_range,
     validate_resource_quota,
+    validate_resource_quota_status,
     validate_resource_quota_update,
 )
 from kcore.registry.validation.nodes import (
     validate_namespace,
+    validate_namespace_finalize,
     validate_namespace_status,
     validate_node,
     validate_node_status,
@@ -66,6 +68,7 @@ from kcore.registry.validation.nodes import (
 from kcore.registry.validation.persistent_volumes import (
     validate_persistent_volume,
     validate_persistent_volume_claim,
+    validate_persistent_volume_claim_status,
     validate_persistent_volume_claim_update,
     validate_persistent_volume_update,
 )
@@ -98,7 +101,7 @@ class NamespaceStrategy(Ruled):
 
     def validate_status_update(self, req: Request, new: Namespace, old: Namespace) -> Any:
         if req.subresource == "finalize":
-            return list(validate_namespace(new))
+            return list(validate_namespace_finalize(new))
         return super().validate_status_update(req, new, old)
 
     def holds_deletion(self, obj: Namespace) -> bool:
@@ -228,7 +231,11 @@ class LimitRangeStrategy(Ruled):
 class ResourceQuotaStrategy(Ruled):
     type = ResourceQuota
     returns_deleted = True
-    rules = Rules(create=validate_resource_quota, update=validate_resource_quota_update)
+    rules = Rules(
+        create=validate_resource_quota,
+        update=validate_resource_quota_update,
+        status=validate_resource_quota_status,
+    )
 
 
 class PersistentVolumeStrategy(Ruled):
@@ -254,7 +261,10 @@ class PersistentVolumeClaimStrategy(Ruled):
     type = PersistentVolumeClaim
     returns_deleted = True
     rules = Rules(
-        default_persistent_volume_claim, validate_persistent_volume_claim, validate_persistent_volume_claim_update
+        default_persistent_volume_claim,
+        validate_persistent_volume_claim,
+        validate_persistent_volume_claim_update,
+        validate_persistent_volume_claim_status,
     )
 
     def prepare_for_create(self, req: Request, obj: PersistentVolumeClaim) -> None:

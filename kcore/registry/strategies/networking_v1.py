@@ -28,6 +28,7 @@ from kcore.registry.validation.networking_v1 import (
     validate_ip_address,
     validate_ip_address_update,
     validate_network_policy,
+    validate_network_policy_update,
     validate_service_cidr,
     validate_service_cidr_update,
 )
@@ -55,7 +56,7 @@ class IngressClassStrategy(Ruled):
 class NetworkPolicyStrategy(Ruled):
     type = NetworkPolicy
     generation = ("spec",)
-    rules = Rules(default_network_policy, validate_network_policy)
+    rules = Rules(default_network_policy, validate_network_policy, validate_network_policy_update)
 
 
 class IPAddressStrategy(Ruled):

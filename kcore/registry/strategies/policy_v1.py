@@ -14,6 +14,7 @@ __all__ = ["STRATEGIES"]
 
 class PodDisruptionBudgetStrategy(Ruled):
     type = PodDisruptionBudget
+    unconditional_update = False
     generation = ("spec",)
     rules = Rules(create=validate_disruption_budget, status=validate_disruption_budget_status)
 

@@ -44,23 +44,27 @@ class StorageClassStrategy(Ruled):
 
 class CSIDriverStrategy(Ruled):
     type = CSIDriver
+    unconditional_update = False
     returns_deleted = True
     rules = Rules(default_csi_driver, validate_csi_driver, validate_csi_driver_update, advice=csi_driver_warnings)
 
 
 class CSINodeStrategy(Ruled):
     type = CSINode
+    unconditional_update = False
     returns_deleted = True
     rules = Rules(default_csi_node, validate_csi_node, validate_csi_node_update)
 
 
 class CSIStorageCapacityStrategy(Ruled):
     type = CSIStorageCapacity
+    unconditional_update = False
     rules = Rules(create=validate_csi_storage_capacity, update=validate_csi_storage_capacity_update)
 
 
 class VolumeAttachmentStrategy(Ruled):
     type = VolumeAttachment
+    unconditional_update = False
     returns_deleted = True
     rules = Rules(default_volume_attachment, validate_volume_attachment, validate_volume_attachment_update)
 

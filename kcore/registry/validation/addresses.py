@@ -13,6 +13,7 @@ from kcore.api.names import port_name, port_number
 __all__ = [
     "Network",
     "family_of",
+    "parse_cidr",
     "parse_ip",
     "validate_cidr",
     "validate_endpoint_ip",
@@ -71,19 +72,29 @@ def _is_mapped(address: IPv4Address | IPv6Address) -> bool:
     return isinstance(address, IPv6Address) and address.ipv4_mapped is not None
 
 
+def parse_cidr(text: str) -> Network | None:
+    """The network, also of what is no longer accepted: leading zeros, bits of a host."""
+    prefix, _, bits = text.partition("/")
+    address = parse_ip(prefix)
+    if address is None or not (bits.isascii() and bits.isdigit()) or int(bits) > address.max_prefixlen:
+        return None
+    return ip_interface((address, int(bits))).network
+
+
 def validate_cidr(text: str, path: Path, standing: Collection[str] = ()) -> Iterator[FieldError]:
     """`address/bits`: a whole network. `standing`: what the field had before may stay."""
     if text in standing:
         return
+    network = parse_cidr(text)
     prefix, _, bits = text.partition("/")
     address = parse_ip(prefix)
-    if address is None or not (bits.isascii() and bits.isdigit()) or int(bits) > address.max_prefixlen:
+    if network is None or address is None:
         yield invalid(path, text, "must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)")
     elif _without_leading_zeros(prefix) != prefix or str(int(bits)) != bits:
         yield invalid(path, text, "must not have leading 0s in IP or prefix length")
     elif _is_mapped(address):
         yield invalid(path, text, "must not have an IPv4-mapped IPv6 address")
-    elif ip_interface((address, int(bits))).network.network_address != address:
+    elif network.network_address != address:
         yield invalid(path, text, "must not have bits set beyond the prefix length")
 
 
@@ -95,7 +106,7 @@ def validate_endpoint_ip(text: str, path: Path, pods: Network | None = None) -> 
         yield invalid(path, text, "must be a valid IP address")
         return
     if address.is_unspecified:
-        yield invalid(path, text, "may not be unspecified (0.0.0.0 or ::)")
+        yield invalid(path, text, f"may not be unspecified ({text})")
     if address.is_loopback and (pods is None or address not in pods):
         yield invalid(path, text, "may not be in the loopback range (127.0.0.0/8, ::1/128)")
     if address.is_link_local:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import base64
-import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from kcore.api.core_v1 import ConfigMap, Secret, ServiceAccount
 from kcore.api.field import FieldError, Path, forbidden, invalid, required, too_long
-from kcore.api.json_syntax import TOO_DEEP
+from kcore.api.json_syntax import JSONSyntaxError, parse_json
 from kcore.api.names import config_map_key
 from kcore.registry.validation.values import check, immutable
 
@@ -94,17 +93,21 @@ def _validate_json(data: Mapping[str, str], key: str) -> Iterator[FieldError]:
     if key not in data:
         yield required(_DATA.key(key))
         return
-    text = base64.b64decode(data[key])
-    try:
-        problem = "" if isinstance(json.loads(text), dict) else "json: cannot unmarshal into a map"
-    except ValueError:
-        start = text.lstrip()[:1].decode("utf-8", "replace")
-        looks = f"invalid character '{start}' looking for beginning of value"
-        problem = looks if start not in ("", "{") else "unexpected end of JSON input"
-    except RecursionError:
-        problem = TOO_DEEP
+    problem = _map_problem(base64.b64decode(data[key]))
     if problem:
         yield invalid(_DATA.key(key), "<secret contents redacted>", problem)
+
+
+def _map_problem(text: bytes) -> str:
+    """Why Go would not read the JSON into a map. It takes null for an empty one."""
+    try:
+        tree = parse_json(text)
+    except JSONSyntaxError as e:
+        return str(e)
+    if tree is None or isinstance(tree, dict):
+        return ""
+    kind = {bool: "bool", str: "string", list: "array"}.get(type(tree), "number")
+    return f"json: cannot unmarshal {kind} into Go value of type map[string]interface {{}}"
 
 
 def validate_secret_update(new: Secret, old: Secret) -> Iterator[FieldError]:

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from kcore.api.apps_v1 import ControllerRevision, DaemonSet, DaemonSetUpdateStrategy, RollingUpdateDaemonSet
-from kcore.api.core_v1 import Volume
 from kcore.api.field import FieldError, Path, invalid, not_supported, required
 from kcore.api.selectors import SelectorError, selector_from_struct
 from kcore.registry.validation.deployments import validate_collisions
-from kcore.registry.validation.int_or_percent import is_zero, validate_share
+from kcore.registry.validation.int_or_percent import is_zero, validate_at_most_all, validate_int_or_percent
 from kcore.registry.validation.internal import shown
 from kcore.registry.validation.labels import validate_label_selector
 from kcore.registry.validation.pods import validate_pod_template_spec
@@ -57,23 +56,10 @@ def validate_daemon_set(daemon_set: DaemonSet) -> Iterator[FieldError]:
     if spec.selector is not None and is_empty(spec.selector):
         yield invalid(_SPEC / "selector", spec.selector, "empty selector is invalid for daemonset")
     yield from validate_pod_template_spec(spec.template, template)
-    yield from _validate_disks(spec.template.spec.volumes, template / "spec" / "volumes")
     yield from validate_endless_template(spec.template, template, "DaemonSet")
     yield from not_negative(_SPEC / "minReadySeconds", spec.min_ready_seconds)
     yield from _validate_strategy(spec.update_strategy, _SPEC / "updateStrategy")
     yield from not_negative(_SPEC / "revisionHistoryLimit", spec.revision_history_limit)
-
-
-def _validate_disks(volumes: tuple[Volume, ...], path: Path) -> Iterator[FieldError]:
-    """A disk that many nodes mount must be read-only."""
-    for i, volume in enumerate(volumes):
-        disk = volume.gce_persistent_disk
-        if disk is not None and not disk.read_only:
-            words = (
-                "must be true for replicated pods > 1; "
-                "GCE PD can only be mounted on multiple machines if it is read-only"
-            )
-            yield invalid(path @ i / "gcePersistentDisk" / "readOnly", False, words)
 
 
 def _validate_strategy(strategy: DaemonSetUpdateStrategy, path: Path) -> Iterator[FieldError]:
@@ -91,8 +77,9 @@ def _validate_rolling_update(rolling: RollingUpdateDaemonSet, path: Path) -> Ite
     """Pods are either replaced on their node or first doubled there, never both (KEP-1591)."""
     unavailable = rolling.max_unavailable or 0
     surge = rolling.max_surge or 0
-    yield from validate_share(unavailable, path / "maxUnavailable")
-    yield from validate_share(surge, path / "maxSurge")
+    for rule in (validate_int_or_percent, validate_at_most_all):
+        yield from rule(unavailable, path / "maxUnavailable")
+        yield from rule(surge, path / "maxSurge")
     if not is_zero(unavailable) and not is_zero(surge):
         yield invalid(path / "maxSurge", surge, "may not be set when maxUnavailable is non-zero")
     elif is_zero(unavailable) and is_zero(surge):
@@ -100,8 +87,8 @@ def _validate_rolling_update(rolling: RollingUpdateDaemonSet, path: Path) -> Ite
 
 
 def validate_daemon_set_update(new: DaemonSet, old: DaemonSet) -> Iterator[FieldError]:
-    yield from validate_daemon_set(new)
     yield from immutable(_SPEC / "selector", new.spec.selector, old.spec.selector)
+    yield from validate_daemon_set(new)
 
 
 def validate_daemon_set_status(new: DaemonSet, old: DaemonSet) -> Iterator[FieldError]:
@@ -110,12 +97,14 @@ def validate_daemon_set_status(new: DaemonSet, old: DaemonSet) -> Iterator[Field
 
 
 def validate_controller_revision(revision: ControllerRevision) -> Iterator[FieldError]:
+    yield from not_negative(Path("revision"), revision.revision)
     if revision.data is None:
         yield required(Path("data"), "data is mandatory")
-    yield from not_negative(Path("revision"), revision.revision)
+    elif not isinstance(revision.data, dict):
+        yield required(Path("data"), "data must be a valid JSON object")
 
 
 def validate_controller_revision_update(new: ControllerRevision, old: ControllerRevision) -> Iterator[FieldError]:
     """History is not rewritten."""
-    yield from validate_controller_revision(new)
+    yield from not_negative(Path("revision"), new.revision)
     yield from immutable(Path("data"), new.data, old.data)

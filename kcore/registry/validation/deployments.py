@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from kcore.api.apps_v1 import Deployment, DeploymentSpec, DeploymentStrategy, RollingUpdateDeployment
 from kcore.api.field import FieldError, Path, forbidden, invalid, not_supported, required
-from kcore.registry.validation.int_or_percent import is_zero, validate_int_or_percent, validate_share
+from kcore.registry.validation.int_or_percent import is_zero, validate_at_most_all, validate_int_or_percent
+from kcore.registry.validation.internal import shown
 from kcore.registry.validation.rules import not_negative
 from kcore.registry.validation.values import immutable
 from kcore.registry.validation.workloads import validate_counts, validate_selector_and_template
@@ -52,7 +53,7 @@ def _validate_strategy(strategy: DeploymentStrategy, path: Path) -> Iterator[Fie
             words = "may not be specified when strategy `type` is 'Recreate'"
             yield forbidden(path / "rollingUpdate", words)
     elif strategy.type != "RollingUpdate":
-        yield not_supported(path / "type", strategy.type, ("Recreate", "RollingUpdate"))
+        yield not_supported(path, shown(strategy), ("Recreate", "RollingUpdate"))
     elif rolling is None:
         yield required(path / "rollingUpdate", "this should be defaulted and never be nil")
     else:
@@ -62,11 +63,11 @@ def _validate_strategy(strategy: DeploymentStrategy, path: Path) -> Iterator[Fie
 def _validate_rolling_update(rolling: RollingUpdateDeployment, path: Path) -> Iterator[FieldError]:
     unavailable = rolling.max_unavailable or 0
     surge = rolling.max_surge or 0
-    shares = list(validate_share(unavailable, path / "maxUnavailable"))
+    yield from validate_int_or_percent(unavailable, path / "maxUnavailable")
     yield from validate_int_or_percent(surge, path / "maxSurge")
     if is_zero(unavailable) and is_zero(surge):
         yield invalid(path / "maxUnavailable", unavailable, "may not be 0 when `maxSurge` is 0")
-    yield from shares
+    yield from validate_at_most_all(unavailable, path / "maxUnavailable")
 
 
 def validate_deployment_update(new: Deployment, old: Deployment) -> Iterator[FieldError]:

@@ -43,17 +43,8 @@ def endpoints_warnings(new: Endpoints, old: Endpoints | None) -> Iterator[str]:
 
 
 def validate_endpoints(endpoints: Endpoints, pods: Network | None = None) -> Iterator[FieldError]:
-    annotations = endpoints.metadata.annotations
-    moment = annotations.get("endpoints.kubernetes.io/last-change-trigger-time")
-    if moment is not None and not _looks_like_time(moment):
-        path = (Path("metadata") / "annotations").key("endpoints.kubernetes.io/last-change-trigger-time")
-        yield invalid(path, moment, f'parsing time "{moment}" as "2006-01-02T15:04:05Z07:00": cannot parse')
     for i, subset in enumerate(endpoints.subsets):
         yield from _validate_subset(subset, Path("subsets") @ i, pods)
-
-
-def _looks_like_time(text: str) -> bool:
-    return len(text) >= 20 and text[4:5] == "-" and text[10:11] == "T"
 
 
 def _validate_subset(subset: EndpointSubset, path: Path, pods: Network | None) -> Iterator[FieldError]:
@@ -87,16 +78,20 @@ def _validate_port(port: EndpointPort, named: bool, path: Path) -> Iterator[Fiel
         yield from check(path / "appProtocol", port.app_protocol, label_key)
 
 
-def validate_endpoint_slice(slice_: EndpointSlice, pods: Network | None = None) -> Iterator[FieldError]:
+def validate_endpoint_slice(
+    slice_: EndpointSlice, pods: Network | None = None, old: EndpointSlice | None = None
+) -> Iterator[FieldError]:
+    """`old`: its endpoints may stand as they are."""
     yield from one_of(Path("addressType"), slice_.address_type, _TYPES)
-    yield from _validate_slice_endpoints(slice_, pods)
     yield from _validate_slice_ports(slice_.ports or ())
+    if old is None or slice_.endpoints != old.endpoints:
+        yield from _validate_slice_endpoints(slice_, pods)
 
 
 def validate_endpoint_slice_update(
     new: EndpointSlice, old: EndpointSlice, pods: Network | None = None
 ) -> Iterator[FieldError]:
-    yield from validate_endpoint_slice(new, pods)
+    yield from validate_endpoint_slice(new, pods, old)
     yield from immutable(Path("addressType"), new.address_type, old.address_type)
 
 
@@ -160,8 +155,7 @@ def _validate_hint_names(names: list[str], limit: int, rule: NameCheck, path: Pa
     for i, name in enumerate(names):
         if name in names[:i]:
             yield duplicate(path @ i / "name", name)
-        else:
-            yield from check(path @ i / "name", name, rule)
+        yield from check(path @ i / "name", name, rule)
 
 
 def _validate_slice_ports(ports: tuple[discovery_v1.EndpointPort, ...]) -> Iterator[FieldError]:

@@ -20,7 +20,7 @@ _LENGTH_MAX = 128
 _MESSAGE_MAX = 1024
 
 
-def validate_event(event: Event, controller: str = "reportingComponent") -> Iterator[FieldError]:
+def validate_event(event: Event) -> Iterator[FieldError]:
     """The rules of the older API; an `eventTime` makes it answer for what the newer one asks."""
     namespace, about = event.metadata.namespace, event.involved_object.namespace
     path = Path("involvedObject") / "namespace"
@@ -30,12 +30,12 @@ def validate_event(event: Event, controller: str = "reportingComponent") -> Iter
     else:
         if not about and namespace not in ("default", "kube-system"):
             yield invalid(path, about, _MISMATCH)
-        yield from _validate_report(event, controller)
+        yield from _validate_report(event)
     yield from check(Path("namespace"), namespace, dns1123_subdomain)
 
 
-def _validate_report(event: Event, controller: str) -> Iterator[FieldError]:
-    path = Path(controller)
+def _validate_report(event: Event) -> Iterator[FieldError]:
+    path = Path("reportingController")
     if not event.reporting_component:
         yield required(path)
     yield from check(path, event.reporting_component, label_key)
@@ -58,7 +58,7 @@ def validate_event_update(new: Event, old: Event) -> Iterator[FieldError]:
 
 def validate_events_v1(event: events_v1.Event) -> Iterator[FieldError]:
     stored = as_core(event)
-    yield from validate_event(stored, "reportingController")
+    yield from validate_event(stored)
     yield from _validate_series(stored)
     if stored.event_time is None:
         yield required(Path("eventTime"))
@@ -86,24 +86,27 @@ def _validate_series(event: Event) -> Iterator[FieldError]:
 _FIXED = (
     ("involvedObject", "involved_object"),
     ("reason", "reason"),
-    ("reportingComponent", "reporting_component"),
-    ("reportingInstance", "reporting_instance"),
-    ("action", "action"),
-    ("eventTime", "event_time"),
+    ("message", "message"),
+    ("source", "source"),
     ("firstTimestamp", "first_timestamp"),
     ("lastTimestamp", "last_timestamp"),
     ("count", "count"),
-    ("source", "source"),
-    ("related", "related"),
+    ("reason", "reason"),
     ("type", "type"),
+    ("eventTime", "event_time"),
+    ("action", "action"),
+    ("related", "related"),
+    ("reportingController", "reporting_component"),
+    ("reportingInstance", "reporting_instance"),
 )
-"""All that a series may not change: only its own count and time grow."""
+"""All that a series may not change: only its own count and time grow. Upstream asks for the reason twice."""
 
 
 def validate_events_v1_update(new: events_v1.Event, old: events_v1.Event) -> Iterator[FieldError]:
     after, before = as_core(new), as_core(old)
-    yield from validate_event(after, "reportingController")
-    yield from _validate_series(after)
+    yield from validate_event(after)
+    if after.series != before.series:
+        yield from _validate_series(after)
     for name, attribute in _FIXED:
         value = getattr(after, attribute)
         if value != getattr(before, attribute):

@@ -8,7 +8,7 @@ from kcore.api import names
 from kcore.api.field import FieldError, Path, invalid
 from kcore.registry.validation.values import check, non_negative
 
-__all__ = ["is_zero", "validate_int_or_percent", "validate_share"]
+__all__ = ["is_zero", "validate_at_most_all", "validate_int_or_percent", "validate_share"]
 
 
 def validate_int_or_percent(value: int | str, path: Path) -> Iterator[FieldError]:
@@ -18,11 +18,15 @@ def validate_int_or_percent(value: int | str, path: Path) -> Iterator[FieldError
         yield from non_negative(path, value)
 
 
+def validate_at_most_all(value: int | str, path: Path) -> Iterator[FieldError]:
+    if isinstance(value, str) and not names.percent(value) and int(value[:-1]) > 100:
+        yield invalid(path, value, "must not be greater than 100%")
+
+
 def validate_share(value: int | str, path: Path) -> Iterator[FieldError]:
     """A part of a whole: a percentage of it is at most all."""
     yield from validate_int_or_percent(value, path)
-    if isinstance(value, str) and not names.percent(value) and int(value[:-1]) > 100:
-        yield invalid(path, value, "must not be greater than 100%")
+    yield from validate_at_most_all(value, path)
 
 
 def is_zero(value: int | str | None) -> bool:

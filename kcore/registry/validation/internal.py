@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 
-from kcore.api import apps_v1, batch_v1, core_v1, policy_v1
+from kcore.api import apps_v1, batch_v1, core_v1, networking_v1, policy_v1
 from kcore.api.schema import Struct
 
 __all__ = ["diff", "internal", "shown"]
@@ -96,6 +96,7 @@ _FIELDS: dict[type[Struct], str] = {
     core_v1.LifecycleHandler: "Exec HTTPGet TCPSocket Sleep",
     core_v1.LocalObjectReference: "Name",
     core_v1.NFSVolumeSource: "Server Path ReadOnly",
+    core_v1.NodeAddress: "Type Address",
     core_v1.NodeAffinity: (
         "RequiredDuringSchedulingIgnoredDuringExecution PreferredDuringSchedulingIgnoredDuringExecution"
     ),
@@ -177,6 +178,7 @@ _FIELDS: dict[type[Struct], str] = {
     core_v1.StorageOSVolumeSource: "VolumeName VolumeNamespace FSType ReadOnly SecretRef",
     core_v1.Sysctl: "Name Value",
     core_v1.TCPSocketAction: "Port Host",
+    core_v1.Taint: "Key Value Effect TimeAdded",
     core_v1.Toleration: "Key Operator Value Effect TolerationSeconds",
     core_v1.TopologySpreadConstraint: (
         "MaxSkew TopologyKey WhenUnsatisfiable LabelSelector MinDomains NodeAffinityPolicy NodeTaintsPolicy "
@@ -196,6 +198,8 @@ _FIELDS: dict[type[Struct], str] = {
     core_v1.VsphereVirtualDiskVolumeSource: "VolumePath FSType StoragePolicyName StoragePolicyID",
     core_v1.WeightedPodAffinityTerm: "Weight PodAffinityTerm",
     core_v1.WindowsSecurityContextOptions: "GMSACredentialSpecName GMSACredentialSpec RunAsUserName HostProcess",
+    networking_v1.ParentReference: "Group Resource Namespace Name",
+    networking_v1.ServiceCIDRSpec: "CIDRs",
     policy_v1.PodDisruptionBudgetSpec: "MinAvailable Selector MaxUnavailable UnhealthyPodEvictionPolicy",
 }
 

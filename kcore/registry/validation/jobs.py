@@ -12,7 +12,7 @@ from kcore.api.batch_v1 import (
     Job,
     JobSpec,
 )
-from kcore.api.core_v1 import Affinity, PodTemplateSpec
+from kcore.api.core_v1 import Affinity, Container, PodSpec
 from kcore.api.field import (
     FieldError,
     Path,
@@ -210,11 +210,13 @@ def _validate_restart_policy(spec: JobSpec, path: Path) -> Iterator[FieldError]:
 
 
 def validate_job_update(new: Job, old: Job) -> Iterator[FieldError]:
+    """Upstream looks at the spec of a new job and once more at that of a changed one."""
     spec, before = new.spec, old.spec
+    yield from validate_job(new)
     yield from _validate_job_spec(spec, _SPEC)
     yield from _validate_completions(spec, before, _SPEC / "completions")
     yield from immutable(_SPEC / "selector", spec.selector, before.selector)
-    yield from _validate_same_template(spec.template, _standing_template(new, old), _SPEC / "template")
+    yield from _validate_template_update(new, old, _SPEC / "template")
     yield from immutable(_SPEC / "completionMode", spec.completion_mode, before.completion_mode)
     for name, value, standing in (
         ("podFailurePolicy", spec.pod_failure_policy, before.pod_failure_policy),
@@ -226,13 +228,6 @@ def validate_job_update(new: Job, old: Job) -> Iterator[FieldError]:
         yield from immutable(_SPEC / name, value, standing, printed)
 
 
-def _validate_same_template(new: PodTemplateSpec, old: PodTemplateSpec, path: Path) -> Iterator[FieldError]:
-    if new.metadata != old.metadata:
-        yield from immutable(path / "metadata", new.metadata, old.metadata)
-    if new.spec != old.spec:
-        yield from immutable(path / "spec", new.spec, old.spec, shown(new.spec))
-
-
 def _validate_completions(new: JobSpec, old: JobSpec, path: Path) -> Iterator[FieldError]:
     """An indexed job may grow and shrink as long as all its indexes run side by side (KEP-3715)."""
     if new.completion_mode != "Indexed":
@@ -241,22 +236,51 @@ def _validate_completions(new: JobSpec, old: JobSpec, path: Path) -> Iterator[Fi
         yield invalid(path, new.completions, "can only be modified in tandem with spec.parallelism")
 
 
-def _standing_template(new: Job, old: Job) -> PodTemplateSpec:
-    """The old template. Until a suspended job first starts, where its pods will run may change (KEP-2926)."""
-    template = old.spec.template
-    if not old.spec.suspend or old.status.start_time is not None:
-        return template
-    wanted = new.spec.template
-    affinity = template.spec.affinity or Affinity()
-    node = wanted.spec.affinity.node_affinity if wanted.spec.affinity is not None else None
-    affinity = _replace(affinity, node_affinity=node)
-    cleared = affinity == Affinity() and wanted.spec.affinity is None
-    spec = _replace(
-        template.spec,
-        affinity=None if cleared else affinity if wanted.spec.affinity is not None else template.spec.affinity,
-        node_selector=wanted.spec.node_selector,
-        tolerations=wanted.spec.tolerations,
-        scheduling_gates=wanted.spec.scheduling_gates,
+def _validate_template_update(new: Job, old: Job, path: Path) -> Iterator[FieldError]:
+    """While a job is suspended and has no pods, where they will run and what they will have may change (KEP-2926,
+    KEP-5440)."""
+    wanted, standing = new.spec.template, old.spec.template
+    if not _is_at_rest(old):
+        yield from immutable(path, wanted, standing, shown(wanted))
+        return
+    spec = _with_resources_of(wanted.spec, _with_directives_of(wanted.spec, standing.spec))
+    yield from immutable(path / "spec", wanted.spec, spec, shown(wanted.spec))
+
+
+def _is_at_rest(job: Job) -> bool:
+    status = job.status
+    stopped = any(c.type == "Suspended" and c.status == "True" for c in status.conditions)
+    return bool(job.spec.suspend) and not status.active and (status.start_time is None or stopped)
+
+
+def _with_directives_of(wanted: PodSpec, standing: PodSpec) -> PodSpec:
+    affinity = standing.affinity
+    if wanted.affinity is not None:
+        affinity = _replace(affinity or Affinity(), node_affinity=wanted.affinity.node_affinity)
+    elif affinity is not None:
+        affinity = _replace(affinity, node_affinity=None)
+        affinity = None if affinity == Affinity() else affinity
+    return _replace(
+        standing,
+        affinity=affinity,
+        node_selector=wanted.node_selector,
+        tolerations=wanted.tolerations,
+        scheduling_gates=wanted.scheduling_gates,
     )
-    metadata = _replace(template.metadata, annotations=wanted.metadata.annotations, labels=wanted.metadata.labels)
-    return PodTemplateSpec(metadata=metadata, spec=spec)
+
+
+def _with_resources_of(wanted: PodSpec, standing: PodSpec) -> PodSpec:
+    return _replace(
+        standing,
+        containers=_with_resources(wanted.containers, standing.containers),
+        init_containers=_with_resources(wanted.init_containers, standing.init_containers),
+    )
+
+
+def _with_resources(wanted: tuple[Container, ...], standing: tuple[Container, ...]) -> tuple[Container, ...]:
+    if len(wanted) != len(standing):
+        return standing
+    return tuple(
+        _replace(then, resources=now.resources) if then.name == now.name else then
+        for now, then in zip(wanted, standing, strict=True)
+    )

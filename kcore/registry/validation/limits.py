@@ -21,6 +21,7 @@ __all__ = [
     "validate_limit_range",
     "validate_resource_name",
     "validate_resource_quota",
+    "validate_resource_quota_status",
     "validate_resource_quota_update",
 ]
 
@@ -129,7 +130,7 @@ def _validate_order(item: LimitRangeItem, name: str, path: Path) -> Iterator[Fie
     fixed = is_huge_page(name) or is_extended_resource(name)
     if fixed and default is not None and request is not None and quantity.compare(default, request):
         message = f"default value {default} must equal to defaultRequest value {request} in {name}"
-        yield invalid((path / "default").key(name), default, message)
+        yield invalid((path / "defaultRequest").key(name), request, message)
 
 
 def _validate_ratio(ratio: str, least: str | None, most: str | None, path: Path) -> Iterator[FieldError]:
@@ -144,12 +145,7 @@ def _validate_ratio(ratio: str, least: str | None, most: str | None, path: Path)
 
 def validate_resource_quota(quota: ResourceQuota) -> Iterator[FieldError]:
     spec, path = quota.spec, Path("spec")
-    for name, value in sorted(spec.hard.items()):
-        at = (path / "hard").key(name)
-        yield from validate_resource_name(name, at)
-        if "/" not in name and name not in _QUOTA and not _is_huge_page_of(name):
-            yield invalid(at, name, "must be a standard resource for quota")
-        yield from validate_resource_quantity(name, at, value)
+    yield from _validate_amounts(spec.hard, path / "hard")
     yield from _validate_scopes(quota, path / "scopes")
     if spec.scope_selector is not None:
         at = path / "scopeSelector" / "matchExpressions"
@@ -158,6 +154,15 @@ def validate_resource_quota(quota: ResourceQuota) -> Iterator[FieldError]:
         named = {r.scope_name for r in spec.scope_selector.match_expressions}
         if any(pair <= named for pair in _OPPOSITES):
             yield invalid(at, spec.scopes, "conflicting scopes")
+
+
+def _validate_amounts(amounts: Mapping[str, str], path: Path) -> Iterator[FieldError]:
+    for name, value in sorted(amounts.items()):
+        at = path.key(name)
+        yield from validate_resource_name(name, at)
+        if "/" not in name and name not in _QUOTA and not _is_huge_page_of(name):
+            yield invalid(at, name, "must be a standard resource for quota")
+        yield from validate_resource_quantity(name, at, value)
 
 
 def _validate_scopes(quota: ResourceQuota, path: Path) -> Iterator[FieldError]:
@@ -186,7 +191,7 @@ def _validate_scope_requirement(
         yield invalid(path, shown(quota.spec.scope_selector), "unsupported scope applied to resource")
     if scope in _EXISTENCE_SCOPES and operator != "Exists":
         message = (
-            "must be 'Exist' when scope is any of ResourceQuotaScopeTerminating, ResourceQuotaScopeNotTerminating, "
+            "must be 'Exists' when scope is any of ResourceQuotaScopeTerminating, ResourceQuotaScopeNotTerminating, "
             "ResourceQuotaScopeBestEffort, ResourceQuotaScopeNotBestEffort or "
             "ResourceQuotaScopeCrossNamespacePodAffinity"
         )
@@ -207,3 +212,8 @@ def validate_resource_quota_update(new: ResourceQuota, old: ResourceQuota) -> It
     yield from validate_resource_quota(new)
     if set(new.spec.scopes) != set(old.spec.scopes):
         yield invalid(Path("spec") / "scopes", new.spec.scopes, "field is immutable")
+
+
+def validate_resource_quota_status(new: ResourceQuota, old: ResourceQuota) -> Iterator[FieldError]:
+    yield from _validate_amounts(new.status.hard, Path("status") / "hard")
+    yield from _validate_amounts(new.status.used, Path("status") / "used")

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
-from ipaddress import ip_interface
+from collections.abc import Collection, Iterator, Sequence
 
 from kcore.api.core_v1 import TypedLocalObjectReference
 from kcore.api.field import FieldError, Path, forbidden, invalid, not_supported, required, too_long
@@ -32,7 +31,8 @@ from kcore.api.networking_v1 import (
     NetworkPolicyPort,
     ServiceCIDR,
 )
-from kcore.registry.validation.addresses import family_of, parse_ip, validate_cidr, validate_ip
+from kcore.registry.validation.addresses import parse_cidr, parse_ip, validate_cidr, validate_ip
+from kcore.registry.validation.internal import shown
 from kcore.registry.validation.labels import validate_label_selector
 from kcore.registry.validation.values import check, immutable
 
@@ -48,6 +48,7 @@ __all__ = [
     "validate_ip_address",
     "validate_ip_address_update",
     "validate_network_policy",
+    "validate_network_policy_update",
     "validate_service_cidr",
     "validate_service_cidr_update",
 ]
@@ -68,12 +69,12 @@ def validate_ingress(ingress: Ingress) -> Iterator[FieldError]:
     yield from _validate_spec(ingress.spec)
     annotation, name = ingress.metadata.annotations.get(_CLASS_ANNOTATION), ingress.spec.ingress_class_name
     if annotation is not None and name is not None and annotation != name:
-        path = Path("metadata") / "annotations" / _CLASS_ANNOTATION
+        path = Path("annotations") / _CLASS_ANNOTATION
         yield invalid(path, annotation, "must match `ingressClassName` when both are specified")
 
 
 def validate_ingress_update(new: Ingress, old: Ingress) -> Iterator[FieldError]:
-    yield from _validate_spec(new.spec)
+    yield from _validate_spec(new.spec, old.spec)
 
 
 def ingress_warnings(new: Ingress, old: Ingress | None) -> Iterator[str]:
@@ -81,18 +82,23 @@ def ingress_warnings(new: Ingress, old: Ingress | None) -> Iterator[str]:
         yield f"annotation \"{_CLASS_ANNOTATION}\" is deprecated, please use 'spec.ingressClassName' instead"
 
 
-def _validate_spec(spec: IngressSpec) -> Iterator[FieldError]:
+def _validate_spec(spec: IngressSpec, old: IngressSpec | None = None) -> Iterator[FieldError]:
+    """`old`: the kinds of faults that it has may stay."""
+    secrets_kept = old is not None and any(tls.secret_name and dns1123_subdomain(tls.secret_name) for tls in old.tls)
+    wildcards_kept = old is not None and any("*" in r.host and any(_validate_http(r, _SPEC)) for r in old.rules)
     if not spec.rules and spec.default_backend is None:
         yield invalid(_SPEC, None, "either `defaultBackend` or `rules` must be specified")
     if spec.default_backend is not None:
         yield from _validate_backend(spec.default_backend, _SPEC / "defaultBackend")
     for i, rule in enumerate(spec.rules):
-        yield from _validate_rule(rule, _SPEC / "rules" @ i)
+        yield from _validate_host(rule, _SPEC / "rules" @ i)
+        if not (wildcards_kept and "*" in rule.host):
+            yield from _validate_http(rule, _SPEC / "rules" @ i)
     for i, tls in enumerate(spec.tls):
         path = _SPEC / "tls" @ i
         for j, host in enumerate(tls.hosts):
             yield from check(path / "hosts" @ j, host, _host)
-        if tls.secret_name:
+        if tls.secret_name and not secrets_kept:
             yield from check(path / "secretName", tls.secret_name, dns1123_subdomain)
     if spec.ingress_class_name is not None:
         yield from check(_SPEC / "ingressClassName", spec.ingress_class_name, dns1123_subdomain)
@@ -102,11 +108,14 @@ def _host(name: str) -> list[str]:
     return wildcard_dns1123_subdomain(name) if "*" in name else dns1123_subdomain(name)
 
 
-def _validate_rule(rule: IngressRule, path: Path) -> Iterator[FieldError]:
+def _validate_host(rule: IngressRule, path: Path) -> Iterator[FieldError]:
     if rule.host:
         if parse_ip(rule.host) is not None:
             yield invalid(path / "host", rule.host, "must be a DNS name, not an IP address")
         yield from check(path / "host", rule.host, _host)
+
+
+def _validate_http(rule: IngressRule, path: Path) -> Iterator[FieldError]:
     if rule.http is None:
         return
     paths = path / "http" / "paths"
@@ -120,7 +129,8 @@ def _validate_path(entry: HTTPIngressPath, path: Path) -> Iterator[FieldError]:
     at, text = path / "path", entry.path
     if entry.path_type is None:
         yield required(path / "pathType", "pathType must be specified")
-    elif entry.path_type not in _PATH_TYPES:
+        return
+    if entry.path_type not in _PATH_TYPES:
         yield not_supported(path / "pathType", entry.path_type, _PATH_TYPES)
     elif not text.startswith("/") and (text or entry.path_type != "ImplementationSpecific"):
         yield invalid(at, text, "must be an absolute path")
@@ -174,10 +184,11 @@ def _validate_reference(
 
 
 def validate_ingress_status(new: Ingress, old: Ingress) -> Iterator[FieldError]:
+    standing = [entry.ip for entry in old.status.load_balancer.ingress]
     for i, entry in enumerate(new.status.load_balancer.ingress):
         path = Path("status") / "loadBalancer" / "ingress" @ i
         if entry.ip:
-            yield from validate_ip(entry.ip, path / "ip")
+            yield from validate_ip(entry.ip, path / "ip", standing)
         if entry.hostname:
             yield from check(path / "hostname", entry.hostname, dns1123_subdomain)
             if parse_ip(entry.hostname) is not None:
@@ -209,8 +220,7 @@ def validate_ingress_class(ingress_class: IngressClass) -> Iterator[FieldError]:
 
 def validate_ingress_class_update(new: IngressClass, old: IngressClass) -> Iterator[FieldError]:
     yield from immutable(_SPEC / "controller", new.spec.controller, old.spec.controller)
-    if new.spec.parameters is not None:
-        yield from _validate_parameters(new.spec.parameters, _SPEC / "parameters")
+    yield from validate_ingress_class(new)
 
 
 def _validate_parameters(parameters: IngressClassParametersReference, path: Path) -> Iterator[FieldError]:
@@ -218,7 +228,8 @@ def _validate_parameters(parameters: IngressClassParametersReference, path: Path
     scope, namespace = parameters.scope, parameters.namespace
     if scope is None:
         yield required(path / "scope")
-    elif scope not in ("Cluster", "Namespace"):
+        return
+    if scope not in ("Cluster", "Namespace"):
         yield not_supported(path / "scope", scope, ("Cluster", "Namespace"))
     if scope == "Cluster" and namespace is not None:
         yield forbidden(path / "namespace", "`parameters.scope` is set to 'Cluster'")
@@ -228,13 +239,14 @@ def _validate_parameters(parameters: IngressClassParametersReference, path: Path
         yield from check(path / "namespace", namespace, dns1123_label)
 
 
-def validate_network_policy(policy: NetworkPolicy) -> Iterator[FieldError]:
+def validate_network_policy(policy: NetworkPolicy, standing: Collection[str] = ()) -> Iterator[FieldError]:
+    """`standing`: CIDRs that may be written as they are."""
     spec = policy.spec
     yield from validate_label_selector(spec.pod_selector, _SPEC / "podSelector")
     for i, ingress in enumerate(spec.ingress):
-        yield from _validate_traffic(ingress.ports, ingress.from_, "from", _SPEC / "ingress" @ i)
+        yield from _validate_traffic(ingress.ports, ingress.from_, "from", standing, _SPEC / "ingress" @ i)
     for i, egress in enumerate(spec.egress):
-        yield from _validate_traffic(egress.ports, egress.to, "to", _SPEC / "egress" @ i)
+        yield from _validate_traffic(egress.ports, egress.to, "to", standing, _SPEC / "egress" @ i)
     if len(spec.policy_types) > len(_DIRECTIONS):
         yield invalid(_SPEC / "policyTypes", spec.policy_types, "may not specify more than two policyTypes")
         return
@@ -243,13 +255,24 @@ def validate_network_policy(policy: NetworkPolicy) -> Iterator[FieldError]:
             yield not_supported(_SPEC / "policyTypes" @ i, direction, _DIRECTIONS)
 
 
+def validate_network_policy_update(new: NetworkPolicy, old: NetworkPolicy) -> Iterator[FieldError]:
+    peers = [peer for rule in old.spec.ingress for peer in rule.from_]
+    peers += [peer for rule in old.spec.egress for peer in rule.to]
+    blocks = [peer.ip_block for peer in peers if peer.ip_block is not None]
+    yield from validate_network_policy(new, {cidr for block in blocks for cidr in (block.cidr, *block.except_)})
+
+
 def _validate_traffic(
-    ports: Sequence[NetworkPolicyPort], peers: Sequence[NetworkPolicyPeer], side: str, path: Path
+    ports: Sequence[NetworkPolicyPort],
+    peers: Sequence[NetworkPolicyPeer],
+    side: str,
+    standing: Collection[str],
+    path: Path,
 ) -> Iterator[FieldError]:
     for i, port in enumerate(ports):
         yield from _validate_port(port, path / "ports" @ i)
     for i, peer in enumerate(peers):
-        yield from _validate_peer(peer, path / side @ i)
+        yield from _validate_peer(peer, standing, path / side @ i)
 
 
 def _validate_port(port: NetworkPolicyPort, path: Path) -> Iterator[FieldError]:
@@ -271,44 +294,39 @@ def _validate_port(port: NetworkPolicyPort, path: Path) -> Iterator[FieldError]:
             yield from check(path / "endPort", end, port_number)
 
 
-def _validate_peer(peer: NetworkPolicyPeer, path: Path) -> Iterator[FieldError]:
+def _validate_peer(peer: NetworkPolicyPeer, standing: Collection[str], path: Path) -> Iterator[FieldError]:
     yield from validate_label_selector(peer.pod_selector, path / "podSelector")
     yield from validate_label_selector(peer.namespace_selector, path / "namespaceSelector")
     selects = peer.pod_selector is not None or peer.namespace_selector is not None
     if peer.ip_block is not None:
-        yield from _validate_ip_block(peer.ip_block, path / "ipBlock")
+        yield from _validate_ip_block(peer.ip_block, standing, path / "ipBlock")
         if selects:
             yield forbidden(path, "may not specify both ipBlock and another peer")
     elif not selects:
         yield required(path, "must specify a peer")
 
 
-def _validate_ip_block(block: IPBlock, path: Path) -> Iterator[FieldError]:
+def _validate_ip_block(block: IPBlock, standing: Collection[str], path: Path) -> Iterator[FieldError]:
     if not block.cidr:
         yield required(path / "cidr")
         return
-    errors = list(validate_cidr(block.cidr, path / "cidr"))
-    yield from errors
-    if errors:
+    yield from validate_cidr(block.cidr, path / "cidr", standing)
+    whole = parse_cidr(block.cidr)
+    if whole is None:
         return
-    whole = ip_interface(block.cidr).network
     for i, text in enumerate(block.except_):
-        at = path / "except" @ i
-        errors = list(validate_cidr(text, at))
-        yield from errors
-        if errors:
-            return
-        part = ip_interface(text)
-        if part.ip not in whole or part.network.prefixlen <= whole.prefixlen:
-            yield invalid(at, text, "must be a strict subset of `cidr`")
+        yield from validate_cidr(text, path / "except" @ i, standing)
+        part = parse_cidr(text)
+        if part is not None and (part.network_address not in whole or part.prefixlen <= whole.prefixlen):
+            yield invalid(path / "except" @ i, text, "must be a strict subset of `cidr`")
 
 
 def ip_address_name(name: str) -> list[str]:
     """An IPAddress is named by the address it stands for."""
-    address = parse_ip(name)
-    if address is None:
-        return ["must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"]
-    return [] if str(address) == name else [f'must be in canonical form ("{address}")']
+    messages = [error.detail for error in validate_ip(name, Path("metadata") / "name")]
+    if not messages and str(parse_ip(name)) != name:
+        messages.append(f'must be in canonical form ("{parse_ip(name)}")')
+    return messages
 
 
 def validate_ip_address(address: IPAddress) -> Iterator[FieldError]:
@@ -325,27 +343,40 @@ def validate_ip_address(address: IPAddress) -> Iterator[FieldError]:
 
 
 def validate_ip_address_update(new: IPAddress, old: IPAddress) -> Iterator[FieldError]:
-    yield from validate_ip_address(new)
-    yield from immutable(_SPEC / "parentRef", new.spec.parent_ref, old.spec.parent_ref)
+    yield from immutable(_SPEC / "parentRef", new.spec.parent_ref, old.spec.parent_ref, shown(new.spec.parent_ref))
 
 
 def validate_service_cidr(cidr: ServiceCIDR) -> Iterator[FieldError]:
     path, cidrs = _SPEC / "cidrs", cidr.spec.cidrs
     if not cidrs:
         yield required(path, "at least one CIDR required")
+        return
     if len(cidrs) > 2:
-        yield invalid(path, cidrs, "may only hold up to 2 values")
-    bad = [e for i, text in enumerate(cidrs) for e in validate_cidr(text, path @ i)]
-    yield from bad
-    if not bad and len(cidrs) == 2 and len({family_of(text.partition("/")[0]) for text in cidrs}) < 2:
+        yield invalid(path, shown(cidr.spec), "may only hold up to 2 values")
+        return
+    for i, text in enumerate(cidrs):
+        yield from _validate_canonical_cidr(text, path @ i)
+    ranges = [found for text in cidrs if (found := parse_cidr(text)) is not None]
+    if len(ranges) == 2 and ranges[0].version == ranges[1].version:
         message = "may specify no more than one IP for each IP family, i.e 192.168.0.0/24 and 2001:db8::/64"
         yield invalid(path, cidrs, message)
+
+
+def _validate_canonical_cidr(text: str, path: Path) -> Iterator[FieldError]:
+    errors = list(validate_cidr(text, path))
+    yield from errors
+    if not errors and str(parse_cidr(text)) != text:
+        yield invalid(path, text, f'must be in canonical form ("{parse_cidr(text)}")')
 
 
 def validate_service_cidr_update(new: ServiceCIDR, old: ServiceCIDR) -> Iterator[FieldError]:
     """A range may get a second family, nothing else changes."""
     path, after, before = _SPEC / "cidrs", new.spec.cidrs, old.spec.cidrs
-    if after[: len(before)] != before:
+    grows = len(before) == 1 and len(after) == 2
+    if len(before) != len(after) and not grows:
         yield from immutable(path, after, before)
-    else:
+        return
+    for i, (now, then) in enumerate(zip(after, before, strict=False)):
+        yield from immutable(path @ i, now, then)
+    if grows:
         yield from validate_service_cidr(new)

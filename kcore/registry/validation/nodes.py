@@ -8,11 +8,13 @@ from kcore.api.core_v1 import Namespace, Node, Taint
 from kcore.api.field import FieldError, Path, duplicate, forbidden, invalid, not_supported, required
 from kcore.api.names import label_key, label_value
 from kcore.registry.validation.addresses import family_of, validate_cidr
+from kcore.registry.validation.internal import shown
 from kcore.registry.validation.resources import validate_resource_quantity
 from kcore.registry.validation.values import check
 
 __all__ = [
     "validate_namespace",
+    "validate_namespace_finalize",
     "validate_namespace_status",
     "validate_node",
     "validate_node_status",
@@ -45,7 +47,7 @@ def _validate_taints(taints: tuple[Taint, ...]) -> Iterator[FieldError]:
         elif taint.effect not in _EFFECTS:
             yield not_supported(path / "effect", taint.effect, _EFFECTS)
         if any((t.key, t.effect) == (taint.key, taint.effect) for t in taints[:i]):
-            yield duplicate(path, taint)._replace(detail="taints must be unique by key and effect pair")
+            yield duplicate(path, shown(taint))._replace(detail="taints must be unique by key and effect pair")
 
 
 def _validate_resources(node: Node) -> Iterator[FieldError]:
@@ -62,15 +64,11 @@ def _validate_pod_cidrs(cidrs: tuple[str, ...]) -> Iterator[FieldError]:
         families = {family_of(cidr.partition("/")[0]) for cidr in cidrs}
         if len(cidrs) > 2 or len(families) < 2:
             yield invalid(path, cidrs, "may specify no more than one CIDR for each IP family")
-        for i, cidr in enumerate(cidrs):
-            if cidr in cidrs[:i]:
-                yield duplicate(path @ i, cidr)
 
 
 def validate_node_update(new: Node, old: Node) -> Iterator[FieldError]:
     yield from validate_node_status(new, old)
-    if old.spec.pod_cidrs and new.spec.pod_cidrs != old.spec.pod_cidrs:
-        yield forbidden(_SPEC / "podCIDRs", 'node updates may not change podCIDR except from "" to valid')
+    yield from _validate_pod_cidrs_update(new.spec.pod_cidrs, old.spec.pod_cidrs)
     if old.spec.provider_id and new.spec.provider_id != old.spec.provider_id:
         yield forbidden(_SPEC / "providerID", 'node updates may not change providerID except from "" to valid')
     yield from _validate_taints(new.spec.taints)
@@ -78,21 +76,37 @@ def validate_node_update(new: Node, old: Node) -> Iterator[FieldError]:
         yield forbidden(_SPEC / "externalID", "may not be updated")
 
 
+def _validate_pod_cidrs_update(new: tuple[str, ...], old: tuple[str, ...]) -> Iterator[FieldError]:
+    """One error for each that differs, all of the same field."""
+    if not old:
+        return
+    changes = sum(a != b for a, b in zip(new, old, strict=True)) if len(new) == len(old) else 1
+    for _ in range(changes):
+        yield forbidden(_SPEC / "podCIDRs", 'node updates may not change podCIDR except from "" to valid')
+
+
 def validate_node_status(new: Node, old: Node) -> Iterator[FieldError]:
     yield from _validate_resources(new)
     addresses = new.status.addresses
     for i, address in enumerate(addresses):
         if address in addresses[:i]:
-            yield duplicate(_STATUS / "addresses" @ i, address)
+            yield duplicate(_STATUS / "addresses" @ i, shown(address))
 
 
 def validate_namespace(namespace: Namespace) -> Iterator[FieldError]:
-    path = _SPEC / "finalizers"
     for finalizer in namespace.spec.finalizers:
-        errors = list(check(path, finalizer, label_key))
-        yield from errors
-        if not errors and "/" not in finalizer and finalizer not in _STANDARD_FINALIZERS:
-            yield invalid(path, finalizer, "name is neither a standard finalizer name nor is it fully qualified")
+        yield from _validate_finalizer(finalizer, _SPEC / "finalizers")
+
+
+def validate_namespace_finalize(namespace: Namespace) -> Iterator[FieldError]:
+    for i, finalizer in enumerate(namespace.spec.finalizers):
+        yield from _validate_finalizer(finalizer, _SPEC / "finalizers" @ i)
+
+
+def _validate_finalizer(finalizer: str, path: Path) -> Iterator[FieldError]:
+    yield from check(path, finalizer, label_key)
+    if "/" not in finalizer and finalizer not in _STANDARD_FINALIZERS:
+        yield invalid(path, finalizer, "name is neither a standard finalizer name nor is it fully qualified")
 
 
 def validate_namespace_status(new: Namespace, old: Namespace) -> Iterator[FieldError]:

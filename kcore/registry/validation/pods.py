@@ -116,6 +116,7 @@ def validate_pod_template_spec(template: PodTemplateSpec, path: Path) -> Iterato
         yield from validate_pod_annotations(metadata.annotations, spec, path / "annotations")
     yield from validate_pod_spec(spec, path / "spec")
     yield from validate_seccomp_agreement(metadata, spec, path / "spec")
+    yield from validate_app_armor_agreement(metadata, spec, path / "spec")
     if spec.ephemeral_containers:
         yield forbidden(path / "spec" / "ephemeralContainers", "ephemeral containers not allowed in pod template")
 

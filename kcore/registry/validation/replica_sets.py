@@ -10,7 +10,7 @@ from kcore.api.field import FieldError, Path, invalid, required
 from kcore.api.selectors import selector_from_labels
 from kcore.registry.validation.pods import validate_pod_template_spec
 from kcore.registry.validation.rules import not_negative
-from kcore.registry.validation.values import immutable
+from kcore.registry.validation.values import immutable, non_negative
 from kcore.registry.validation.workloads import (
     labels_mismatch,
     validate_counts,
@@ -55,6 +55,8 @@ def validate_replica_set_status(new: ReplicaSet, old: ReplicaSet) -> Iterator[Fi
 
 def _validate_status(status: ReplicaSetStatus | ReplicationControllerStatus) -> Iterator[FieldError]:
     yield from validate_counts(status, _STATUS, _COUNTS)
+    if isinstance(status, ReplicaSetStatus):
+        yield from not_negative(_STATUS / "terminatingReplicas", status.terminating_replicas)
     for name, count in (
         ("fullyLabeledReplicas", status.fully_labeled_replicas),
         ("readyReplicas", status.ready_replicas),
@@ -72,7 +74,10 @@ def validate_replication_controller(controller: ReplicationController) -> Iterat
     yield from not_negative(_SPEC / "minReadySeconds", spec.min_ready_seconds)
     if not spec.selector:
         yield required(_SPEC / "selector")
-    yield from not_negative(_SPEC / "replicas", spec.replicas)
+    if spec.replicas is None:
+        yield required(_SPEC / "replicas")
+    else:
+        yield from non_negative(_SPEC / "replicas", spec.replicas)
     template, path = spec.template, _SPEC / "template"
     if template is None:
         yield required(path)

@@ -39,9 +39,10 @@ _POLICY = _SPEC / "ipFamilyPolicy"
 _SOURCE_RANGES = "service.beta.kubernetes.io/load-balancer-source-ranges"
 _TOPOLOGY_HINTS = "service.kubernetes.io/topology-aware-hints"
 _TOPOLOGY_MODE = "service.kubernetes.io/topology-mode"
-_KUBELET_PORT = 10250
 _AFFINITY_SECONDS_MAX = 86400
 _ONLY_LOAD_BALANCER = "may only be used when `type` is 'LoadBalancer'"
+_FIXED = "may not change once set"
+_NO_SPEC = ServiceSpec()
 _TYPES = ("ClusterIP", "ExternalName", "LoadBalancer", "NodePort")
 _PROTOCOLS = ("SCTP", "TCP", "UDP")
 _FAMILY_POLICIES = ("PreferDualStack", "RequireDualStack", "SingleStack")
@@ -58,12 +59,13 @@ def needs_health_check(spec: ServiceSpec) -> bool:
     return spec.type == "LoadBalancer" and spec.external_traffic_policy == "Local"
 
 
-def validate_service(service: Service) -> list[FieldError]:
-    return list(_validate(service))
+def validate_service(service: Service, old: Service | None = None) -> list[FieldError]:
+    """`old`: addresses that it has may stay, however they are written."""
+    return list(_validate(service, old))
 
 
-def _validate(service: Service) -> Iterator[FieldError]:
-    spec = service.spec
+def _validate(service: Service, old: Service | None) -> Iterator[FieldError]:
+    spec, standing = service.spec, _NO_SPEC if old is None else old.spec
     yield from _validate_topology(service.metadata.annotations)
     if not spec.ports and not is_headless(spec) and spec.type != "ExternalName":
         yield required(_SPEC / "ports")
@@ -74,13 +76,13 @@ def _validate(service: Service) -> Iterator[FieldError]:
     yield from validate_labels(spec.selector, _SPEC / "selector")
     yield from one_of(_SPEC / "sessionAffinity", spec.session_affinity, ("ClientIP", "None"))
     yield from _validate_affinity_config(spec)
-    yield from validate_cluster_ips(spec)
+    yield from validate_cluster_ips(spec, standing.cluster_ips)
     for i, ip in enumerate(spec.external_ips):
         path = _SPEC / "externalIPs" @ i
-        yield from list(validate_ip(ip, path)) or validate_endpoint_ip(ip, path)
+        yield from list(validate_ip(ip, path, standing.external_ips)) or validate_endpoint_ip(ip, path)
     yield from one_of(_SPEC / "type", spec.type, _TYPES)
     yield from _validate_ports_together(spec)
-    yield from _validate_source_ranges(service)
+    yield from _validate_source_ranges(service, old)
     yield from _validate_node_port_allocation(spec)
     yield from _validate_load_balancer_class(spec)
     yield from _validate_external_traffic(spec)
@@ -99,11 +101,6 @@ def _validate_topology(annotations: Any) -> Iterator[FieldError]:
 
 
 def _validate_for_type(spec: ServiceSpec) -> Iterator[FieldError]:
-    if spec.type == "LoadBalancer":
-        for i, port in enumerate(spec.ports):
-            if port.port == _KUBELET_PORT:
-                message = f"may not expose port {_KUBELET_PORT} externally since it is used by kubelet"
-                yield invalid(_SPEC / "ports" @ i, port.port, message)
     if spec.type in ("LoadBalancer", "NodePort") and is_headless(spec):
         yield invalid(_CLUSTER_IPS @ 0, "None", f"may not be set to 'None' for {spec.type} services")
     if spec.type == "ExternalName":
@@ -156,7 +153,7 @@ def _validate_affinity_config(spec: ServiceSpec) -> Iterator[FieldError]:
         yield invalid(path / "clientIP" / "timeoutSeconds", config.client_ip.timeout_seconds, message)
 
 
-def validate_cluster_ips(spec: ServiceSpec) -> Iterator[FieldError]:
+def validate_cluster_ips(spec: ServiceSpec, standing: Sequence[str] = ()) -> Iterator[FieldError]:
     """How clusterIP, clusterIPs, ipFamilies and ipFamilyPolicy must agree (KEP-563)."""
     if spec.type == "ExternalName":
         return
@@ -175,7 +172,7 @@ def validate_cluster_ips(spec: ServiceSpec) -> Iterator[FieldError]:
             yield duplicate(_FAMILIES @ i, family)
     if spec.ip_family_policy is not None and spec.ip_family_policy not in _FAMILY_POLICIES:
         yield not_supported(_POLICY, spec.ip_family_policy, _FAMILY_POLICIES)
-    malformed = list(_validate_each_ip(ips))
+    malformed = list(_validate_each_ip(ips, standing))
     yield from malformed
     if len(ips) > 2:
         yield invalid(_CLUSTER_IPS, ips, "may only hold up to 2 values")
@@ -183,13 +180,13 @@ def validate_cluster_ips(spec: ServiceSpec) -> Iterator[FieldError]:
         yield from _validate_ips_against_families(spec)
 
 
-def _validate_each_ip(ips: Sequence[str]) -> Iterator[FieldError]:
+def _validate_each_ip(ips: Sequence[str], standing: Sequence[str]) -> Iterator[FieldError]:
     for i, ip in enumerate(ips):
         if i == 0 and ip == "None":
             if len(ips) > 1:
                 yield invalid(_CLUSTER_IPS, ips, "'None' must be the first and only value")
         else:
-            yield from validate_ip(ip, _CLUSTER_IPS @ i)
+            yield from validate_ip(ip, _CLUSTER_IPS @ i, standing)
 
 
 def _validate_ips_against_families(spec: ServiceSpec) -> Iterator[FieldError]:
@@ -234,14 +231,15 @@ def _port_key(port: ServicePort) -> msgspec.Raw:
     return msgspec.Raw(msgspec.json.encode(key))
 
 
-def _validate_source_ranges(service: Service) -> Iterator[FieldError]:
+def _validate_source_ranges(service: Service, old: Service | None) -> Iterator[FieldError]:
     spec = service.spec
+    standing = () if old is None else [cidr.strip() for cidr in old.spec.load_balancer_source_ranges]
     if spec.load_balancer_source_ranges:
         path = _SPEC / "LoadBalancerSourceRanges"
         if spec.type != "LoadBalancer":
             yield forbidden(path, _ONLY_LOAD_BALANCER)
         for i, cidr in enumerate(spec.load_balancer_source_ranges):
-            yield from validate_cidr(cidr.strip(), path @ i)
+            yield from validate_cidr(cidr.strip(), path @ i, standing)
         return
     annotation = service.metadata.annotations.get(_SOURCE_RANGES)
     if annotation is None:
@@ -249,16 +247,18 @@ def _validate_source_ranges(service: Service) -> Iterator[FieldError]:
     path = (Path("metadata") / "annotations").key(_SOURCE_RANGES)
     if spec.type != "LoadBalancer":
         yield forbidden(path, _ONLY_LOAD_BALANCER)
+    if old is not None and old.metadata.annotations.get(_SOURCE_RANGES) == annotation:
+        return
     for cidr in annotation.strip().split(",") if annotation.strip() else ():
         yield from validate_cidr(cidr.strip(), path)
 
 
 def _validate_node_port_allocation(spec: ServiceSpec) -> Iterator[FieldError]:
-    path = _SPEC / "allocateLoadBalancerNodePorts"
-    if spec.type == "LoadBalancer" and spec.allocate_load_balancer_node_ports is None:
-        yield required(path)
+    field = "allocateLoadBalancerNodePorts"
     if spec.type != "LoadBalancer" and spec.allocate_load_balancer_node_ports is not None:
-        yield forbidden(path, _ONLY_LOAD_BALANCER)
+        yield forbidden(_SPEC / field, _ONLY_LOAD_BALANCER)
+    if spec.type == "LoadBalancer" and spec.allocate_load_balancer_node_ports is None:
+        yield required(Path(field))
 
 
 def _validate_load_balancer_class(spec: ServiceSpec, old: ServiceSpec | None = None) -> Iterator[FieldError]:
@@ -266,8 +266,8 @@ def _validate_load_balancer_class(spec: ServiceSpec, old: ServiceSpec | None = N
     name = spec.load_balancer_class
     stays = old is not None and old.type == "LoadBalancer" and spec.type == "LoadBalancer"
     if stays and old is not None and old.load_balancer_class != name:
-        yield invalid(path, name, "may not change once set")
-    elif name is not None and spec.type == "LoadBalancer":
+        yield invalid(path, name, _FIXED)
+    if name is not None and spec.type == "LoadBalancer":
         yield from check(path, name, label_key)
     elif name is not None:
         yield forbidden(path, _ONLY_LOAD_BALANCER)
@@ -301,39 +301,58 @@ def _validate_internal_traffic(spec: ServiceSpec) -> Iterator[FieldError]:
 
 def validate_service_update(new: Service, old: Service) -> list[FieldError]:
     return [
-        *_validate_immutable_list(new.spec, old.spec, "clusterIPs", new.spec.cluster_ips, old.spec.cluster_ips),
-        *_validate_immutable_list(new.spec, old.spec, "ipFamilies", new.spec.ip_families, old.spec.ip_families),
+        *_validate_cluster_ips_update(new.spec, old.spec),
+        *_validate_families_update(new.spec, old.spec),
         *_validate_load_balancer_class(new.spec, old.spec),
-        *validate_service(new),
+        *_validate_health_check_update(new.spec, old.spec),
+        *validate_service(new, old),
     ]
 
 
-def _validate_immutable_list(
-    new: ServiceSpec, old: ServiceSpec, field: str, after: Sequence[str], before: Sequence[str]
-) -> Iterator[FieldError]:
-    """IPs and families: a second one may come and go with the policy, the others stay as they are."""
-    if "ExternalName" in (new.type, old.type) or _is_free(new, old, field):
+def _validate_cluster_ips_update(new: ServiceSpec, old: ServiceSpec) -> Iterator[FieldError]:
+    """A second IP may come and go with the policy, the first stays."""
+    if "ExternalName" in (new.type, old.type) or (is_headless(new) and is_headless(old)):
         return
-    path = _SPEC / field
-    noun = "clusterIP" if field == "clusterIPs" else "ipFamily"
+    after, before = new.cluster_ips, old.cluster_ips
     if len(after) == len(before):
         for i, (now, then) in enumerate(zip(after, before, strict=True)):
             if now != then:
-                yield invalid(path @ i, after, "may not change once set")
+                yield invalid(_CLUSTER_IPS @ i, after, _FIXED)
         return
     if before and not after:
-        yield invalid(path @ 0, after, f"primary {noun} can not be unset")
+        yield invalid(_CLUSTER_IPS @ 0, after, "primary clusterIP can not be unset")
     if before and after and after[0] != before[0]:
-        yield invalid(path @ 0, after, "may not change once set")
+        yield invalid(_CLUSTER_IPS @ 0, after, _FIXED)
+    yield from _validate_release(new, after, before, "clusterIP")
+
+
+def _validate_families_update(new: ServiceSpec, old: ServiceSpec) -> Iterator[FieldError]:
+    """The same of families; where their number changes, upstream looks at the IPs to tell whether any are left."""
+    if "ExternalName" in (new.type, old.type) or is_headless(new) or is_headless(old) != is_headless(new):
+        return
+    after, before = new.ip_families, old.ip_families
+    if len(after) == len(before):
+        for now, then in zip(after, before, strict=True):
+            if now != then:
+                yield invalid(_FAMILIES @ 0, after, _FIXED)
+        return
+    if before and not new.cluster_ips:
+        yield invalid(_FAMILIES @ 0, after, "primary ipFamily can not be unset")
+    if before and after and after[0] != before[0]:
+        yield invalid(_FAMILIES @ 0, new.cluster_ips, _FIXED)
+    yield from _validate_release(new, after, before, "ipFamily")
+
+
+def _validate_release(new: ServiceSpec, after: Sequence[str], before: Sequence[str], noun: str) -> Iterator[FieldError]:
     if len(after) == 1 < len(before) and new.ip_family_policy != "SingleStack":
         message = f"must be set to 'SingleStack' when releasing the secondary {noun}"
         yield invalid(_POLICY, new.ip_family_policy, message)
 
 
-def _is_free(new: ServiceSpec, old: ServiceSpec, field: str) -> bool:
-    if field == "clusterIPs":
-        return is_headless(new) and is_headless(old)
-    return (is_headless(new) and not new.selector) or (is_headless(old) and not old.selector)
+def _validate_health_check_update(new: ServiceSpec, old: ServiceSpec) -> Iterator[FieldError]:
+    changed = new.health_check_node_port != old.health_check_node_port
+    if changed and needs_health_check(new) and needs_health_check(old):
+        yield forbidden(_SPEC / "healthCheckNodePort", "field is immutable")
 
 
 def validate_service_status_update(new: Service, old: Service) -> list[FieldError]:
@@ -341,17 +360,18 @@ def validate_service_status_update(new: Service, old: Service) -> list[FieldErro
     ingress = new.status.load_balancer.ingress
     if new.spec.type != "LoadBalancer" and ingress:
         return [forbidden(path / "ingress", "may only be used when `spec.type` is 'LoadBalancer'")]
-    return [e for i, entry in enumerate(ingress) for e in _validate_ingress(entry, path / "ingress" @ i)]
+    standing = [entry.ip for entry in old.status.load_balancer.ingress if entry.ip]
+    return [e for i, entry in enumerate(ingress) for e in _validate_ingress(entry, standing, path / "ingress" @ i)]
 
 
-def _validate_ingress(entry: LoadBalancerIngress, path: Path) -> Iterator[FieldError]:
+def _validate_ingress(entry: LoadBalancerIngress, standing: Sequence[str], path: Path) -> Iterator[FieldError]:
     if entry.ip:
-        yield from validate_ip(entry.ip, path / "ip")
-        if entry.ip_mode is None:
-            yield required(path / "ipMode", "must be specified when `ip` is set")
-    elif entry.ip_mode is not None:
+        yield from validate_ip(entry.ip, path / "ip", standing)
+    if entry.ip and entry.ip_mode is None:
+        yield required(path / "ipMode", "must be specified when `ip` is set")
+    elif entry.ip_mode is not None and not entry.ip:
         yield forbidden(path / "ipMode", "may not be specified when `ip` is not set")
-    if entry.ip_mode is not None and entry.ip_mode not in ("Proxy", "VIP"):
+    elif entry.ip_mode is not None and entry.ip_mode not in ("Proxy", "VIP"):
         yield not_supported(path / "ipMode", entry.ip_mode, ("Proxy", "VIP"))
     if entry.hostname:
         yield from check(path / "hostname", entry.hostname, dns1123_subdomain)
