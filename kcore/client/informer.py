@@ -42,10 +42,7 @@ class _Index(Generic[T]):
     def __init__(self, function: IndexFunction[T], reads_status: bool) -> None:
         self._function = function
         self.reads_status = reads_status
-        self._buckets: dict[str, dict[str, None]] = {}
-
-    def get(self, value: str) -> Iterable[str]:
-        return self._buckets.get(value, ())
+        self.buckets: dict[str, dict[str, None]] = {}
 
     def change(self, key: str, old: T | None, new: T | None) -> None:
         after = self._function(new) if new is not None else ()
@@ -57,16 +54,16 @@ class _Index(Generic[T]):
                 self._remove(value, key)
         if new is not None:
             for value in after:
-                bucket = self._buckets.get(value)
+                bucket = self.buckets.get(value)
                 if bucket is None:
-                    bucket = self._buckets[value] = {}
+                    bucket = self.buckets[value] = {}
                 bucket[key] = None
 
     def _remove(self, value: str, key: str) -> None:
-        bucket = self._buckets[value]
+        bucket = self.buckets[value]
         del bucket[key]
         if not bucket:
-            del self._buckets[value]
+            del self.buckets[value]
 
 
 class Informer(Generic[T]):
@@ -100,8 +97,8 @@ class Informer(Generic[T]):
 
     def by_index(self, index_name: str, value: str) -> list[T]:
         """The objects for which the index's function gave `value`."""
-        objects = self._objects
-        return [objects[key] for key in self._indexes[index_name].get(value)]
+        keys = self._indexes[index_name].buckets.get(value)
+        return list(map(self._objects.__getitem__, keys)) if keys else []
 
     def add_index(self, name: str, function: IndexFunction[T], *, reads_status: bool = False) -> None:
         """Keep an index from now on. A name that is known already keeps its function: indexes are shared, too.

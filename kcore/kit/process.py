@@ -17,6 +17,10 @@ class CannotStart(Exception):
     """Something outside kcore is in the way; the message is one sentence for the user."""
 
 
+# So many new objects call the collector. At Python's 700 it comes every few requests, and finds them all in use.
+_YOUNG = 10_000
+
+
 def run_until_signalled(start: Callable[[TaskGroup], Awaitable[None]], mendable: tuple[type[Exception], ...]) -> None:
     """Run what `start` puts into a task group until a signal, or until all of it has ended.
 
@@ -35,6 +39,7 @@ def run_until_signalled(start: Callable[[TaskGroup], Awaitable[None]], mendable:
                 # What start-up made stays for good: the collector need not look at it now, nor ever again.
                 gc.collect()
                 gc.freeze()
+                gc.set_threshold(_YOUNG, *gc.get_threshold()[1:])
                 gc.enable()
             watch.cancel_scope.cancel()
 

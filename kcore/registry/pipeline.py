@@ -14,6 +14,7 @@ from kcore.api.meta_v1 import StatusDetails
 from kcore.api.names import path_segment_name
 from kcore.api.object import encode_object
 from kcore.api.timestamp import format_seconds
+from kcore.kit.recent import keep
 from kcore.registry.admission import Chain, MakePlugin
 from kcore.registry.converting import NotConverted, converted
 from kcore.registry.custom.strategy import CustomResourceStrategy
@@ -41,9 +42,7 @@ class Sound:
         return shape in self._shapes
 
     def remember(self, shape: bytes) -> None:
-        if len(self._shapes) >= _SOUND_MAX:
-            del self._shapes[next(iter(self._shapes))]
-        self._shapes[shape] = None
+        keep(self._shapes, shape, None, _SOUND_MAX)
 
 
 class Pipeline:

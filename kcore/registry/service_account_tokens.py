@@ -15,6 +15,7 @@ from kcore.api.object import Object
 from kcore.api.scheme import Scheme
 from kcore.api.timestamp import parse
 from kcore.kit.clock import Chance, Clock
+from kcore.kit.recent import keep
 from kcore.registry.authentication import ISSUER, Authenticated, InvalidToken
 from kcore.registry.request import User
 from kcore.store.store import Store
@@ -134,9 +135,7 @@ class ServiceAccountTokens:
         claims = self._signer.verified(token)
         if claims is None or claims.get("iss") not in self.issuers or _PRIVATE not in claims:
             return None
-        if len(self._verified) >= _CACHED_MAX:
-            del self._verified[next(iter(self._verified))]
-        self._verified[token] = claims
+        keep(self._verified, token, claims, _CACHED_MAX)
         return claims
 
     def _check_bound(self, type_: type[Object], namespace: str, ref: Mapping[str, str]) -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
 from typing import Any, NamedTuple, TypeAlias
 
 import msgspec
 
 from kcore.api.meta_v1 import ManagedFieldsEntry, ObjectMeta
 from kcore.api.schema import fill
+from kcore.kit.recent import keep
 from kcore.registry.managed_fields.field_sets import Node, canonical, encode, union
 
 __all__ = [
@@ -87,10 +87,8 @@ class _Blobs:
     def _shared(self, data: bytes, fields: Node) -> tuple[msgspec.Raw, Node]:
         known = self._of.get(data)
         if known is None:
-            if len(self._of) >= _BLOBS_MAX:
-                with suppress(KeyError, RuntimeError):  # large objects are tracked beside the loop
-                    del self._of[next(iter(self._of))]
-            known = self._of[data] = (msgspec.Raw(data), fields)
+            known = (msgspec.Raw(data), fields)
+            keep(self._of, data, known, _BLOBS_MAX)
         return known
 
 

@@ -6,7 +6,6 @@ before admission and strategies fill in theirs, so that what those set belongs t
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -17,6 +16,7 @@ from kcore.api.kind import Kind
 from kcore.api.meta_v1 import ManagedFieldsEntry, ObjectMeta
 from kcore.api.object import CustomResource, encode_object
 from kcore.api.schema import JSON, Struct, fill
+from kcore.kit.recent import keep
 from kcore.registry.managed_fields.checking import check
 from kcore.registry.managed_fields.comparison import ElementError, compare
 from kcore.registry.managed_fields.conflicts import ApplyConflict
@@ -77,7 +77,7 @@ class Managers:
         if known is None:
             self._track(name, self._empty, obj, {}, time)
             if shape:
-                self._remember(shape, metadata.managed_fields)
+                keep(self._created, shape, metadata.managed_fields, _REPEATED_MAX)
             return
         fill(metadata, managed_fields=tuple(_signed(entry, name, time) for entry in known))
 
@@ -92,12 +92,6 @@ class Managers:
         body = obj.content if isinstance(obj, CustomResource) else obj.spec
         shape = _encode((bool(m.generate_name), list(m.labels), owners, body))
         return shape if len(shape) <= _REPEATED_SIZE_MAX else None
-
-    def _remember(self, shape: bytes, entries: tuple[ManagedFieldsEntry, ...]) -> None:
-        if len(self._created) >= _REPEATED_MAX:
-            with suppress(KeyError, RuntimeError):  # large objects are tracked beside the loop
-                del self._created[next(iter(self._created))]
-        self._created[shape] = entries
 
     def update(self, name: str, new: Any, old: Any, time: str) -> None:
         """Give the author of an update what it changed. `new` belongs to the request."""

@@ -43,6 +43,7 @@ _replace = msgspec.structs.replace
 _encode = msgspec.json.Encoder().encode
 
 DNS_LABEL_MAX = 63
+_SHAPE_BYTES_MAX = 8192
 
 
 # The only part of a spec that admission makes up: the name of the volume with the pod's token.
@@ -114,7 +115,8 @@ class PodStrategy(Strategy):
         for volume in spec.volumes:
             if volume.ephemeral is not None:
                 return None  # its claim is named after the pod
-        return _without_token_name(_encode(spec))
+        encoded = _encode(spec)
+        return _without_token_name(encoded) if len(encoded) <= _SHAPE_BYTES_MAX else None
 
     def validate_update(self, req: Request, new: Pod, old: Pod) -> Sequence[FieldError]:
         return validate_pod_update(new, old)

@@ -49,12 +49,11 @@ class Authenticator:
         refused = False
         for authenticator in self._chain:
             try:
-                user = await authenticator.user(asking)
+                user = authenticator.user(asking)
+                if user is not None:
+                    return user if isinstance(user, User) else await user
             except Refused:
                 refused = True
-                continue
-            if user is not None:
-                return user
         if refused or not self._anonymous:
             raise Unauthorized
         return ANONYMOUS

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
+
 from kcore.registry.authentication import InvalidToken, TokenUnion
 from kcore.registry.request import User
 from kcore.server.authentication.request import Asking, Refused
@@ -16,7 +18,7 @@ class BearerTokens:
     def __init__(self, tokens: TokenUnion) -> None:
         self._tokens = tokens
 
-    async def user(self, asking: Asking) -> User | None:
+    def user(self, asking: Asking) -> Awaitable[User] | None:
         credentials = asking.headers.get("Authorization")
         if credentials is None:
             return None
@@ -25,7 +27,7 @@ class BearerTokens:
             token = token.partition(" ")[0]
         if not token or (scheme != "Bearer" and scheme.lower() != "bearer"):
             return None
-        return await _owner(self._tokens, token)
+        return _owner(self._tokens, token)
 
 
 class WebSocketTokens:
@@ -34,11 +36,11 @@ class WebSocketTokens:
     def __init__(self, tokens: TokenUnion) -> None:
         self._tokens = tokens
 
-    async def user(self, asking: Asking) -> User | None:
+    def user(self, asking: Asking) -> Awaitable[User] | None:
         if not wants_websocket(asking.headers):
             return None
         token = bearer_token(asking.headers)
-        return await _owner(self._tokens, token) if token else None
+        return _owner(self._tokens, token) if token else None
 
 
 async def _owner(tokens: TokenUnion, token: str) -> User:

@@ -76,7 +76,7 @@ class ClientCertificates:
     def __init__(self, authorities: Authorities | None = None) -> None:
         self._authorities = authorities
 
-    async def user(self, asking: Asking) -> User | None:
+    def user(self, asking: Asking) -> User | None:
         certificate = asking.certificate
         if certificate is None or (self._authorities is not None and not certificate.issued_by(self._authorities)):
             return None

@@ -34,7 +34,7 @@ class FrontProxy:
         self._allowed = frozenset(allowed)
         self._headers = headers
 
-    async def user(self, asking: Asking) -> User | None:
+    def user(self, asking: Asking) -> User | None:
         certificate = asking.certificate
         if certificate is None or not certificate.issued_by(self._authorities):
             return None

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import anyio
 
 from kcore.kit.clock import Clock
+from kcore.kit.recent import keep
 from kcore.registry.authentication import ISSUER, AnyAudience, InvalidToken
 from kcore.registry.request import User
 from kcore.server.authentication.users import known
@@ -86,9 +87,7 @@ class OidcTokens(AnyAudience):
         if claims is None:
             return None
         user = user_of_claims(self._options, claims)
-        if len(self._remembered) >= _CACHED_MAX:
-            del self._remembered[next(iter(self._remembered))]
-        self._remembered[digest] = _Remembered(user, claims["exp"])
+        keep(self._remembered, digest, _Remembered(user, claims["exp"]), _CACHED_MAX)
         return user
 
     async def _claims(self, token: str) -> Mapping[str, Any] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from multidict import CIMultiDictProxy
@@ -24,5 +25,5 @@ class Refused(Exception):
 
 
 class RequestAuthenticator(Protocol):
-    async def user(self, asking: Asking) -> User | None:
-        """None: not known by what I look at. Raises Refused."""
+    def user(self, asking: Asking) -> User | Awaitable[User] | None:
+        """None: not known by what I look at. Who has to ask others answers what to wait for. Raises Refused."""
