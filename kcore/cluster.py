@@ -259,6 +259,8 @@ class Cluster:
             options.scheduler.plan,
         )
         self._registry.serve_explanations(scheduler.explainer)
+        managed = bool(options.controllers.controllers)
+        self._registry.serve_components({"controller-manager": managed, "etcd-0": True, "scheduler": True})
         self._server.tell("/debug/scheduler", scheduler.metrics.statistics, scheduler.metrics.figures)
         manager = ControllerManager(client, informers, clock, chance, events, self._controller_options())
         self._server.tell(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from kcore.api import explanation_v1alpha1, metrics_v1beta1
@@ -16,6 +16,7 @@ from kcore.api.object import encode_object
 from kcore.api.timestamp import format_seconds
 from kcore.kit.recent import keep
 from kcore.registry.admission import Chain, MakePlugin
+from kcore.registry.components import component_statuses
 from kcore.registry.converting import NotConverted, converted
 from kcore.registry.custom.strategy import CustomResourceStrategy
 from kcore.registry.custom.versions import VersionStore
@@ -100,6 +101,12 @@ class Pipeline:
             self.strategy(kind)
             objects = usage.pods if kind is metrics_v1beta1.PODS else usage.nodes
             self._stores[kind] = MeasuredStore(self.env.store, kind, objects)
+
+    def serve_components(self, here: Mapping[str, bool]) -> None:
+        """Have componentstatuses tell of the parts of a control plane, and whether they are in this process."""
+        kind = self.env.scheme.of(ComponentStatus)
+        self.strategy(kind)
+        self._stores[kind] = MeasuredStore(self.env.store, kind, lambda: component_statuses(here))
 
     def serve_explanations(self, explainer: Explainer) -> None:
         """Serve scheduling.kcore.dev, with what `explainer` says."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -94,6 +94,10 @@ class Registry:
     def serve_usage(self, usage: Usage) -> None:
         """Serve metrics.k8s.io, with what `usage` says of nodes and pods."""
         self._pipe.serve_usage(usage)
+
+    def serve_components(self, here: Mapping[str, bool]) -> None:
+        """Have componentstatuses tell of the parts of a control plane, and whether they are in this process."""
+        self._pipe.serve_components(here)
 
     def serve_explanations(self, explainer: Explainer) -> None:
         """Serve scheduling.kcore.dev, with what `explainer` says of pods."""

@@ -54,6 +54,11 @@ def test_a_deployment_becomes_running_pods(kubectl: Kubectl) -> None:
     assert row[:4] == ["web", "2/2", "2", "2"]
 
 
+def test_component_statuses_tell_of_what_runs(kubectl: Kubectl) -> None:
+    _, *rows = lines(kubectl("get", "componentstatuses"))
+    assert rows[:3] == [[name, "Healthy", "ok"] for name in ("controller-manager", "etcd-0", "scheduler")]
+
+
 def test_apply_is_idempotent_and_says_so(web: Kubectl) -> None:
     assert web("apply", "-f", "-", stdin=WEB) == "deployment.apps/web unchanged\n"
     changed = WEB.replace("replicas: 3", "replicas: 1")
