@@ -22,9 +22,10 @@ from kcore.api.meta_v1 import ObjectMeta
 from kcore.client.local import LocalClient
 from kcore.kit.clock import SystemClock
 from kcore.registry.request import User
-from kcore.server.aggregation.documents import discovered
+from kcore.server.aggregation.documents import RemoteDocument, discovered
 from kcore.server.aggregation.identity import identity
 from kcore.server.certificates import Pki
+from kcore.server.openapi.merging import merge
 from kcore.store.store import Put
 from tests.server.serving import Door, serving
 from tests.webhook_server import issue
@@ -44,6 +45,37 @@ RESOURCES = {
 }
 
 
+META = "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"
+ROSE = {
+    "type": "object",
+    "properties": {
+        "metadata": {"$ref": f"#/definitions/{META}"},
+        "petals": {"type": "object", "additionalProperties": True},
+        "parent": {"$ref": "#/definitions/com.example.Rose"},
+    },
+}
+SWAGGER = {
+    "swagger": "2.0",
+    "paths": {
+        "/version/": {"get": {"responses": {"200": {"description": "OK"}}}},
+        f"{VERSION}/roses": {
+            "parameters": [{"$ref": "#/parameters/pretty"}],
+            "get": {
+                "operationId": "listRose",
+                "produces": ["application/json"],
+                "responses": {"200": {"description": "OK", "schema": {"$ref": "#/definitions/com.example.Rose"}}},
+            },
+        },
+    },
+    "definitions": {
+        "com.example.Rose": ROSE,
+        "com.example.Unused": {"type": "string"},
+        META: {"type": "object", "description": "theirs"},
+    },
+    "parameters": {"pretty": {"in": "query", "name": "pretty", "type": "string", "uniqueItems": True}},
+}
+
+
 class Florist:
     """The other API server: shows what it was asked, as whom."""
 
@@ -58,6 +90,8 @@ class Florist:
         if request.path == "/openapi/v3":
             link = {"serverRelativeURL": f"/openapi/v3{VERSION}?hash=1"}
             return web.json_response({"paths": {VERSION[1:]: link}})
+        if request.path == "/openapi/v2":
+            return web.json_response(SWAGGER)
         self.requests.append(request)
         self.bodies.append(await request.read())
         if request.path.endswith("/watched"):
@@ -278,6 +312,36 @@ async def test_openapi_of_the_other_server_is_passed_on(tmp_path: Path) -> None:
         assert index[VERSION[1:]] == {"serverRelativeURL": f"/openapi/v3{VERSION}?hash=1"}
         await door.ask("GET", index[VERSION[1:]]["serverRelativeURL"])
         assert florist.requests[0].raw_path == f"/openapi/v3{VERSION}?hash=1"
+
+
+async def test_openapi_v2_of_the_other_server_is_merged_into_ours(tmp_path: Path) -> None:
+    async with aggregating(tmp_path) as (door, _):
+        merged = (await door.ask("GET", "/openapi/v2")).json
+        (told,) = [item for path, item in merged["paths"].items() if path.startswith(f"/apis/{GROUP}/")]
+        assert told["get"]["operationId"] == "listRose"
+        assert [parameter["name"] for parameter in told["get"]["parameters"]] == ["pretty"]
+        rose = merged["definitions"]["com.example.Rose"]["properties"]
+        assert rose["parent"] == {"$ref": "#/definitions/com.example.Rose"}
+        assert rose["metadata"] == {"$ref": f"#/definitions/{META}_v2"}  # the name is taken by our own
+        assert merged["definitions"][f"{META}_v2"]["description"] == "theirs"
+        assert merged["definitions"][META]["properties"]
+        assert "com.example.Unused" not in merged["definitions"]
+        assert "/apis/apps/v1/deployments" in merged["paths"]
+        accept = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf"
+        protobuf = (await door.ask("GET", "/openapi/v2", Accept=accept)).body
+        assert b"listRose" in protobuf
+        await door.ask("DELETE", f"{APISERVICES}/v1.{GROUP}")
+        assert "com.example.Rose" not in (await door.ask("GET", "/openapi/v2")).json["definitions"]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"{", b"[]", b'{"paths": 1}', b'{"paths": {"/apis/flowers.example.com/v1/x": {"get": {}}}}', b"[" * 10_000],
+)
+def test_openapi_v2_that_cannot_be_read_is_as_good_as_none(body: bytes) -> None:
+    own: dict[str, Any] = {"paths": {"/a": {}}, "definitions": {"A": {}}}
+    merge(own, [RemoteDocument(GroupVersion(GROUP, "v1"), body)])
+    assert own == {"paths": {"/a": {}}, "definitions": {"A": {}}}
 
 
 async def test_services_that_fail_are_unavailable(tmp_path: Path) -> None:

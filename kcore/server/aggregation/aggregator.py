@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -22,7 +22,7 @@ from kcore.registry.service_endpoints import Unresolved
 from kcore.server.address import Address
 from kcore.server.aggregation.availability import AvailabilityController
 from kcore.server.aggregation.backends import Backend, Backends
-from kcore.server.aggregation.documents import RemoteDocuments
+from kcore.server.aggregation.documents import RemoteDocument, RemoteDocuments
 from kcore.server.aggregation.identity import identity
 from kcore.server.aggregation.proxy import Proxy
 from kcore.server.authentication.front_proxy import ProxyHeaders
@@ -55,6 +55,12 @@ class Aggregator:
     def generation(self) -> int:
         """Grows with every change that discovery shows."""
         return self.backends.generation + self.documents.generation
+
+    def swagger(self) -> Sequence[RemoteDocument]:
+        """The others' documents in OpenAPI's second version, the most important group first."""
+        backends = sorted(self.backends.all(), key=lambda backend: backend.priority, reverse=True)
+        found = (RemoteDocument(each.version, self.documents.swagger(each.version)) for each in backends)
+        return [document for document in found if document.body]
 
     def availability(self, client: Client, informers: Informers) -> AvailabilityController:
         """Tells which of the others can be asked."""

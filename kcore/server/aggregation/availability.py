@@ -38,7 +38,7 @@ _ATTEMPTS = 5
 _AGAIN_SECONDS = 30.0
 _FAILED_AGAIN_SECONDS = 5.0
 _AVAILABLE = "Available"
-_OPENAPI = "/openapi/v3"
+_OPENAPI, _OPENAPI_INDEX = "/openapi/v2", "/openapi/v3"
 
 
 class _Verdict(NamedTuple):
@@ -135,16 +135,21 @@ class AvailabilityController(Controller):
                     except _Failed as error:
                         failure = str(error)
                         continue
-                    self._documents.learn(backend, document, await self._openapi(backend))
+                    await self._learn(backend, document)
                     return _PASSED
         except TimeoutError:
             failure = failure or f"timed out waiting for {backend.target(path).url}"
         return _Verdict("False", "FailedDiscoveryCheck", failure)
 
-    async def _openapi(self, backend: Backend) -> bytes:
+    async def _learn(self, backend: Backend, document: bytes) -> None:
+        index = await self._openapi(backend, _OPENAPI_INDEX)
+        if not self._documents.knows(backend, document, index):
+            self._documents.learn(backend, document, index, await self._openapi(backend, _OPENAPI))
+
+    async def _openapi(self, backend: Backend, path: str) -> bytes:
         """What the server says of its OpenAPI documents; it need not have any."""
         try:
-            return await self._fetch(backend, _OPENAPI)
+            return await self._fetch(backend, path)
         except _Failed:
             return b""
 

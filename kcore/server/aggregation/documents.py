@@ -10,7 +10,14 @@ import msgspec
 from kcore.api.kind import GroupVersion
 from kcore.server.aggregation.backends import Backend
 
-__all__ = ["RemoteDocuments", "discovered"]
+__all__ = ["RemoteDocument", "RemoteDocuments", "discovered"]
+
+
+class RemoteDocument(NamedTuple):
+    """What a server says in OpenAPI's second version, for the sake of one group and version."""
+
+    version: GroupVersion
+    body: bytes
 
 
 class _Resource(msgspec.Struct, rename="camel"):
@@ -39,7 +46,9 @@ class _Index(msgspec.Struct):
 
 class _Known(NamedTuple):
     resources: bytes
+    links: bytes
     openapi: str
+    swagger: bytes
 
 
 class RemoteDocuments:
@@ -49,9 +58,14 @@ class RemoteDocuments:
         self.generation = 0
         self._known: dict[GroupVersion, _Known] = {}
 
-    def learn(self, backend: Backend, resources: bytes, index: bytes) -> None:
-        """Documents that cannot be read are as good as none."""
-        known = _Known(resources, _openapi_link(index, f"apis/{backend.version}"))
+    def knows(self, backend: Backend, resources: bytes, index: bytes) -> bool:
+        """Whether nothing has changed since it was read. An index has a hash of each of its documents."""
+        known = self._known.get(backend.version)
+        return known is not None and bool(index) and (known.resources, known.links) == (resources, index)
+
+    def learn(self, backend: Backend, resources: bytes, index: bytes, swagger: bytes) -> None:
+        """`index`: that of OpenAPI's third version; `swagger`: the second. What cannot be read is as good as none."""
+        known = _Known(resources, index, _openapi_link(index, f"apis/{backend.version}"), swagger)
         if self._known.get(backend.version) != known:
             self._known[backend.version] = known
             self.generation += 1
@@ -60,6 +74,11 @@ class RemoteDocuments:
         """The URL, on this server, of the third version's document; "" where the other server has none."""
         known = self._known.get(version)
         return known.openapi if known is not None else ""
+
+    def swagger(self, version: GroupVersion) -> bytes:
+        """The second version's document, of all that the other server serves; b"" where it has none."""
+        known = self._known.get(version)
+        return known.swagger if known is not None else b""
 
     def resources(self, version: GroupVersion) -> Sequence[dict[str, Any]]:
         """The rows of aggregated discovery (apidiscovery.k8s.io)."""

@@ -22,6 +22,7 @@ from kcore.api.meta_v1 import (
 )
 from kcore.api.scheme import Scheme
 from kcore.server.aggregation.aggregator import Aggregator
+from kcore.server.aggregation.documents import RemoteDocument
 from kcore.server.body import expected_body
 from kcore.server.openapi.custom_schemas import without_v3
 from kcore.server.openapi.descriptions import describe_parameter, describe_type
@@ -67,13 +68,24 @@ class OpenApi:
         self._aggregator = aggregator
         self._version = version
         self._generation = -1
+        self._others = -1
         self._rendered: dict[str, asyncio.Future[Rendered]] = {}
 
     async def v2(self) -> Rendered:
-        return await self._once("v2", self._render_v2)
+        return await self._once(_V2, partial(self._render_v2, self._remote_documents()))
 
     async def v2_protobuf(self) -> Rendered:
-        return await self._once("v2 in protobuf", self._render_v2_protobuf)
+        return await self._once(_V2_PROTOBUF, partial(self._render_v2_protobuf, self._remote_documents()))
+
+    def _remote_documents(self) -> Sequence[RemoteDocument]:
+        """What is merged into the second version, which is forgotten where that has changed."""
+        if self._aggregator is None:
+            return ()
+        if self._others != self._aggregator.generation:
+            self._others = self._aggregator.generation
+            for key in (_V2, _V2_PROTOBUF):
+                self._rendered.pop(key, None)
+        return self._aggregator.swagger()
 
     async def v3(self, path: str) -> Rendered | None:
         """The document of `api/v1`, `apis/apps/v1`, ...; None where no such group and version is served."""
@@ -115,16 +127,16 @@ class OpenApi:
     def _kinds(self, version: GroupVersion | None = None) -> list[Kind]:
         return [kind for kind in tuple(self._scheme) if version is None or kind.group_version == version]
 
-    def _render_v2(self) -> bytes:
-        return msgspec.json.encode(self._v2_tree())
+    def _render_v2(self, others: Sequence[RemoteDocument]) -> bytes:
+        return msgspec.json.encode(self._v2_tree(others))
 
-    def _render_v2_protobuf(self) -> bytes:
+    def _render_v2_protobuf(self, others: Sequence[RemoteDocument]) -> bytes:
         # Loaded with the first old kubectl: protobuf and YAML take a while, and a server should start soon.
         from kcore.server.openapi.v2_protobuf import encode_v2
 
-        return encode_v2(self._v2_tree())
+        return encode_v2(self._v2_tree(others))
 
-    def _v2_tree(self) -> dict[str, Any]:
+    def _v2_tree(self, others: Sequence[RemoteDocument] = ()) -> dict[str, Any]:
         kinds = self._kinds()
         prefix = "#/definitions/"
         found = definitions(kinds, _bodies(kinds), prefix)
@@ -132,12 +144,17 @@ class OpenApi:
             if kind.definition is not None:
                 name = kind_definition_name(kind)
                 found[name] = without_v3(found[name])
-        return {
+        tree = {
             "swagger": "2.0",
             "info": {"title": "Kubernetes", "version": self._version},
             "paths": _paths(self._operations(kinds), lambda operation: _v2_operation(operation, prefix)),
             "definitions": _with_patch(found),
         }
+        if others:
+            from kcore.server.openapi.merging import merge  # few clusters have other servers
+
+            merge(tree, others)
+        return tree
 
     def _operations(self, kinds: Iterable[Kind], root: str = "/") -> Iterator[Operation]:
         """Those of kinds, and of the documents that lie where they do."""
@@ -165,6 +182,7 @@ class OpenApi:
         )
 
 
+_V2, _V2_PROTOBUF = "v2", "v2 in protobuf"
 _V3 = "#/components/schemas/"
 
 

@@ -73,8 +73,7 @@ def _path_item(item: Mapping[str, Any]) -> bytes:
 
 def _operation(operation: Mapping[str, Any]) -> bytes:
     responses = b"".join(
-        _named(1, code, _part(1, _text(1, response["description"]) + _part(2, _part(1, _schema(response["schema"])))))
-        for code, response in operation["responses"].items()
+        _named(1, code, _part(1, _response(response))) for code, response in operation["responses"].items()
     )
     return b"".join(
         (
@@ -89,13 +88,18 @@ def _operation(operation: Mapping[str, Any]) -> bytes:
     )
 
 
+def _response(response: Mapping[str, Any]) -> bytes:
+    schema = _part(2, _part(1, _schema(response["schema"]))) if "schema" in response else b""
+    return _text(1, response["description"]) + schema
+
+
 def _parameter(parameter: Mapping[str, Any]) -> bytes:
     place = parameter["in"]
     required = parameter.get("required", False)
     if place == "body":
         flag = _flag(4) if required else b""
         return _part(1, _text(2, parameter["name"]) + _text(3, place) + flag + _part(5, _schema(parameter["schema"])))
-    texts = b"".join(_text(number, parameter[key]) for key, number in _PARAMETER_TEXTS[place].items())
+    texts = b"".join(_text(number, parameter.get(key, "")) for key, number in _PARAMETER_TEXTS[place].items())
     return _part(2, _part(3 if place == "query" else 4, (_flag(1) if required else b"") + texts))
 
 
@@ -105,12 +109,18 @@ def _schema(schema: Mapping[str, Any]) -> bytes:
     )
 
 
+def _additional(value: Mapping[str, Any] | bool) -> bytes:
+    if isinstance(value, bool):
+        return _flag(2) if value else b""
+    return _part(1, _schema(value))
+
+
 _SCHEMA_PARTS: Mapping[str, Callable[[Any], bytes]] = {
     "$ref": lambda value: _text(1, value),
     "format": lambda value: _text(2, value),
     "description": lambda value: _text(4, value),
     "required": lambda value: _texts(19, value),
-    "additionalProperties": lambda value: _part(21, _part(1, _schema(value))),
+    "additionalProperties": lambda value: _part(21, _additional(value)),
     "type": lambda value: _part(22, _text(1, value)),
     "items": lambda value: _part(23, _part(1, _schema(value))),
     "properties": lambda value: _part(25, b"".join(_named(1, name, _schema(each)) for name, each in value.items())),
