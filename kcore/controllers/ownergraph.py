@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from typing import NamedTuple
 
 from kcore.api.kind import Kind
@@ -52,10 +53,16 @@ def node_of(kind: Kind, obj: Object) -> Node:
         kind=kind,
         namespace=metadata.namespace,
         name=metadata.name,
-        owners=metadata.owner_references,
+        owners=_same(metadata.owner_references),
         finalizers=metadata.finalizers,
         deleting=metadata.deletion_timestamp is not None,
     )
+
+
+@lru_cache(maxsize=4096)
+def _same(owners: tuple[OwnerReference, ...]) -> tuple[OwnerReference, ...]:
+    """One object for all that have the same owners."""
+    return owners
 
 
 class OwnerGraph:

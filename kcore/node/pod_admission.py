@@ -6,6 +6,7 @@ The scheduler has looked already; this is for pods that came past it, and for tw
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import NamedTuple
 
 from kcore.api.core_v1 import Node, Pod
@@ -29,8 +30,13 @@ class Demand(NamedTuple):
 
 
 def demand_of(pod: Pod) -> Demand:
-    resources = {name: milli_value(amount) for name, amount in pod_requests(pod.spec).items()}
-    return Demand({**resources, "pods": _WHOLE_UNITS}, frozenset(_host_ports(pod)))
+    return Demand(_resources(tuple(pod_requests(pod.spec).items())), frozenset(_host_ports(pod)))
+
+
+@lru_cache(maxsize=4096)
+def _resources(requests: tuple[tuple[str, str], ...]) -> Mapping[str, int]:
+    """One object for all pods that ask for the same."""
+    return {**{name: milli_value(amount) for name, amount in requests}, "pods": _WHOLE_UNITS}
 
 
 class NodeLoad:

@@ -399,5 +399,5 @@ def _question(pod: Pod, node: ServedNode) -> object:
     if not node.runtime.editable:
         return metadata.resource_version
     gates = [gate.condition_type for gate in pod.spec.readiness_gates]
-    open_gates = [c.type for c in status.conditions if c.type in gates and c.status == "True"] if gates else []
+    open_gates = [c.type for c in status.conditions if c.type in gates and c.status == "True"] if gates else None
     return metadata.generation, metadata.deletion_timestamp, status.phase, status.pod_ip, open_gates

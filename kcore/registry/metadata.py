@@ -60,7 +60,9 @@ def settle_update(new: ObjectMeta, old: ObjectMeta) -> None:
     """Put back what an update can not change and may leave out: upstream's rest.BeforeUpdate."""
     fill(
         new,
-        uid=new.uid or old.uid,
+        name=_held(new.name, old.name),
+        namespace=_held(new.namespace, old.namespace),
+        uid=_held(new.uid or old.uid, old.uid),
         creation_timestamp=old.creation_timestamp,
         deletion_timestamp=old.deletion_timestamp or new.deletion_timestamp,
         deletion_grace_period_seconds=(
@@ -71,6 +73,11 @@ def settle_update(new: ObjectMeta, old: ObjectMeta) -> None:
         resource_version=old.resource_version,
         self_link="",
     )
+
+
+def _held(new: str, old: str) -> str:
+    """`new`; where it is the same, in the form of `old`, which many hold already."""
+    return old if new == old else new
 
 
 def metadata_errors(metadata: ObjectMeta, namespaced: bool, name_rule: NameCheck) -> list[FieldError]:

@@ -76,7 +76,7 @@ class PodInfo:
         self.priority = pod.spec.priority or 0
         self.nominated = pod.status.nominated_node_name
         """The node on which preemption makes room for the pod."""
-        self.requests = requests_of(pod.spec)
+        self.requests = _same(tuple(requests_of(pod.spec).items()))
         scored = self.requests if _says_all(pod.spec) else requests_of(pod.spec, DEFAULTS)
         self.nonzero_cpu = scored["cpu"]
         self.nonzero_memory = scored["memory"]
@@ -103,6 +103,12 @@ class PodInfo:
             or metadata.labels != known.labels
             or (metadata.deletion_timestamp is None) != (known.deletion_timestamp is None)
         )
+
+
+@lru_cache(maxsize=4096)
+def _same(requests: tuple[tuple[str, int], ...]) -> Mapping[str, int]:
+    """One object for all pods that ask for the same."""
+    return dict(requests)
 
 
 def _started(pod: Pod) -> float:

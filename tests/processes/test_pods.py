@@ -318,6 +318,16 @@ async def test_the_next_kubelet_goes_on_with_what_runs(folder: Path) -> None:
             await until(lambda: running_with(f"{NAP}.75") == [])
 
 
+async def test_the_next_kubelet_removes_the_files_of_pods_that_are_gone(folder: Path) -> None:
+    for left in (folder / "pods" / "uid-1" / "volumes", folder / "logs" / "uid-2" / "app"):
+        left.mkdir(parents=True)
+    async with processes(folder) as w, w.kubelet():
+        await w.create(given(shell("exit 0"), restart_policy="Never"))
+        pod = await w.until_pod(ended)
+        await until(lambda: {file.name for file in folder.glob("*/*")} & {"uid-1", "uid-2"} == set())
+        assert (folder / "logs" / pod.metadata.uid).exists()
+
+
 async def test_what_was_lost_meanwhile_is_started_again(folder: Path) -> None:
     async with processes(folder) as w:
         async with w.kubelet():

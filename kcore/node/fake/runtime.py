@@ -82,7 +82,7 @@ class FakeRuntime:
         self._keep(pod)
         statuses = (*status.init_container_statuses, *status.container_statuses, *status.ephemeral_container_statuses)
         records = {s.name: record for s in statuses if (record := _record(s)) is not None}
-        sandbox = Sandbox(self._new_id(), status.pod_ip, self._clock.now()) if status.pod_ip else None
+        sandbox = Sandbox(uid, status.pod_ip, self._clock.now()) if status.pod_ip else None
         images = {
             c.image: Image(id=records[c.name].image_id, was_present=True)
             for c in all_containers(pod)
@@ -102,7 +102,7 @@ class FakeRuntime:
     def run_sandbox(self, pod: Pod, ip: str) -> None:
         uid = pod.metadata.uid
         self._keep(pod)
-        self._states[uid] = self.state(uid)._replace(sandbox=Sandbox(self._new_id(), ip, self._clock.now()))
+        self._states[uid] = self.state(uid)._replace(sandbox=Sandbox(uid, ip, self._clock.now()))
 
     def pull_image(self, pod: Pod, container: AnyContainer) -> None:
         uid, name, now = pod.metadata.uid, container.image, self._clock.now()

@@ -83,6 +83,8 @@ class KubeRuntime:
                 await tasks.start(self._service.run, self._lives.exited)
                 for info in await self._service.containers():
                     self._found.setdefault(info.labels["uid"], []).append(info)
+                for uid in await run_sync(self._table.uids_with_files):
+                    self._found.setdefault(uid, [])
                 self._references.follow(self._something_changed)
                 task_status.started()
                 while True:

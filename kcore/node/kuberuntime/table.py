@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from pathlib import Path
 
 import structlog
@@ -46,6 +46,10 @@ class PodTable:
     def last_words_path(self, pod: Pod, container: str, attempt: int) -> Path:
         """What a container finds as its termination log."""
         return self.pod_folder(pod.metadata.uid) / "containers" / container / f"{attempt}.last-words"
+
+    def uids_with_files(self) -> Collection[str]:
+        """The pods that have files here, perhaps nothing else any more: who removed them was interrupted."""
+        return {file.name for kind in ("pods", "logs") for file in self._folder.glob(f"{kind}/*")}
 
     def remove_files(self, uid: str) -> None:
         shutil.rmtree(self.pod_folder(uid), ignore_errors=True)
