@@ -72,6 +72,7 @@ _replicas: Callable[[Any], str] = lambda obj: str(obj.status.replicas)  # noqa: 
 
 class DeploymentStrategy(Ruled):
     type = Deployment
+    keeps_reports = True
     generation = ("spec",)
     rules = Rules(
         default_deployment, validate_deployment, validate_deployment_update, validate_deployment_status, _advice
@@ -90,6 +91,7 @@ class DeploymentStrategy(Ruled):
 
 class ReplicaSetStrategy(Ruled):
     type = ReplicaSet
+    keeps_reports = True
     alike = True
     generation = ("spec",)
     selectable: ClassVar = {"status.replicas": _replicas}
@@ -104,6 +106,7 @@ class ReplicaSetStrategy(Ruled):
 
 class ReplicationControllerStrategy(Ruled):
     type = ReplicationController
+    keeps_reports = True
     generation = ("spec",)
     default_orphans = True
     selectable: ClassVar = {"status.replicas": _replicas}
@@ -119,6 +122,7 @@ class StatefulSetStrategy(Ruled):
     """`maxUnavailable` of a rolling update is of no effect yet, and dropped where it does not stand (KEP-961)."""
 
     type = StatefulSet
+    keeps_reports = True
     generation = ("spec",)
     name_rule = staticmethod(dns1123_label)
     rules = Rules(
@@ -148,6 +152,7 @@ def _drop_max_unavailable(stateful_set: StatefulSet) -> None:
 
 class DaemonSetStrategy(Ruled):
     type = DaemonSet
+    keeps_reports = True
     generation = ("spec",)
     rules = Rules(
         default_daemon_set, validate_daemon_set, validate_daemon_set_update, validate_daemon_set_status, _advice
