@@ -14,6 +14,7 @@ from kcore.controllers.autoscaling.controller import HorizontalPodAutoscalerCont
 from kcore.controllers.certificates.approving import CertificateApprover
 from kcore.controllers.certificates.cleaning import CertificateCleaner
 from kcore.controllers.certificates.signing import CertificateSigner
+from kcore.controllers.cloud.nodes import CloudNodeController, CloudNodeLifecycleController
 from kcore.controllers.cloud.services import ServiceController
 from kcore.controllers.clusterroleaggregation import ClusterRoleAggregationController
 from kcore.controllers.context import Context
@@ -99,6 +100,8 @@ CONTROLLERS: tuple[Make, ...] = (
     ServiceCIDRController,
     NodeIPAMController,
     NodeLifecycleController,
+    CloudNodeController,
+    CloudNodeLifecycleController,
     TaintEvictionController,
     PodGarbageCollector,
     VolumeBinder,

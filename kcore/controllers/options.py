@@ -20,6 +20,8 @@ class ControllerOptions:
     """Which ones run: see `manager.chosen`."""
     load_balancer_cidr: str | None = None
     """Where Services of type LoadBalancer get their addresses from."""
+    cloud_nodes: bool = False
+    """Whether a cloud in memory has the machines that the nodes are."""
     node_cidr_mask_size: int = 24
     node_cidr_mask_size_ipv6: int = 64
     node_monitor_grace_period: float = 50.0

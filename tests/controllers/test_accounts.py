@@ -17,6 +17,8 @@ from tests.sim.world import world
 AS_API_SERVER = {
     "autoregister",
     "bootstrap-signer-controller",
+    "cloud-node-controller",
+    "cloud-node-lifecycle-controller",
     "crd-controller",
     "host-path-provisioner",
     "host-path-resizer",

@@ -30,6 +30,12 @@ controller_options = flags(
         "127.19.0.0/24 where the service range is of 127.0.0.0/8; else none]",
     ),
     Option(
+        ["--cloud-nodes"],
+        is_flag=True,
+        help="Play the cloud whose machines the nodes are: initialize those that registered with --cloud-provider "
+        "external, delete those whose machine is gone (annotation kcore.dev/instance: gone).",
+    ),
+    Option(
         ["--node-cidr-mask-size"],
         type=click.IntRange(1, 32),
         default=24,
