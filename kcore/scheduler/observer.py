@@ -62,7 +62,7 @@ class ClusterObserver:
         await self._nodes.wait_synced()
         await self._pods.wait_synced()
         self._nodes.add_handler(self._node_changed)
-        self._pods.add_handler(self._pod_changed)
+        self._pods.add_handler(self.pod_changed)
         for informer, event in self._watched:
             informer.add_handler(self._notice(event))
 
@@ -89,21 +89,21 @@ class ClusterObserver:
             self._queue.move(event, old, new, self._clock.now())
             self._wake()
 
-    def _pod_changed(self, old: Pod | None, new: Pod | None) -> None:
+    def pod_changed(self, old: Pod | None, new: Pod | None) -> None:
+        """A pod has come, gone, or is another than before."""
         if old is not None and (new is None or new.metadata.uid != old.metadata.uid):
-            self.pod_gone(old)
+            self._pod_gone(old)
             old = None
         if new is None:
             return
         if new.status.phase in TERMINAL:
-            self.pod_gone(new)
+            self._pod_gone(new)
         elif new.spec.node_name:
-            self.pod_placed(old, new)
+            self._pod_placed(old, new)
         elif new.spec.scheduler_name in self._names:
             self._pod_waiting(old, new)
 
-    def pod_gone(self, pod: Pod) -> None:
-        """A pod needs no node any more, and has none."""
+    def _pod_gone(self, pod: Pod) -> None:
         uid = pod.metadata.uid
         self._queue.delete(uid)
         self._waiting.reject(uid, "the pod is gone")
@@ -117,8 +117,7 @@ class ClusterObserver:
         node = self._cache.get(pod.spec.node_name)
         return tuple(node.ghosts) if node is not None else ()
 
-    def pod_placed(self, old: Pod | None, new: Pod) -> None:
-        """A pod is on a node."""
+    def _pod_placed(self, old: Pod | None, new: Pod) -> None:
         self._queue.delete(new.metadata.uid)
         self._cache.set_pod(new)
         if old is None or not old.spec.node_name:

@@ -309,9 +309,9 @@ class Scheduler:
             return  # it was seen in the meantime
         log.warning("binding not seen", pod=info.key, node=found.spec.node_name if found is not None else "")
         if found is None or found.metadata.uid != info.uid:
-            self._observer.pod_gone(info.pod)
+            self._observer.pod_changed(info.pod, None)
         elif found.spec.node_name:
-            self._observer.pod_placed(None, found)
+            self._observer.pod_changed(None, found)
         else:
             self.cache.forget(info.uid)
             self.queue.move(ClusterEvent.POD_DELETED, info.pod, None, self._clock.now())
