@@ -12,7 +12,15 @@ from typing import Literal
 from kcore.api import quantity
 from kcore.api.core_v1 import PodSpec
 
-__all__ = ["ResourceList", "add_resources", "container_limits", "container_requests", "pod_limits", "pod_requests"]
+__all__ = [
+    "ResourceList",
+    "add_resources",
+    "container_limits",
+    "container_requests",
+    "is_pod_level",
+    "pod_limits",
+    "pod_requests",
+]
 
 ResourceList = Mapping[str, str]
 """Quantities by the name of the resource."""
@@ -42,6 +50,11 @@ def container_limits(spec: PodSpec) -> dict[str, str]:
     return _together(spec, "limits")
 
 
+def is_pod_level(name: str) -> bool:
+    """Whether a resource may be asked for by a pod as a whole."""
+    return name in _POD_LEVEL or name.startswith(_HUGE_PAGES)
+
+
 def add_resources(a: ResourceList, b: ResourceList) -> dict[str, str]:
     """The sum, by name."""
     total = dict(a)
@@ -54,7 +67,7 @@ def _total(spec: PodSpec, which: _Which) -> dict[str, str]:
     total = _together(spec, which)
     if spec.resources is not None:
         whole: ResourceList = getattr(spec.resources, which)
-        total |= {name: whole[name] for name in whole if name in _POD_LEVEL or name.startswith(_HUGE_PAGES)}
+        total |= {name: whole[name] for name in whole if is_pod_level(name)}
     for name, amount in spec.overhead.items():
         if which == "requests":
             total[name] = quantity.add(total.get(name, "0"), amount)

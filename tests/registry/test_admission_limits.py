@@ -108,6 +108,21 @@ async def test_the_containers_of_a_pod_are_summed(api: Api) -> None:
         await api.create("pods", pod(containers=[{**APP, **two}, {**APP, "name": "b", **two}]))
 
 
+async def test_pods_may_speak_for_their_containers_of_cpu_and_memory_alone(api: Api) -> None:
+    await limit(api, {"type": "Pod", "max": {"cpu": "3"}})
+    with pytest.raises(Forbidden, match=r"maximum cpu usage per Pod is 3, but limit is 4"):
+        await api.create("pods", pod(resources={"requests": {"cpu": "1"}, "limits": {"cpu": "4"}}))
+
+
+async def test_pods_are_looked_at_again_when_they_are_resized(api: Api) -> None:
+    made = await api.create("pods", pod(asking({"cpu": "1"}, {"cpu": "2"})))
+    await limit(api, {"type": "Container", "max": {"cpu": "3"}, "default": {"cpu": "3"}})
+    made["spec"]["containers"][0] |= asking({"cpu": "1"}, {"cpu": "4"})
+    with pytest.raises(Forbidden) as refusal:
+        await api.update("pods", made, api.request("update", "pods", "p", subresource="resize"))
+    assert refusal.value.message == 'pods "p" is forbidden: maximum cpu usage per Container is 3, but limit is 4'
+
+
 async def test_refusals_of_unnamed_pods_show_what_their_names_begin_with(api: Api) -> None:
     await limit(api, {"type": "Pod", "max": {"cpu": "3"}})
     with pytest.raises(Forbidden, match=r'pods "web-.*" is forbidden'):

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import base64
 from typing import Any
 
 import msgspec
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import NameOID
 
 from kcore.api.authentication_v1 import TokenRequest
 from kcore.api.errors import Forbidden
@@ -93,6 +99,38 @@ async def test_node_does_not_set_labels_that_steer_pods(nodes: Api, label: str) 
 async def test_node_does_not_lift_its_taints(nodes: Api) -> None:
     with pytest.raises(Forbidden, match='node "one" is not allowed to modify taints'):
         await patched(nodes, "nodes", "one", {"spec": {"taints": None}})
+
+
+async def test_node_takes_no_owners(nodes: Api) -> None:
+    owner = {"apiVersion": "v1", "kind": "Node", "name": "two", "uid": "u"}
+    with pytest.raises(Forbidden, match='node "one" is not allowed to modify ownerReferences'):
+        await patched(nodes, "nodes", "one", {"metadata": {"ownerReferences": [owner]}})
+
+
+def signing_request(name: str) -> dict[str, Any]:
+    subject = x509.Name(
+        [
+            x509.NameAttribute(NameOID.ORGANIZATION_NAME, "system:nodes"),
+            x509.NameAttribute(NameOID.COMMON_NAME, name),
+        ]
+    )
+    key = ec.generate_private_key(ec.SECP256R1())
+    wanted = x509.CertificateSigningRequestBuilder().subject_name(subject).sign(key, hashes.SHA256())
+    spec = {
+        "request": base64.b64encode(wanted.public_bytes(Encoding.PEM)).decode(),
+        "signerName": "kubernetes.io/kube-apiserver-client-kubelet",
+        "usages": ["digital signature", "client auth"],
+    }
+    return {"metadata": {"generateName": "csr-"}, "spec": spec}
+
+
+async def test_node_asks_for_certificates_of_its_own_name(nodes: Api) -> None:
+    resource = "certificatesigningrequests"
+    await nodes.create(resource, signing_request("system:node:one"), by_node(nodes, "create", resource, namespace=""))
+    with pytest.raises(Forbidden, match="can only create a node CSR with CN=system:node:one"):
+        await nodes.create(
+            resource, signing_request("system:node:two"), by_node(nodes, "create", resource, namespace="")
+        )
 
 
 async def test_node_tells_the_status_of_its_pods_only(nodes: Api) -> None:
@@ -187,7 +225,7 @@ async def test_node_reports_the_size_of_claims_and_nothing_else(nodes: Api) -> N
     await nodes.create("persistentvolumeclaims", {"metadata": {"name": "c"}, "spec": spec})
     claims = "persistentvolumeclaims"
     await patched(nodes, claims, "c", {"status": {"capacity": {"storage": "1Gi"}}}, subresource="status")
-    with pytest.raises(Forbidden, match=r"is not allowed to update fields other than status\.capacity"):
+    with pytest.raises(Forbidden, match=r"is not allowed to update fields other than status\.quantity"):
         await patched(nodes, claims, "c", {"status": {"phase": "Bound"}}, subresource="status")
     with pytest.raises(Forbidden, match="may only update PVC status"):
         await patched(nodes, claims, "c", {"metadata": {"labels": {"a": "b"}}})

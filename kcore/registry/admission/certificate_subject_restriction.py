@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import base64
 from typing import Any
 
 from kcore.api.certificates_v1 import CertificateSigningRequest
 from kcore.api.kind import Kind
 from kcore.registry.admission.plugin import Operation, Plugin, forbidden
+from kcore.registry.admission.signers import named
 from kcore.registry.request import Request
 
 __all__ = ["CertificateSubjectRestriction"]
@@ -23,14 +23,7 @@ class CertificateSubjectRestriction(Plugin):
     def validate(self, req: Request, operation: Operation, obj: CertificateSigningRequest, old: Any) -> None:
         if obj.spec.signer_name != _SIGNER:
             return
-        if _MASTERS in _organizations(base64.b64decode(obj.spec.request)):
+        from cryptography.x509.oid import NameOID
+
+        if _MASTERS in named(obj.spec.request, NameOID.ORGANIZATION_NAME):
             raise forbidden(req, obj, f"use of {_SIGNER} signer with {_MASTERS} group is not allowed")
-
-
-def _organizations(pem: bytes) -> list[str | bytes]:
-    """Of a request that was found sound before."""
-    from cryptography import x509
-    from cryptography.x509.oid import NameOID
-
-    subject = x509.load_pem_x509_csr(pem).subject
-    return [attribute.value for attribute in subject.get_attributes_for_oid(NameOID.ORGANIZATION_NAME)]

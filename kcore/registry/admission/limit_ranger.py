@@ -1,6 +1,7 @@
 """What containers, pods and claims of a namespace may ask for, and what containers get that ask for nothing.
 
-Only new pods are looked at, as nothing that counts here can change later; claims may grow, and are looked at again.
+Pods are looked at when they are made or resized: nothing that counts here changes at any other time. Claims may
+grow, and are looked at again.
 """
 
 from __future__ import annotations
@@ -9,9 +10,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from kcore.api import quantity
-from kcore.api.core_v1 import Container, LimitRange, LimitRangeItem, PersistentVolumeClaim, Pod
+from kcore.api.core_v1 import Container, LimitRange, LimitRangeItem, PersistentVolumeClaim, Pod, ResourceRequirements
 from kcore.api.kind import Kind
-from kcore.api.pod_resources import ResourceList, pod_limits, pod_requests
+from kcore.api.pod_resources import ResourceList, container_limits, container_requests
 from kcore.api.schema import fill
 from kcore.registry.admission.plugin import Operation, Plugin, forbidden
 from kcore.registry.mirror import Mirror
@@ -21,6 +22,7 @@ from kcore.registry.strategy import Environment, Strategies
 __all__ = ["LimitRanger", "complete", "violations"]
 
 ANNOTATION = "kubernetes.io/limit-ranger"
+_NOTHING = ResourceRequirements()
 
 
 class LimitRanger(Plugin):
@@ -30,7 +32,7 @@ class LimitRanger(Plugin):
 
     def handles(self, kind: Kind, operation: Operation, subresource: str) -> bool:
         if kind.type is Pod:
-            return operation is Operation.CREATE and not subresource
+            return (operation, subresource) in ((Operation.CREATE, ""), (Operation.UPDATE, "resize"))
         return kind.type is PersistentVolumeClaim and operation is not Operation.DELETE and not subresource
 
     def admit(self, req: Request, operation: Operation, obj: Any, old: Any) -> None:
@@ -92,7 +94,14 @@ def violations(obj: Pod | PersistentVolumeClaim, limits: LimitRange) -> Iterator
             for container in (*obj.spec.containers, *obj.spec.init_containers):
                 yield from _violations(item, container.resources.requests, container.resources.limits)
         elif item.type == "Pod":
-            yield from _violations(item, pod_requests(obj.spec), pod_limits(obj.spec))
+            whole = obj.spec.resources or _NOTHING
+            requests = container_requests(obj.spec) | _of_pods(whole.requests)
+            yield from _violations(item, requests, container_limits(obj.spec) | _of_pods(whole.limits))
+
+
+def _of_pods(amounts: ResourceList) -> dict[str, str]:
+    """What a pod itself may say for all its containers, as far as ranges know of it. Its overhead does not count."""
+    return {name: amounts[name] for name in ("cpu", "memory") if name in amounts}
 
 
 def _claim_violations(item: LimitRangeItem, requests: ResourceList) -> Iterator[str]:

@@ -11,6 +11,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from kcore.api.certificates_v1 import CertificateSigningRequest
 from kcore.api.coordination_v1 import Lease
 from kcore.api.core_v1 import Node, PersistentVolumeClaim, Pod, ServiceAccount
 from kcore.api.errors import NotFound
@@ -21,6 +22,7 @@ from kcore.api.resource_v1 import ResourceSlice
 from kcore.api.storage_v1 import CSIDriver, CSINode
 from kcore.registry.access import Attributes
 from kcore.registry.admission.plugin import Operation, Plugin, forbidden
+from kcore.registry.admission.signers import named
 from kcore.registry.node_access.identity import is_node, node_of
 from kcore.registry.request import Request
 
@@ -44,6 +46,7 @@ _KUBELET_LABELS = frozenset(
     )
 )
 _KUBELET_DOMAINS = ("kubelet.kubernetes.io", "node.kubernetes.io")
+_NODE_SIGNERS = ("kubernetes.io/kubelet-serving", "kubernetes.io/kube-apiserver-client-kubelet")
 _RESTRICTED_DOMAIN = "node-restriction.kubernetes.io"
 
 
@@ -116,6 +119,8 @@ class NodeRestriction(Plugin):
             return f"node {quote(node)} is not allowed to set the following labels: {labels}" if labels else ""
         if obj.spec.taints != old.spec.taints:
             return f"node {quote(node)} is not allowed to modify taints"
+        if obj.metadata.owner_references != old.metadata.owner_references:
+            return f"node {quote(node)} is not allowed to modify ownerReferences"
         labels = _forbidden_labels(obj.metadata.labels, old.metadata.labels)
         return f"is not allowed to modify labels: {labels}" if labels else ""
 
@@ -125,7 +130,7 @@ class NodeRestriction(Plugin):
         if operation is not Operation.UPDATE:
             return f"unexpected operation {quote(operation.value)}"
         if _without_volume_facts(obj) != _without_volume_facts(old):
-            allowed = "status.capacity and status.conditions"
+            allowed = "status.quantity and status.conditions"
             return f"node {quote(node)} is not allowed to update fields other than {allowed}"
         return ""
 
@@ -179,6 +184,19 @@ class NodeRestriction(Plugin):
 
     def _csi_node(self, node: str, req: Request, operation: Operation, obj: Any, old: Any) -> str:
         return _own_name("CSINode", node, req, obj)
+
+    def _signing_request(self, node: str, req: Request, operation: Operation, obj: Any, old: Any) -> str:
+        """A node asks for certificates of its own name only, where the signer is one of those for nodes."""
+        if operation is not Operation.CREATE or req.subresource or obj.spec.signer_name not in _NODE_SIGNERS:
+            return ""
+        from cryptography.x509.oid import NameOID
+
+        wanted = f"system:node:{node}"
+        try:
+            names = named(obj.spec.request, NameOID.COMMON_NAME)
+        except ValueError as e:
+            return f"unable to parse csr: {e}"
+        return "" if names == [wanted] else f"can only create a node CSR with CN={wanted}"
 
     def _resource_slice(self, node: str, req: Request, operation: Operation, obj: Any, old: Any) -> str:
         written = obj if operation is Operation.CREATE else old
@@ -265,5 +283,6 @@ _RULES: Mapping[Any, _Rule] = {
     ServiceAccount: NodeRestriction._account,
     Lease: NodeRestriction._lease,
     CSINode: NodeRestriction._csi_node,
+    CertificateSigningRequest: NodeRestriction._signing_request,
     ResourceSlice: NodeRestriction._resource_slice,
 }

@@ -55,8 +55,8 @@ class Ledger:
         if isinstance(obj, Pod) and (missing := unspecified_resources(obj.spec, hard)):
             words = "; ".join(f"{resource} for: {','.join(containers)}" for resource, containers in missing.items())
             raise QuotaFailure(f"failed quota: {name}: must specify {words}")
-        if unknown := sorted(hard - self._used.keys()):
-            raise QuotaFailure(f"status unknown for quota: {name}, resources: {','.join(unknown)}")
+        if hard - self._used.keys():
+            raise QuotaFailure(f"status unknown for quota: {name}, resources: {','.join(sorted(hard))}")
         if shape is not None:
             if len(self._specified) >= _SHAPES_MAX:
                 self._specified.clear()

@@ -11,7 +11,7 @@ from typing import Any
 from kcore.api import quantity
 from kcore.api.core_v1 import Container, PersistentVolumeClaim, Pod, PodSpec, Service
 from kcore.api.kind import Kind
-from kcore.api.pod_resources import ResourceList, pod_limits, pod_requests
+from kcore.api.pod_resources import ResourceList, is_pod_level, pod_limits, pod_requests
 from kcore.api.timestamp import parse
 from kcore.registry.validation.resources import is_extended_resource
 
@@ -132,10 +132,11 @@ def _claim(claim: PersistentVolumeClaim) -> dict[str, str]:
 
 
 def unspecified_resources(spec: PodSpec, required: Iterable[str]) -> dict[str, list[str]]:
-    """Which containers leave out which of the required resources, by resource."""
+    """Which containers leave out which of the required resources, by resource; none, where the pod speaks for them."""
+    whole = spec.resources
+    if whole is not None and any(is_pod_level(name) for name in (*whole.requests, *whole.limits)):
+        return {}
     wanted = _SPECIFIED.intersection(required)
-    if spec.resources is not None:
-        wanted -= _compute(spec.resources.requests, spec.resources.limits).keys()
     missing: dict[str, list[str]] = {}
     for resource, container in _missing(wanted, (*spec.containers, *spec.init_containers)):
         missing.setdefault(resource, []).append(container)
