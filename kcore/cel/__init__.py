@@ -19,7 +19,7 @@ in `libraries.authorizer`.
 
 from kcore.cel.cost import CALL_LIMIT, RUNTIME_LIMIT, Budget
 from kcore.cel.environment import Checked, Environment
-from kcore.cel.errors import CelError, CompileError, CostExceeded, EvaluationError
+from kcore.cel.errors import CelError, CompileError, CostExceeded, EvaluationError, PlanError
 from kcore.cel.program import Program
 
 __all__ = [
@@ -32,5 +32,6 @@ __all__ = [
     "CostExceeded",
     "Environment",
     "EvaluationError",
+    "PlanError",
     "Program",
 ]

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from kcore.cel.cost import Price, tenth
-from kcore.cel.errors import CelError, CostExceeded, EvaluationError, no_such_overload
+from kcore.cel.errors import CelError, CostExceeded, EvaluationError, PlanError, no_such_overload
 from kcore.cel.frames import END, LIMIT, SPENT, Code, Frame, Run
 from kcore.cel.functions import Overload, accepts
 from kcore.cel.standard import matches
 from kcore.cel.syntax import Call, ListLiteral, Literal, Node
-from kcore.cel.values import UInt
+from kcore.cel.values import UInt, type_of
 from kcore.kit.regex import PatternError, compile_pattern
 
 __all__ = [
@@ -101,23 +101,55 @@ def dispatch(choices: Sequence[tuple[Overload, Price | None]], runs: Sequence[Ru
                 if f[SPENT] > f[LIMIT]:
                     raise CostExceeded
                 return result
-        raise no_such_overload()
+        raise _mismatch(choices[0][0].name, arguments)
 
     return run
+
+
+# Which types of a first operand an operator works with at all.
+_NUMBERS = frozenset(("int", "uint", "double"))
+_COMPARED = _NUMBERS | {"bool", "bytes", "string", "duration", "timestamp"}
+_OPERATORS: Mapping[str, frozenset[str]] = {
+    "_+_": _NUMBERS | {"bytes", "string", "duration", "timestamp", "list"},
+    "_-_": _NUMBERS | {"duration", "timestamp"},
+    "_*_": _NUMBERS,
+    "_/_": _NUMBERS,
+    "_%_": frozenset(("int", "uint")),
+    "-_": frozenset(("int", "double", "duration", "bool")),
+    **dict.fromkeys(("_<_", "_<=_", "_>_", "_>=_"), _COMPARED),
+    "size": frozenset(("bytes", "string", "list", "map")),
+    "matches": frozenset(("string",)),
+}
+# These answer for themselves whatever they are asked.
+_RECEIVERS = frozenset(("string", "duration", "timestamp"))
+_SILENT = frozenset(("@in", "!_", "_==_", "_!=_", "_[_]", "_[?_]", "or", "orValue"))
+
+
+def _mismatch(function: str, arguments: Sequence[Any]) -> EvaluationError:
+    """Operators tell their name where the first operand is nothing for them; functions all they were given."""
+    if function in _SILENT:
+        return no_such_overload()
+    types = [type_of(each) for each in arguments]
+    works = _OPERATORS.get(function)
+    if works is None:
+        return EvaluationError(f"no such overload: {function}({', '.join(each.runtime_name for each in types)})")
+    if types[0].kind in works or types[0].kind in _RECEIVERS:
+        return no_such_overload()
+    return EvaluationError(f"no such overload: {function}")
 
 
 _FOLDED = frozenset(("int", "uint", "double", "bool", "string", "bytes", "timestamp", "duration"))
 
 
 def folded(node: Call, overload: Overload) -> Any:
-    """The value of a conversion of a literal, worked out once; END where it is none, or fails."""
+    """The value of a conversion of a literal, worked out once; END where it is none. Raises PlanError."""
     argument = node.arguments[0] if node.arguments else None
     if node.function not in _FOLDED or node.target is not None or not isinstance(argument, Literal):
         return END
     try:
         return overload.run(argument.value)
-    except CelError:
-        return END
+    except CelError as e:
+        raise PlanError(str(e)) from None
 
 
 _SCALARS = frozenset(("bool", "bytes", "double", "duration", "int", "string", "timestamp", "uint"))

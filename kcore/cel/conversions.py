@@ -7,7 +7,7 @@ import re
 from decimal import Decimal
 from typing import Any
 
-from kcore.cel.errors import EvaluationError, no_such_overload
+from kcore.cel.errors import EvaluationError, no_such_overload, not_convertible
 from kcore.cel.times import format_duration, format_timestamp
 from kcore.cel.types import Type
 from kcore.cel.values import INT_MAX, INT_MIN, UINT_MAX, Duration, Timestamp, UInt
@@ -26,11 +26,8 @@ _DIGITS_MAX = 400
 
 def to_int(value: Any) -> int:
     if isinstance(value, str):
-        if _INT.fullmatch(value) is None:
-            raise EvaluationError(f'strconv.ParseInt: parsing "{value}": invalid syntax')
-        number = int(value)
-        if not INT_MIN <= number <= INT_MAX:
-            raise EvaluationError(f'strconv.ParseInt: parsing "{value}": value out of range')
+        if _INT.fullmatch(value) is None or not INT_MIN <= (number := int(value)) <= INT_MAX:
+            raise not_convertible("int")
         return number
     if isinstance(value, Timestamp):
         return value.nanos // 10**9
@@ -46,10 +43,8 @@ def to_int(value: Any) -> int:
 
 def to_uint(value: Any) -> UInt:
     if isinstance(value, str):
-        if _UINT.fullmatch(value) is None:
-            raise EvaluationError(f'strconv.ParseUint: parsing "{value}": invalid syntax')
-        if int(value) > UINT_MAX:
-            raise EvaluationError(f'strconv.ParseUint: parsing "{value}": value out of range')
+        if _UINT.fullmatch(value) is None or int(value) > UINT_MAX:
+            raise not_convertible("uint")
         return UInt(value)
     if isinstance(value, float) and not math.isfinite(value):
         raise EvaluationError("unsigned integer overflow")
@@ -61,10 +56,10 @@ def to_uint(value: Any) -> UInt:
 def to_double(value: Any) -> float:
     if isinstance(value, str):
         if len(value) > _DIGITS_MAX or _DOUBLE.fullmatch(value) is None:
-            raise EvaluationError(f'strconv.ParseFloat: parsing "{value}": invalid syntax')
+            raise not_convertible("double")
         number = float(value)
         if math.isinf(number) and "i" not in value.lower():
-            raise EvaluationError(f'strconv.ParseFloat: parsing "{value}": value out of range')
+            raise not_convertible("double")
         return number
     return float(value)
 
@@ -73,7 +68,7 @@ def to_bool(value: Any) -> bool:
     if isinstance(value, bool):
         return value
     if value not in _BOOLS:
-        raise EvaluationError(f'strconv.ParseBool: parsing "{value}": invalid syntax')
+        raise not_convertible("bool")
     return _BOOLS[value]
 
 

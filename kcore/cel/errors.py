@@ -2,6 +2,7 @@
 
 CelError
 |- CompileError         it cannot be parsed or its types do not fit; each `Issue` knows where
+|- PlanError            it fits, but has a conversion of a literal that fails whatever the inputs are
 `- EvaluationError      it has no value for these inputs; `&&` and `||` may absorb it
    `- CostExceeded      it has done more work than it may; nothing absorbs this one
 """
@@ -11,7 +12,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-__all__ = ["CelError", "CompileError", "CostExceeded", "EvaluationError", "Issue", "no_such_key", "no_such_overload"]
+__all__ = [
+    "CelError",
+    "CompileError",
+    "CostExceeded",
+    "EvaluationError",
+    "Issue",
+    "PlanError",
+    "no_such_key",
+    "no_such_overload",
+    "not_convertible",
+]
 
 _ISSUES_MAX = 100
 
@@ -45,6 +56,10 @@ class CompileError(CelError):
         super().__init__("\n".join(shown))
 
 
+class PlanError(CelError):
+    """The message tells why the literal cannot be converted."""
+
+
 class EvaluationError(CelError):
     """The message is cel-go's, without a place."""
 
@@ -56,6 +71,11 @@ class CostExceeded(EvaluationError):
 
 def no_such_overload() -> EvaluationError:
     return EvaluationError("no such overload")
+
+
+def not_convertible(wanted: str) -> EvaluationError:
+    """A text that is nothing of the kind wanted."""
+    return EvaluationError(f"type conversion error from 'string' to '{wanted}'")
 
 
 def no_such_key(key: object) -> EvaluationError:

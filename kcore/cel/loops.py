@@ -8,7 +8,7 @@ from typing import Any
 from kcore.cel.cost import LIST_COST
 from kcore.cel.errors import CostExceeded, EvaluationError, no_such_overload
 from kcore.cel.frames import END, LIMIT, SPENT, Code, Frame, Run
-from kcore.cel.values import Optional
+from kcore.cel.values import Optional, type_of
 
 __all__ = [
     "collect_list",
@@ -21,6 +21,8 @@ __all__ = [
     "quantifier",
 ]
 
+
+_GO_NAMED = frozenset(("bool", "bytes", "double", "duration", "int", "null", "string", "timestamp", "uint"))
 
 # --- literals ---
 
@@ -66,7 +68,7 @@ def pairs_of(over: Run) -> Run:
             return list(enumerate(holder))
         if isinstance(holder, Mapping):
             return list(holder.items())
-        raise no_such_overload()
+        raise _no_range(holder)
 
     return run
 
@@ -79,7 +81,14 @@ def pair_of(slot: int) -> tuple[Run, Run]:
 def _turns(holder: Any) -> Iterator[Any]:
     if isinstance(holder, list | dict | Mapping):
         return iter(holder)
-    raise no_such_overload()
+    raise _no_range(holder)
+
+
+def _no_range(value: Any) -> EvaluationError:
+    """Named as the Go type of the value is."""
+    kind = type_of(value).kind
+    named = f"types.{kind.capitalize()}" if kind in _GO_NAMED else f"*types.{type(value).__name__.lstrip('_')}"
+    return EvaluationError(f"got '{named}', expected iterable type")
 
 
 def quantifier(over: Run, slot: int, predicate: Code, decisive: bool) -> Run:

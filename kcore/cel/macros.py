@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from kcore.cel.errors import Issue
-from kcore.cel.syntax import Bind, Comprehension, Identifier, Node, OptionalMap, Select
+from kcore.cel.syntax import Bind, Call, Comprehension, Identifier, ListLiteral, Node, OptionalMap, Select
 
 __all__ = ["expand_macro"]
 
@@ -20,6 +20,7 @@ _TWO_VARIABLES = {
     "transformMap": (1, 2),
     "transformMapEntry": (1, 2),
 }
+_SORTED, _SORT = "@__sortBy_input__", "@sortByAssociatedKeys"
 _TRANSFORMS = frozenset(("map", "transformList", "transformMap", "transformMapEntry"))
 
 
@@ -34,6 +35,8 @@ def expand_macro(name: str, target: Node | None, arguments: Sequence[Node], offs
         if not isinstance(variable, Identifier):
             return Issue(variable.offset, f"{name}() variable name must be a simple identifier")
         return OptionalMap(target, variable.name, arguments[1], name == "optFlatMap", offset=offset)
+    if name == "sortBy" and len(arguments) == 2:
+        return _sort_by(target, arguments, offset)
     for count, macros in ((1, _ONE_VARIABLE), (2, _TWO_VARIABLES)):
         if len(arguments) - count in macros.get(name, ()):
             return _comprehension(name, target, arguments, count, offset)
@@ -52,6 +55,18 @@ def _bind(arguments: Sequence[Node], offset: int) -> Node | Issue:
     if not isinstance(variable, Identifier):
         return Issue(variable.offset, "cel.bind() variable names must be simple identifiers")
     return Bind(variable.name, value, body, offset=offset)
+
+
+def _sort_by(target: Node, arguments: Sequence[Node], offset: int) -> Node | Issue | None:
+    """`list.sortBy(x, key)`: the list is sorted by the keys of its elements, which are made first."""
+    if not isinstance(target, ListLiteral | Select | Identifier | Comprehension | Call):
+        what = "a list, identifier, comprehension, call or select expression"
+        return Issue(target.offset, f"sortBy can only be applied to {what}")
+    keys = _comprehension("map", Identifier(_SORTED, offset=offset), arguments, 1, offset)
+    if keys is None or isinstance(keys, Issue):
+        return keys
+    body = Call(_SORT, [keys], target=Identifier(_SORTED, offset=offset), offset=offset)
+    return Bind(_SORTED, target, body, offset=offset)
 
 
 def _comprehension(name: str, target: Node, arguments: Sequence[Node], count: int, offset: int) -> Node | Issue | None:

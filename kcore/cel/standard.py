@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from kcore.cel.arithmetic import OPERATIONS, checked_duration
-from kcore.cel.conversions import to_bool, to_bytes, to_double, to_int, to_string, to_uint
-from kcore.cel.errors import EvaluationError, no_such_key, no_such_overload
+from kcore.cel.conversions import double_text, to_bool, to_bytes, to_double, to_int, to_string, to_uint
+from kcore.cel.errors import EvaluationError, no_such_key, no_such_overload, not_convertible
 from kcore.cel.functions import Overload, function, method
 from kcore.cel.times import DURATION_PARTS, TIMESTAMP_PARTS, parse_duration, parse_timestamp
 from kcore.cel.types import (
@@ -29,7 +29,7 @@ from kcore.cel.types import (
     parameter,
     type_of_type,
 )
-from kcore.cel.values import NONE, Optional, Timestamp, UInt, equal, type_of
+from kcore.cel.values import NONE, Duration, Optional, Timestamp, UInt, equal, type_of
 from kcore.kit.regex import PatternError, compile_pattern
 
 __all__ = ["CONSTANTS", "STANDARD", "contains", "index", "matches"]
@@ -136,8 +136,10 @@ def index(holder: Any, key: Any) -> Any:
     if isinstance(holder, list):
         if isinstance(key, float) and key.is_integer():
             key = int(key)
+        if isinstance(key, float):
+            raise EvaluationError(f"unsupported index value {double_text(key)} in list")
         if not isinstance(key, int) or isinstance(key, bool):
-            raise no_such_overload()
+            raise EvaluationError(f"unsupported index type '{type_of(key).runtime_name}' in list")
         if not 0 <= key < len(holder):
             raise EvaluationError(f"index out of bounds: {key}")
         return holder[key]
@@ -148,7 +150,9 @@ def index(holder: Any, key: Any) -> Any:
             return holder[key]
         except KeyError:
             raise no_such_key(to_string(key)) from None
-    raise no_such_overload()
+    if not _is_key(key):
+        raise no_such_overload()
+    raise no_such_key(to_string(key))
 
 
 def _optional_index(holder: Any, key: Any) -> Optional:
@@ -204,7 +208,19 @@ def _texts() -> Iterator[Overload]:
 
 
 def _to_timestamp(value: Any) -> Timestamp:
-    return parse_timestamp(value) if isinstance(value, str) else Timestamp(value * 10**9)
+    if not isinstance(value, str):
+        return Timestamp(value * 10**9)
+    try:
+        return parse_timestamp(value)
+    except EvaluationError:
+        raise not_convertible(TIMESTAMP.runtime_name) from None
+
+
+def _to_duration(value: str) -> Duration:
+    try:
+        return parse_duration(value)
+    except EvaluationError:
+        raise not_convertible(DURATION.runtime_name) from None
 
 
 _CONVERSIONS: Mapping[str, tuple[Type, Callable[[Any], Any], Mapping[str, Type]]] = {
@@ -217,7 +233,7 @@ _CONVERSIONS: Mapping[str, tuple[Type, Callable[[Any], Any], Mapping[str, Type]]
     "string": (STRING, to_string, {"string": STRING, "bool": BOOL, "bytes": BYTES, "double": DOUBLE, "int64": INT,
                                    "uint64": UINT, "timestamp": TIMESTAMP, "duration": DURATION}),
     "timestamp": (TIMESTAMP, _to_timestamp, {"string": STRING, "int64": INT}),
-    "duration": (DURATION, parse_duration, {"string": STRING}),
+    "duration": (DURATION, _to_duration, {"string": STRING}),
 }  # fmt: skip
 
 

@@ -103,8 +103,9 @@ def _zone(name: str) -> tzinfo:
 def _part(read: Callable[[datetime], int]) -> Callable[..., int]:
     def get(value: Timestamp, zone: str = "") -> int:
         moment = _EPOCH + timedelta(seconds=value.nanos // _SECOND)
+        place = _zone(zone) if zone else None
         try:
-            return read(moment.astimezone(_zone(zone)) if zone else moment)
+            return read(moment.astimezone(place) if place is not None else moment)
         except (OverflowError, ValueError):
             raise EvaluationError("timestamp overflow") from None
 

@@ -50,12 +50,12 @@ def attribute(driver: str, device: Device, name: str) -> DeviceAttribute | None:
 
 @lru_cache(maxsize=1024)
 def _program(expression: str) -> Program:
-    from kcore.cel import CompileError, Environment
+    from kcore.cel import CompileError, Environment, PlanError
     from kcore.cel.types import BOOL, DYN
 
     try:
         program = Environment({"device": DYN}).compile(expression, MOST_COST)
-    except CompileError as error:
+    except (CompileError, PlanError) as error:
         raise SelectorError(f"CEL compile error: {error}") from error
     if program.result not in (BOOL, DYN):
         raise SelectorError(f"CEL compile error: must evaluate to bool or the unknown type, not {program.result}")

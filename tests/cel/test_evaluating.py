@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from kcore.cel import CALL_LIMIT, Budget, CostExceeded, Environment, EvaluationError
+from kcore.cel import CALL_LIMIT, Budget, CostExceeded, Environment, EvaluationError, PlanError
 from kcore.cel.types import DYN, Field, ObjectType
 from kcore.cel.values import Duration, Timestamp, UInt
 from tests.cel.evaluating import ENVIRONMENT, evaluate, failure
@@ -179,9 +179,24 @@ def test_the_libraries_of_kubernetes_are_there(expression: str, value: Any) -> N
         ("x.a && true", "no such overload"),
         ("x.all(i, i)", "no such overload"),
         ("optional.none().value()", "optional.none() dereference"),
-        ("int('x')", 'strconv.ParseInt: parsing "x": invalid syntax'),
-        ("int(1e30)", "integer overflow"),
-        ("duration(string(n) + '000000h')", "duration overflow"),
+        ("x[0] == [1][dyn('a')]", "no such key: 0"),
+        ("[1][dyn('a')] == 1", "unsupported index type 'string' in list"),
+        ("[1][dyn(0.5)] == 1", "unsupported index value 0.5 in list"),
+        ("dyn(n).all(i, true)", "got 'types.Int', expected iterable type"),
+        ("dyn(s).exists(i, v, true)", "got 'types.String', expected iterable type"),
+        ("dyn(n).startsWith(s)", "no such overload: startsWith(int, string)"),
+        ("size(dyn(n))", "no such overload: size"),
+        ("dyn(true) + x.a", "no such overload: _+_"),
+        ("dyn(s) - 1", "no such overload"),
+        ("int('x' + s)", "type conversion error from 'string' to 'int'"),
+        ("uint('-' + s)", "type conversion error from 'string' to 'uint'"),
+        ("double('x' + s)", "type conversion error from 'string' to 'double'"),
+        ("bool('x' + s)", "type conversion error from 'string' to 'bool'"),
+        ("timestamp('x' + s)", "type conversion error from 'string' to 'google.protobuf.Timestamp'"),
+        ("duration('x' + s)", "type conversion error from 'string' to 'google.protobuf.Duration'"),
+        ("duration(string(n) + '000000h')", "type conversion error from 'string' to 'google.protobuf.Duration'"),
+        ("timestamp('2020-01-01T00:00:00Z').getHours('Nowhere/' + s)", "unknown time zone Nowhere/("),
+        ("int(double(n) + 1e30)", "integer overflow"),
         ("'abc'.substring(2, 1)", "invalid substring range. start: 2, end: 1"),
         ("'abc'.matches(s)", "error parsing regexp: missing closing ): `(`"),
         ("[].min()", "min called on empty list"),
@@ -202,6 +217,35 @@ def test_null_in_an_object_counts_as_absent_but_not_in_a_map() -> None:
 
 def test_a_variable_that_is_not_bound_is_missed_when_it_is_used() -> None:
     assert failure("n > 1 || s == ''", n=2) == "no such attribute(s): s"
+
+
+@pytest.mark.parametrize(
+    ("expression", "why"),
+    [
+        ("int('x') == n", "type conversion error from 'string' to 'int'"),
+        ("true || bool('10.0.0.0/8')", "type conversion error from 'string' to 'bool'"),
+        ("int(1e30) == n", "integer overflow"),
+        ("uint(-1) == 1u", "unsigned integer overflow"),
+    ],
+)
+def test_literal_that_cannot_be_converted_is_found_before_anything_runs(expression: str, why: str) -> None:
+    checked = ENVIRONMENT.check(expression)
+    with pytest.raises(PlanError) as refused:
+        checked.program()
+    assert str(refused.value) == why
+
+
+@pytest.mark.parametrize(
+    ("expression", "value"),
+    [
+        ("l.sortBy(i, -i)", [3, 2, 1]),
+        ("[{'n': 2, 'm': 5}, {'n': 1, 'm': 7}].sortBy(e, e.n).map(e, e.m)", [7, 5]),
+        ("['b', 'a', 'b'].distinct().sortBy(t, t)", ["a", "b"]),
+        ("[].sortBy(i, 'x')", []),
+    ],
+)
+def test_lists_are_sorted_by_what_is_made_of_their_elements(expression: str, value: Any) -> None:
+    assert evaluate(expression, l=[3, 1, 2]) == value
 
 
 @pytest.mark.parametrize("pattern", ["(a+)+$", "(a|a)*$", "(.*)*b", "a" * 500 + "?" * 1])

@@ -382,6 +382,11 @@ async def test_unknown_kind_of_params_is_told(policies: PolicyApi) -> None:
             'spec.matchConditions[0].expression: Invalid value: "1": must evaluate to bool but got int',
         ),
         (
+            {"validations": rules("bool('10.0.0.0/8')")},
+            "spec.validations[0].expression: Internal error: program instantiation failed: "
+            "type conversion error from 'string' to 'bool'",
+        ),
+        (
             {"variables": [{"name": "v", "expression": "variables.v"}], "validations": rules("true")},
             "undefined field 'v'",
         ),

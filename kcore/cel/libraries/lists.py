@@ -87,6 +87,13 @@ def _sort(items: list[Any]) -> list[Any]:
     return sorted(items)
 
 
+def _sort_by(items: list[Any], keys: list[Any]) -> list[Any]:
+    if len(items) != len(keys):
+        raise EvaluationError("@sortByAssociatedKeys() expected a list of the same size as the keys")
+    _sort(keys)
+    return [item for _, item in sorted(zip(keys, items, strict=True), key=lambda pair: pair[0])]
+
+
 def _distinct(items: list[Any]) -> list[Any]:
     """The first of each; what Python can hash is found quickly, the rest is compared."""
     found: list[Any] = []
@@ -144,6 +151,8 @@ def _lists() -> Iterator[Overload]:
         yield method("min", f"list_{name}_min_{name}", (items,), of, _extreme("min", min))
         yield method("max", f"list_{name}_max_{name}", (items,), of, _extreme("max", max))
         yield method("sort", f"list_{name}_sort", (items,), items, _sort)
+        by = (list_of(_A), items)
+        yield method("@sortByAssociatedKeys", f"list_{name}_sortByAssociatedKeys", by, list_of(_A), _sort_by)
         if name in _SUMMABLE:
             yield method("sum", f"list_{name}_sum_{name}", (items,), of, _sum_of(*_SUMMABLE[name]))
     items = list_of(_A)

@@ -18,7 +18,16 @@ import msgspec
 
 from kcore.api.apiextensions_v1 import JSONSchemaProps, ValidationRule
 from kcore.api.field import OMITTED, FieldError, Path, duplicate, forbidden, invalid, quote, required
-from kcore.cel import RUNTIME_LIMIT, Budget, CompileError, CostExceeded, Environment, EvaluationError, Program
+from kcore.cel import (
+    RUNTIME_LIMIT,
+    Budget,
+    CompileError,
+    CostExceeded,
+    Environment,
+    EvaluationError,
+    PlanError,
+    Program,
+)
 from kcore.cel.estimate import estimate
 from kcore.cel.types import BOOL, STRING, optional_of
 from kcore.cel.values import NONE, Optional
@@ -77,7 +86,11 @@ def _compile(rule: ValidationRule, s: JSONSchemaProps, declared: Declaration, en
     if checked.type != BOOL:
         compiled.error = "cel expression must evaluate to a bool"
         return compiled
-    compiled.program = checked.program()
+    try:
+        compiled.program = checked.program()
+    except PlanError as e:
+        compiled.error = f"program instantiation failed: {e}"
+        return compiled
     compiled.cost = estimate(checked.node, declared.size_of).most
     if rule.field_path:
         with suppress(FieldPathError):
@@ -96,7 +109,11 @@ def _compile_message(compiled: CompiledRule, declared: Declaration, environment:
     if checked.type != STRING:
         compiled.message_error = "messageExpression must evaluate to a string"
         return
-    compiled.message = checked.program()
+    try:
+        compiled.message = checked.program()
+    except PlanError as e:
+        compiled.message_error = f"messageExpression instantiation failed: {e}"
+        return
     compiled.message_cost = estimate(checked.node, declared.size_of).most
 
 

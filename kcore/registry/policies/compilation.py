@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from kcore.api.field import FieldError, Path, invalid
+from kcore.api.field import FieldError, Path, internal, invalid
 from kcore.cel.types import DYN, Type
 from kcore.registry.policies.expressions import (
     ANYTHING,
@@ -15,6 +15,7 @@ from kcore.registry.policies.expressions import (
     VALUE,
     BadExpression,
     Names,
+    UnusableExpression,
     compile_one,
 )
 
@@ -37,7 +38,7 @@ class Expressions:
         try:
             type_ = compile_one(text, self._names, ANYTHING).result
         except BadExpression as e:
-            yield invalid(path, text, str(e))
+            yield _error(path, text, e)
         self._names = self._names.with_variable(name, type_)
 
     def validation(self, path: Path, text: str) -> Iterator[FieldError]:
@@ -63,4 +64,10 @@ def _check(
     try:
         compile_one(text, names, results)
     except BadExpression as e:
-        yield invalid(path, text if shown is None else shown, str(e))
+        yield _error(path, text if shown is None else shown, e)
+
+
+def _error(path: Path, text: str, why: BadExpression) -> FieldError:
+    if isinstance(why, UnusableExpression):
+        return internal(path, str(why))
+    return invalid(path, text, str(why))

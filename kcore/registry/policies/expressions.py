@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
-from kcore.cel import CompileError, Environment, Program
+from kcore.cel import CompileError, Environment, PlanError, Program
 from kcore.cel.libraries.authorizer import AUTHORIZER_TYPE, RESOURCE_CHECK
 from kcore.cel.types import (
     BOOL,
@@ -37,6 +37,7 @@ __all__ = [
     "VALUE",
     "BadExpression",
     "Names",
+    "UnusableExpression",
     "compile_one",
 ]
 
@@ -52,6 +53,10 @@ _SIMPLE = frozenset((BOOL, BYTES, DOUBLE, DURATION, DYN, INT, NULL, STRING, TIME
 
 class BadExpression(Exception):
     """It cannot be compiled, or comes to the wrong type; the message is upstream's."""
+
+
+class UnusableExpression(BadExpression):
+    """It can be compiled and yet have no value, whatever it is about."""
 
 
 class Names(NamedTuple):
@@ -110,13 +115,16 @@ def _environment(names: Names) -> Environment:
 def compile_one(text: str, names: Names, results: Sequence[Type] = ANYTHING) -> Program:
     """Raises BadExpression. Cached: what was compiled to be checked is compiled again to be used."""
     try:
-        program = _environment(names).compile(text)
+        checked = _environment(names).check(text)
     except CompileError as e:
         raise BadExpression(f"compilation failed: {e}") from None
-    if results and not any(_exactly(program.result, wanted) for wanted in results):
+    if results and not any(_exactly(checked.type, wanted) for wanted in results):
         named = str(results[0]) if len(results) == 1 else f"one of [{' '.join(r.runtime_name for r in results)}]"
-        raise BadExpression(f"must evaluate to {named} but got {program.result}")
-    return program
+        raise BadExpression(f"must evaluate to {named} but got {checked.type}")
+    try:
+        return checked.program()
+    except PlanError as e:
+        raise UnusableExpression(f"program instantiation failed: {e}") from None
 
 
 def _exactly(a: Type, b: Type) -> bool:
