@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+
+from msgspec.structs import replace
 
 from kcore.api.core_v1 import Node, Pod, Service
 from kcore.api.discovery_v1 import (
@@ -24,6 +26,7 @@ from kcore.controllers.pods import is_ready
 from kcore.controllers.servicepods import LAST_CHANGE, ServicePods, TriggerTimes, hostname_in, port_number, reference
 from kcore.controllers.slices import Ports
 from kcore.controllers.slicewriter import MANAGED_BY, SliceWriter
+from kcore.controllers.topologyhints import NoHints, allocate, cpu_shares, wants_proportional_hints, zone_and_cpus
 
 __all__ = ["EndpointSliceController"]
 
@@ -43,11 +46,19 @@ class EndpointSliceController(Controller):
         self._kind = context.client.scheme.of(Service)
         self._pods = ServicePods(context)
         self._nodes = context.informers.of(Node)
+        self._recorder = context.events.recorder("endpoint-slice-controller")
+        self._hinted: dict[str, dict[str, bool]] = {}
+        """Of each service that wants hints by CPUs, whether each address family has them."""
         self._slices = SliceWriter(context.client, context.informers, MANAGER)
         self._trigger_times = TriggerTimes()
 
     def maps(self) -> Mapping[type[Object], MapFunction]:
-        return {Pod: self._pods.changed, EndpointSlice: self._slices.changed}
+        return {Pod: self._pods.changed, EndpointSlice: self._slices.changed, Node: self._node_changed}
+
+    def _node_changed(self, old: Node | None, new: Node | None) -> Iterator[str]:
+        """Only hints by CPUs depend on nodes on which there is no endpoint."""
+        if self._hinted and (old and zone_and_cpus(old)) != (new and zone_and_cpus(new)):
+            yield from self._hinted
 
     async def reconcile(self, key: str) -> None:
         service = self._pods.services.get(key)
@@ -55,6 +66,7 @@ class EndpointSliceController(Controller):
             # Its slices name it as their owner: they are the garbage collector's.
             self._trigger_times.forget(key)
             self._slices.forget(key)
+            self._hinted.pop(key, None)
             return
         if not service.spec.selector or service.spec.type == "ExternalName" or not self._slices.is_fresh(key):
             return
@@ -62,7 +74,12 @@ class EndpointSliceController(Controller):
         metadata = self._metadata(service, self._trigger_times.since(key, service, pods))
         families = service.spec.ip_families or ("IPv4",)
         for family in families:
-            await self._slices.write(key, family, self._endpoints(service, pods, family), metadata)
+            endpoints = self._endpoints(service, pods, family)
+            if wants_proportional_hints(service):
+                endpoints = self._share_out(key, service, family, endpoints)
+            await self._slices.write(key, family, endpoints, metadata)
+        if not wants_proportional_hints(service):
+            self._hinted.pop(key, None)
         for slice_ in self._slices.of(key):
             if slice_.address_type not in families:
                 await self._slices.delete(key, slice_)
@@ -91,6 +108,35 @@ class EndpointSliceController(Controller):
             hints=_hints(service, pod, zone) if ready else None,
         )
 
+    def _share_out(
+        self, key: str, service: Service, family: str, endpoints: dict[Ports, list[Endpoint]]
+    ) -> dict[Ports, list[Endpoint]]:
+        """With hints by the CPUs of zones, or without any."""
+        ready = [e for each in endpoints.values() for e in each if e.conditions.ready]
+        why = ""
+        try:
+            zones = iter(allocate([e.zone or "" for e in ready], cpu_shares(self._nodes.values())))
+        except NoHints as error:
+            zones, why = iter(()), str(error)
+        hinted = self._hinted.setdefault(key, {})
+        if hinted.get(family) is not (not why):
+            self._tell_of_hints(service, family, why)
+        hinted[family] = not why
+        if why:
+            return {ports: [replace(e, hints=None) for e in each] for ports, each in endpoints.items()}
+        return {
+            ports: [replace(e, hints=_for_zone(next(zones)) if e.conditions.ready else None) for e in each]
+            for ports, each in endpoints.items()
+        }
+
+    def _tell_of_hints(self, service: Service, family: str, why: str) -> None:
+        if why:
+            message = f"Topology Aware Hints has been disabled, addressType: {family}: {why}"
+            self._recorder.event(service, "Warning", "TopologyAwareHintsDisabled", message)
+        else:
+            message = f"Topology Aware Hints has been enabled, addressType: {family}"
+            self._recorder.event(service, "Normal", "TopologyAwareHintsEnabled", message)
+
     def _metadata(self, service: Service, changed_at: str) -> ObjectMeta:
         """What every slice of the service is told by."""
         labels = {k: v for k, v in service.metadata.labels.items() if k not in (SERVICE_NAME, MANAGED_BY, HEADLESS)}
@@ -108,10 +154,15 @@ class EndpointSliceController(Controller):
 def _hints(service: Service, pod: Pod, zone: str | None) -> EndpointHints | None:
     """From where traffic should come to an endpoint (KEP-4444, KEP-3015): its own zone, and first of all its node."""
     wish = service.spec.traffic_distribution
-    if wish not in ("PreferClose", "PreferSameZone", "PreferSameNode") or not zone:
+    if wish not in ("PreferClose", "PreferSameZone", "PreferSameNode"):
         return None
-    nodes = (ForNode(name=pod.spec.node_name),) if wish == "PreferSameNode" else ()
-    return EndpointHints(for_zones=(ForZone(name=zone),), for_nodes=nodes)
+    zones = (ForZone(name=zone),) if zone else ()
+    nodes = (ForNode(name=pod.spec.node_name),) if wish == "PreferSameNode" and pod.spec.node_name else ()
+    return EndpointHints(for_zones=zones, for_nodes=nodes) if zones or nodes else None
+
+
+def _for_zone(zone: str) -> EndpointHints:
+    return EndpointHints(for_zones=(ForZone(name=zone),))
 
 
 def _addresses(pod: Pod, family: str) -> tuple[str, ...]:
