@@ -55,6 +55,8 @@ class Component:
 
     name: str
     services: Callable[[Surroundings], Iterable[Service]]
+    knows_custom_kinds: bool = True
+    """Whether it works with objects of kinds that definitions bring."""
 
 
 T = TypeVar("T")
@@ -119,8 +121,8 @@ async def _work(
     informers = Informers(client, chance)
     events = EventBroadcaster(client, clock)
     surroundings = Surroundings(client, informers, events, clock, chance)
-    kinds = DefinedKinds(client.scheme, informers)
-    first: list[Service] = [informers, events, kinds]
+    kinds = [DefinedKinds(client.scheme, informers)] if component.knows_custom_kinds else []
+    first: list[Service] = [informers, events, *kinds]
     async with anyio.create_task_group() as tasks:
         # One after another, so that a component may make a service of what it learnt from the one before.
         for service in chain(first, component.services(surroundings)):

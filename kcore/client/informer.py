@@ -67,9 +67,11 @@ class _Index(Generic[T]):
 
 
 class Informer(Generic[T]):
-    """The cache of one kind (perhaps narrowed by a field selector). Only its reflector writes to it."""
+    """The cache of one kind, perhaps narrowed by a field selector or a namespace. Only its reflector writes to it."""
 
-    def __init__(self, client: Client, kind: Kind, chance: Chance, field_selector: str = "") -> None:
+    def __init__(
+        self, client: Client, kind: Kind, chance: Chance, field_selector: str = "", namespace: str = ""
+    ) -> None:
         self.kind = kind
         self._objects: dict[str, T] = {}
         self._indexes: dict[str, _Index[T]] = {}
@@ -78,7 +80,13 @@ class Informer(Generic[T]):
         self._running: anyio.CancelScope | None = None
         self._stopped = False
         self._reflector: Reflector[T] = Reflector(
-            client, kind, replace=self._replace, apply=self._apply, chance=chance, field_selector=field_selector
+            client,
+            kind,
+            replace=self._replace,
+            apply=self._apply,
+            chance=chance,
+            field_selector=field_selector,
+            namespace=namespace,
         )
 
     def __len__(self) -> int:
@@ -202,16 +210,17 @@ class Informers:
     def __init__(self, client: Client, chance: Chance | None = None) -> None:
         self._client = client
         self._chance = chance or Chance()
-        self._informers: dict[tuple[Kind, str], Informer[Any]] = {}
+        self._informers: dict[tuple[Kind, str, str], Informer[Any]] = {}
         self._tasks: TaskGroup | None = None
 
-    def of(self, kind: type[T] | Kind, *, field_selector: str = "") -> Informer[T]:
-        """The cache of a kind, or of what `field_selector` leaves of it. One asked for while running starts at once."""
+    def of(self, kind: type[T] | Kind, *, field_selector: str = "", namespace: str = "") -> Informer[T]:
+        """The cache of a kind, or of what `field_selector` and `namespace` leave of it. One asked for while running
+        starts at once."""
         kind = kind if isinstance(kind, Kind) else self._client.scheme.of(kind)
-        informer = self._informers.get((kind, field_selector))
+        key = kind, field_selector, namespace
+        informer = self._informers.get(key)
         if informer is None:
-            informer = Informer(self._client, kind, self._chance, field_selector)
-            self._informers[kind, field_selector] = informer
+            informer = self._informers[key] = Informer(self._client, kind, self._chance, field_selector, namespace)
             if self._tasks is not None:
                 self._tasks.start_soon(informer.run)
         return informer
@@ -219,6 +228,11 @@ class Informers:
     def forget(self, kind: Kind) -> None:
         """Drop the caches of a kind that is no longer served."""
         for key in [key for key in self._informers if key[0] == kind]:
+            self._informers.pop(key).stop()
+
+    def drop(self, informer: Informer[Any]) -> None:
+        """Do without a cache that nobody reads any more."""
+        for key in [key for key, kept in self._informers.items() if kept is informer]:
             self._informers.pop(key).stop()
 
     async def wait_synced(self) -> None:

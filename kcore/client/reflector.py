@@ -158,7 +158,7 @@ def _delay(failures: int) -> float:
 
 
 class Reflector(Generic[T]):
-    """Drives `step` for one kind, narrowed by `field_selector`."""
+    """Drives `step` for one kind, narrowed by `field_selector` and `namespace`."""
 
     def __init__(
         self,
@@ -169,6 +169,7 @@ class Reflector(Generic[T]):
         apply: Callable[[Sequence[WatchEvent[T]]], None],
         chance: Chance,
         field_selector: str = "",
+        namespace: str = "",
     ) -> None:
         self._client = client
         self._kind = kind
@@ -176,6 +177,7 @@ class Reflector(Generic[T]):
         self._apply = apply
         self._chance = chance
         self._field_selector = field_selector
+        self._namespace = namespace
         self._state: State[T] = Listing()
 
     async def run(self) -> None:
@@ -192,12 +194,19 @@ class Reflector(Generic[T]):
 
     async def _list(self, state: Listing[T]) -> Listed[T]:
         return await self._client.list(
-            self._kind, field_selector=self._field_selector, limit=PAGE_SIZE, continue_=state.continue_
+            self._kind,
+            self._namespace,
+            field_selector=self._field_selector,
+            limit=PAGE_SIZE,
+            continue_=state.continue_,
         )
 
     async def _watch(self, state: Watching) -> None:
         watch: AbstractAsyncContextManager[AsyncIterator[Sequence[WatchEvent[T]]]] = self._client.watch(
-            self._kind, resource_version=state.resource_version, field_selector=self._field_selector
+            self._kind,
+            self._namespace,
+            resource_version=state.resource_version,
+            field_selector=self._field_selector,
         )
         async with watch as batches:
             async for events in batches:

@@ -58,7 +58,8 @@ def kubelet(
     name = (hostname_override or socket.gethostname()).lower()
     root = (root_dir or state_dir() / f"kubelet-{name}").absolute()
     node = StandAloneKubelet(name, kubelet, root, pod_loopback_cidr, address, port, kubeconfig, context)
-    component = standalone.Component("kubelet", node.services)
+    # A node's own identity may not read definitions.
+    component = standalone.Component("kubelet", node.services, knows_custom_kinds=bool(kubelet.enable_crds))
     remote = standalone.Remote(kubeconfig, context, leader_elect=False)
     try:
         standalone.run_component(component, remote, lambda: click.echo(f"Node {name} works; Ctrl-C stops it."))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from socket import AF_INET, AF_INET6, inet_pton
 
 __all__ = ["AddressRange", "NodeRanges", "RangeExhausted", "SoleAddress"]
 
@@ -11,6 +12,11 @@ Network = IPv4Network | IPv6Network
 
 class RangeExhausted(Exception):
     """Every address, or every node's range, is taken."""
+
+
+def _number(address: str) -> int:
+    """An address that is known to be one, read in a tenth of the time that `ip_address` takes."""
+    return int.from_bytes(inet_pton(AF_INET6 if ":" in address else AF_INET, address), "big")
 
 
 class AddressRange:
@@ -40,13 +46,13 @@ class AddressRange:
 
     def occupy(self, address: str) -> None:
         """Count an address as taken; one of another network is not ours to count."""
-        offset = int(ip_address(address)) - self._first
+        offset = _number(address) - self._first
         if self._offset <= offset < self._size:
             self._taken.add(offset)
 
     def release(self, address: str) -> None:
         """Give an address back."""
-        self._taken.discard(int(ip_address(address)) - self._first)
+        self._taken.discard(_number(address) - self._first)
 
 
 class SoleAddress(AddressRange):
@@ -94,8 +100,8 @@ class NodeRanges:
             self._taken.discard(index)
 
     def _index(self, cidr: str) -> int | None:
-        network = ip_network(cidr, strict=False)
-        if network.version != self._network.version:
+        address = cidr.partition("/")[0]
+        if (":" in address) != (self._network.version == 6):
             return None
-        offset = int(network.network_address) - int(self._network.network_address)
+        offset = _number(address) - int(self._network.network_address)
         return offset // self._step if 0 <= offset < self._network.num_addresses else None

@@ -53,6 +53,16 @@ class KubeletOptions:
     stand_alone: bool = False
     """Whether these nodes have the process to themselves: it leaves all others alone."""
 
+    @property
+    def node_selector(self) -> str:
+        """Which nodes concern this process."""
+        return f"metadata.name={self.name_prefix}" if self.stand_alone else ""
+
+    @property
+    def pod_selector(self) -> str:
+        """Which pods concern this process."""
+        return f"spec.nodeName={self.name_prefix}" if self.stand_alone else ""
+
     def names(self) -> Sequence[str]:
         """Of the nodes that this process brings along."""
         if self.stand_alone:
@@ -110,6 +120,7 @@ class KubeletEngine:
                 chance,
                 start_seconds=options.start_seconds,
                 process=options.process,
+                node=options.name_prefix if options.stand_alone else "",
             )
             for name in names
         }
@@ -118,8 +129,8 @@ class KubeletEngine:
             raise ValueError(
                 f"the cluster CIDR {options.cluster_cidr} has room for {ranges.capacity} nodes, not {options.nodes}"
             )
-        self._node_informer = informers.of(Node)
-        self._pod_informer = informers.of(Pod)
+        self._node_informer = informers.of(Node, field_selector=options.node_selector)
+        self._pod_informer = informers.of(Pod, field_selector=options.pod_selector)
         hosts = AddressRange(options.host_cidr) if not options.host_address else SoleAddress(options.host_address)
         self.nodes = NodeKeeper(
             client,

@@ -1,4 +1,4 @@
-"""The objects that pods name, out of the caches that the whole process shares."""
+"""The objects that pods name. Where a process has caches of them all anyway, they are taken from there."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from kcore.api.object import Object
 from kcore.client.informer import Informers
 from kcore.node.registration import internal_ip
 
-__all__ = ["Lookup", "References", "decoded"]
+__all__ = ["Lookup", "References", "SharedReferences", "decoded"]
 
 
 def decoded(data: str) -> bytes:
@@ -27,8 +27,29 @@ class Lookup(Protocol):
     def secret(self, namespace: str, name: str) -> Secret | None: ...
 
 
-class References:
-    """A `Lookup` and more: what a kubelet needs to know beside its pods."""
+class References(Lookup, Protocol):
+    """What a kubelet needs to know beside its pods."""
+
+    def follow(self, on_change: Callable[[str], None]) -> None:
+        """Call `on_change` with the namespace in which something changed that a pod may wait for or show."""
+
+    async def look_for(self, pod: Pod) -> None:
+        """Know from now on whether what a pod names is there, and what it is."""
+
+    def claim(self, namespace: str, name: str) -> PersistentVolumeClaim | None: ...
+
+    def volume(self, name: str) -> PersistentVolume | None: ...
+
+    def services(self) -> Iterable[Service]: ...
+
+    def allocatable(self, pod: Pod) -> Mapping[str, str]:
+        """What the pod's node has to give."""
+
+    def host_ip(self, pod: Pod) -> str: ...
+
+
+class SharedReferences:
+    """Out of the caches that the whole process shares."""
 
     def __init__(self, informers: Informers) -> None:
         self._config_maps = informers.of(ConfigMap)
@@ -38,13 +59,10 @@ class References:
         self._volumes = informers.of(PersistentVolume)
         self._nodes = informers.of(Node)
 
-    async def wait_synced(self) -> None:
-        for informer in (self._config_maps, self._secrets, self._services, self._claims, self._volumes, self._nodes):
-            await informer.wait_synced()
+    async def look_for(self, pod: Pod) -> None:
+        pass
 
     def follow(self, on_change: Callable[[str], None]) -> None:
-        """Call `on_change` with the namespace in which something changed that a pod may wait for or show."""
-
         def changed(old: Object | None, new: Object | None) -> None:
             one = new or old
             assert one is not None

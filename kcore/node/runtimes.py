@@ -45,8 +45,9 @@ def new_runtime(
     *,
     start_seconds: float,
     process: ProcessOptions | None,
+    node: str = "",
 ) -> Runtime:
-    """The runtime called `name`: `fake` or `process`."""
+    """The runtime called `name`: `fake` or `process`; with `node`, for that one alone."""
     if name == "fake":
         return FakeRuntime(clock, chance, start_seconds)
     if name != "process" or process is None:
@@ -56,9 +57,10 @@ def new_runtime(
     # Few clusters run processes, and all that this needs takes its time to import.
     from kcore.node.kuberuntime.resolver import ClusterDns
     from kcore.node.kuberuntime.runtime import KubeRuntime
+    from kcore.node.own_references import OwnReferences
     from kcore.node.process.images import ImagesFile
     from kcore.node.process.runtime import ProcessRuntime
-    from kcore.node.references import References
+    from kcore.node.references import References, SharedReferences
     from kcore.node.volumes.manager import VolumeManager
 
     service = ProcessRuntime(
@@ -69,7 +71,7 @@ def new_runtime(
         stop_at_end=process.stop_at_end,
         isolate=process.isolate,
     )
-    references = References(informers)
+    references: References = OwnReferences(client, informers, node) if node else SharedReferences(informers)
     volumes = VolumeManager(client, references, clock, process.folder)
     return KubeRuntime(
         service,

@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from tests.e2e.serving import Served, eventually, serving
+from tests.e2e.test_node_identity import node_context
 
 PODS = "/api/v1/namespaces/default/pods"
 PATIENCE = 60
@@ -61,7 +63,7 @@ def kubelet(server: Served, root: Path, *options: str) -> Iterator[subprocess.Po
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     try:
-        assert "alone works" in process.stdout.readline()
+        assert " works" in process.stdout.readline()
         yield process
     finally:
         process.terminate()
@@ -103,3 +105,63 @@ def test_a_node_joins_dies_and_comes_back(cluster: Served, tmp_path: Path) -> No
             for name in ("web", "later"):
                 cluster.request("DELETE", f"{PODS}/{name}")
             eventually(lambda: len(cluster.request("GET", PODS)["items"]) == 1, PATIENCE)
+
+
+def own_kubeconfig(server: Served, node: str, folder: Path) -> Path:
+    """Of a node that is known by a certificate of its own."""
+    node_context(server, node, folder)
+    cluster_of = server.config["clusters"][0]["cluster"]
+    pair = str(folder / "pair.pem")
+    tree = {
+        "clusters": [{"name": "c", "cluster": cluster_of}],
+        "users": [{"name": "u", "user": {"client-certificate": pair, "client-key": pair}}],
+        "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u"}}],
+        "current-context": "x",
+    }
+    (folder / "own.yaml").write_text(yaml.safe_dump(tree))
+    return folder / "own.yaml"
+
+
+def test_a_node_needs_no_more_than_its_own_identity(cluster: Served, tmp_path: Path) -> None:
+    """Its pods have their ConfigMaps, Secrets, claims and tokens, and see what becomes of a ConfigMap."""
+    root, core = tmp_path / "root", "/api/v1/namespaces/default"
+    cluster.request("POST", f"{core}/configmaps", {"metadata": {"name": "words"}, "data": {"word": "hello"}})
+    cluster.request("POST", f"{core}/secrets", {"metadata": {"name": "hidden"}, "stringData": {"word": "psst"}})
+    (tmp_path / "disk").mkdir()
+    disk = {"capacity": {"storage": "1Gi"}, "accessModes": ["ReadWriteOnce"], "hostPath": {"path": f"{tmp_path}/disk"}}
+    cluster.request("POST", "/api/v1/persistentvolumes", {"metadata": {"name": "disk"}, "spec": disk})
+    wanted = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}, "volumeName": "disk"}
+    cluster.request("POST", f"{core}/persistentvolumeclaims", {"metadata": {"name": "claim"}, "spec": wanted})
+    script = (
+        'cp /words/word /disk/first; echo "$SECRET" > /disk/secret; '
+        "cp /var/run/secrets/kubernetes.io/serviceaccount/token /disk/token; "
+        "while :; do cp /words/word /disk/last; sleep 0.1; done"
+    )
+    container = {
+        "name": "app",
+        "image": "x",
+        "command": ["sh", "-c", script],
+        "env": [{"name": "SECRET", "valueFrom": {"secretKeyRef": {"name": "hidden", "key": "word"}}}],
+        "volumeMounts": [{"name": "words", "mountPath": "/words"}, {"name": "disk", "mountPath": "/disk"}],
+    }
+    volumes = [
+        {"name": "words", "configMap": {"name": "words"}},
+        {"name": "disk", "persistentVolumeClaim": {"claimName": "claim"}},
+    ]
+    spec = {"containers": [container], "volumes": volumes, "nodeName": "own", "terminationGracePeriodSeconds": 1}
+
+    def written(name: str) -> str:
+        file = tmp_path / "disk" / name
+        return file.read_text().strip() if file.exists() else ""
+
+    options = ("--kubeconfig", str(own_kubeconfig(cluster, "own", tmp_path)), "--hostname-override", "own")
+    with shim_of(root), kubelet(cluster, root, *options):
+        cluster.request("POST", PODS, {"metadata": {"name": "needy"}, "spec": spec})
+        eventually(lambda: runs(cluster, "needy"), PATIENCE)
+        eventually(lambda: written("last") == "hello", PATIENCE)
+        assert (written("first"), written("secret")) == ("hello", "psst")
+        assert written("token").count(".") == 2
+        cluster.request("PUT", f"{core}/configmaps/words", {"metadata": {"name": "words"}, "data": {"word": "bye"}})
+        eventually(lambda: written("last") == "bye", PATIENCE)
+        cluster.request("DELETE", f"{PODS}/needy")
+        eventually(lambda: not runs(cluster, "needy"), PATIENCE)

@@ -52,6 +52,7 @@ class Preparation:
             changed = local.changed
             try:
                 host_ip = self._references.host_ip(pod)
+                await self._references.look_for(local.pod)
                 local.folders = await self._volumes.prepare(local.pod, (ip, host_ip))
                 await run_sync(self._write_hosts, pod, ip)
                 config = SandboxConfig(
@@ -75,6 +76,7 @@ class Preparation:
         sandbox = local.state.sandbox
         if sandbox is None:
             return
+        await self._references.look_for(local.pod)
         try:
             local.folders = await self._volumes.prepare(local.pod, (sandbox.ip, self._references.host_ip(local.pod)))
         except VolumeError as error:
@@ -117,6 +119,7 @@ class Preparation:
         pod, sandbox = local.pod, local.state.sandbox
         if sandbox is None:
             raise ConfigError("the sandbox is gone")
+        await self._references.look_for(pod)
         image = local.images.get(container.image)
         if image is None:  # known to the kubelet before this one
             image = local.images[container.image] = await self._service.pull_image(container.image, use_present=True)
