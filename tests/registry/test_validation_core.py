@@ -232,6 +232,20 @@ CREATES: list[tuple[dict[str, Any], dict[str, Any], list[str]]] = [
     ),
     (
         QUOTA,
+        {
+            "spec": {
+                "scopeSelector": {
+                    "matchExpressions": [
+                        {"scopeName": "Terminating", "operator": "Exists"},
+                        {"scopeName": "NotTerminating", "operator": "Exists"},
+                    ]
+                }
+            }
+        },
+        ["spec.scopeSelector.matchExpressions: Invalid value: null: conflicting scopes"],
+    ),
+    (
+        QUOTA,
         {"spec": {"scopes": ["Terminating", "NotTerminating"]}},
         ['spec.scopes: Invalid value: ["Terminating","NotTerminating"]: conflicting scopes'],
     ),

@@ -153,7 +153,7 @@ def validate_resource_quota(quota: ResourceQuota) -> Iterator[FieldError]:
             yield from _validate_scope_requirement(quota, requirement, at)
         named = {r.scope_name for r in spec.scope_selector.match_expressions}
         if any(pair <= named for pair in _OPPOSITES):
-            yield invalid(at, spec.scopes, "conflicting scopes")
+            yield invalid(at, spec.scopes or None, "conflicting scopes")
 
 
 def _validate_amounts(amounts: Mapping[str, str], path: Path) -> Iterator[FieldError]:
