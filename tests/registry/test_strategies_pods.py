@@ -147,6 +147,38 @@ async def test_annotations_of_a_deployment_count_as_its_spec(api: Api) -> None:
             'spec.containers[0].resources.requests[memory]: fractional byte value "100m" is invalid, '
             "must be an integer",
         ),
+        (
+            pod({"env": [{"name": "A", "value": "1"}, {"name": "A", "value": "$(A)"}]}),
+            'spec.containers[0].env[1]: hides previous definition of "A", which may be dropped when using apply',
+        ),
+        (
+            pod({"ports": [{"containerPort": 80, "hostPort": 80}, {"containerPort": 80}]}),
+            "spec.containers[0].ports[1]: overlapping port definition with spec.containers[0].ports[0]",
+        ),
+        (
+            pod(imagePullSecrets=[{"name": "a"}, {"name": "a"}]),
+            'spec.imagePullSecrets[1].name: duplicate name "a"',
+        ),
+        (
+            pod(hostAliases=[{"ip": "2001:DB8::1", "hostnames": ["a"]}]),
+            'spec.hostAliases[0].ip: IPv6 address "2001:DB8::1" should be in RFC 5952 canonical format ("2001:db8::1")',
+        ),
+        (
+            pod(
+                volumes=[
+                    {
+                        "name": "v",
+                        "projected": {
+                            "sources": [
+                                {"configMap": {"name": "c", "items": [{"key": "a", "path": "x/y"}]}},
+                                {"secret": {"name": "s", "items": [{"key": "a", "path": "x"}]}},
+                            ]
+                        },
+                    }
+                ]
+            ),
+            'volume "v" (Projected): overlapping paths: "x" (Secret "s") with "x/y" (ConfigMap "c")',
+        ),
     ],
 )
 async def test_odd_pods_come_with_advice(api: Api, document: dict[str, Any], advice: str) -> None:

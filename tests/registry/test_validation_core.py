@@ -537,6 +537,38 @@ def test_refused_change_of_a_volume_shows_what_differs() -> None:
             changed(SECRET, {"type": "kubernetes.io/tls", "data": {"tls.crt": "", "tls.key": ""}}),
             ["tls: failed to find any PEM data in certificate input"],
         ),
+        (
+            changed(SERVICE, {"spec": {"clusterIP": "FD00::1", "clusterIPs": ["FD00::1"]}}),
+            ['spec.clusterIPs[0]: IPv6 address "FD00::1" should be in RFC 5952 canonical format ("fd00::1")'],
+        ),
+        (
+            changed(BALANCER, {"spec": {"loadBalancerSourceRanges": ["FD00::/8"]}}),
+            [
+                'spec.loadBalancerSourceRanges[0]: IPv6 CIDR value "FD00::/8" should be in RFC 5952 canonical format '
+                '("fd00::/8")'
+            ],
+        ),
+        (
+            changed(VOLUME, {"spec": {"persistentVolumeReclaimPolicy": "Recycle"}}),
+            [
+                "spec.persistentVolumeReclaimPolicy: The Recycle reclaim policy is deprecated. Instead, the "
+                "recommended approach is to use dynamic provisioning."
+            ],
+        ),
+        (
+            changed(
+                CLAIM,
+                {
+                    "metadata": {"annotations": {"volume.beta.kubernetes.io/storage-class": "x"}},
+                    "spec": {"resources": {"requests": {"storage": "100m"}}},
+                },
+            ),
+            [
+                "metadata.annotations[volume.beta.kubernetes.io/storage-class]: deprecated since v1.8; "
+                'use "storageClassName" attribute instead',
+                'spec.resources.requests[storage]: fractional byte value "100m" is invalid, must be an integer',
+            ],
+        ),
         (SERVICE, []),
     ],
 )

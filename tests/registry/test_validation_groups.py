@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import pytest
 
-from tests.registry.rules import advice, broken, broken_update, changed
+from kcore.api.field import FieldError
+from kcore.registry.validation.certificates_v1 import (
+    validate_certificate_request_approval,
+    validate_certificate_request_status,
+)
+from tests.registry.rules import advice, broken, broken_update, changed, load
 
 
 def obj(api_version: str, kind: str, name: str = "x", **fields: Any) -> dict[str, Any]:
@@ -20,6 +26,11 @@ def path(**fields: Any) -> dict[str, Any]:
     }
 
 
+SUBDOMAIN = (
+    "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and "
+    "end with an alphanumeric character (e.g. 'example.com', regex used for validation is "
+    r"'[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')"
+)
 LABEL_VALUE = (
     "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and "
     "end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is "
@@ -511,6 +522,73 @@ CREATES += [
     ),
 ]
 
+CREATES += [
+    (
+        DRIVER,
+        {
+            "spec": {
+                "serviceAccountTokenInSecrets": True,
+                "fsGroupPolicy": "Some",
+                "volumeLifecycleModes": ["Never"],
+                "nodeAllocatableUpdatePeriodSeconds": 9,
+            }
+        },
+        [
+            'spec.fsGroupPolicy: Unsupported value: "Some": '
+            'supported values: "File", "None", "ReadWriteOnceWithFSType"',
+            'spec.volumeLifecycleModes: Unsupported value: "Never": supported values: "Persistent", "Ephemeral"',
+            "spec.nodeAllocatableUpdatePeriodSeconds: Invalid value: 9: must be greater than or equal to 10 seconds",
+            "spec.serviceAccountTokenInSecrets: Invalid value: true: "
+            "serviceAccountTokenInSecrets is set but no tokenRequests are specified",
+        ],
+    ),
+    (
+        CSI_NODE,
+        {"spec": {"drivers": [{"name": "d", "nodeID": "n", "topologyKeys": ["a", "a"]}]}},
+        ['spec.drivers[0]: Duplicate value: "a"'],
+    ),
+    (
+        ATTACHMENT,
+        {"spec": {"nodeName": "-", "source": {"persistentVolumeName": ""}}},
+        [
+            "spec.source.persistentVolumeName: Required value: must specify non empty persistentVolumeName",
+            f'spec.nodeName: Invalid value: "-": {SUBDOMAIN}',
+            f'spec.source.persistentVolumeName: Invalid value: "": {SUBDOMAIN}',
+        ],
+    ),
+    (
+        FLOW,
+        {
+            "spec": {
+                "rules": [
+                    {
+                        "subjects": [{"kind": "User", "user": {"name": "u"}}],
+                        "nonResourceRules": [{"verbs": ["get", "dance"], "nonResourceURLs": ["/"]}],
+                    }
+                ]
+            }
+        },
+        [
+            'spec.rules[0].nonResourceRules[0].verbs: Unsupported value: ["get","dance"]: supported values: "create", '
+            '"delete", "deletecollection", "get", "list", "patch", "proxy", "update", "watch"'
+        ],
+    ),
+    (
+        LEVEL,
+        {
+            "spec": {
+                "limited": {
+                    "limitResponse": {"type": "Queue", "queuing": {"handSize": 9, "queues": 512, "queueLengthLimit": 1}}
+                }
+            }
+        },
+        [
+            "spec.limited.limitResponse.queuing.handSize: Invalid value: 9: required entropy bits of deckSize 512 and "
+            "handSize 9 should not be greater than 60"
+        ],
+    ),
+]
+
 UPDATES: list[tuple[dict[str, Any], dict[str, Any], list[str]]] = [
     (
         CLASS,
@@ -561,6 +639,23 @@ UPDATES += [
 ]
 
 
+UPDATES += [
+    (
+        CSI_NODE,
+        {"spec": {"drivers": [{"name": "d", "nodeID": "m", "allocatable": {"count": 1}}]}},
+        [
+            'spec.drivers: Invalid value: {"Name":"d","NodeID":"m","TopologyKeys":null,"Allocatable":null}: '
+            "field is immutable"
+        ],
+    ),
+    (
+        changed(ROLE, {"rules": []}),
+        {"rules": [{"verbs": ["get"], "apiGroups": [""]}]},
+        ["rules[0].resources: Required value: resource rules must supply at least one resource"] * 2,
+    ),
+]
+
+
 @pytest.mark.parametrize(("body", "patch", "errors"), UPDATES)
 def test_change_that_is_not_allowed_is_refused(body: dict[str, Any], patch: dict[str, Any], errors: list[str]) -> None:
     assert broken_update(body, patch) == errors
@@ -570,6 +665,51 @@ def test_event_with_nobody_to_report_it_is_refused() -> None:
     first, *others = broken(changed(EVENT, {"reportingController": None}))
     assert first == "reportingController: Required value"
     assert [e.split(":")[0] for e in others] == ["reportingController", "reportingController"]
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        (
+            changed(POLICY, {"spec": {"ingress": [{"from": [{"ipBlock": {"cidr": "FD00::/8"}}]}]}}),
+            [
+                'spec.ingress[0].from[0].ipBlock.cidr: IPv6 CIDR value "FD00::/8" should be in RFC 5952 canonical '
+                'format ("fd00::/8")'
+            ],
+        ),
+        (
+            changed(SLICE, {"addressType": "IPv6", "endpoints": [{"addresses": ["2001:DB8::1"]}]}),
+            [
+                'endpoints[0].addresses[0]: IPv6 address "2001:DB8::1" should be in RFC 5952 canonical format '
+                '("2001:db8::1")'
+            ],
+        ),
+        (
+            changed(SLICE, {"addressType": "FQDN", "endpoints": [{"addresses": ["a.example"]}]}),
+            ["addressType: FQDN endpoints are deprecated"],
+        ),
+        (
+            changed(RUNTIME, {"scheduling": {"nodeSelector": {"beta.kubernetes.io/os": "linux"}}}),
+            ['scheduling.nodeSelector: deprecated since v1.14; use "kubernetes.io/os" instead'],
+        ),
+        (
+            changed(
+                STORAGE_CLASS,
+                {
+                    "allowedTopologies": [
+                        {"matchLabelExpressions": [{"key": "beta.kubernetes.io/arch", "values": ["a"]}]}
+                    ]
+                },
+            ),
+            [
+                "allowedTopologies[0].matchLabelExpressions[0].key: beta.kubernetes.io/arch is deprecated since v1.14; "
+                'use "kubernetes.io/arch" instead'
+            ],
+        ),
+    ],
+)
+def test_what_is_accepted_may_be_advised_against(body: dict[str, Any], expected: list[str]) -> None:
+    assert advice(body) == expected
 
 
 def test_class_in_annotation_alone_is_advised_against() -> None:
@@ -588,4 +728,54 @@ def test_certificate_request_that_is_none_is_refused_with_the_rest() -> None:
         "spec.usages: Required value",
         'spec.signerName: Invalid value: "a": '
         "must be a fully qualified domain and path of the form 'example.com/signer-name'",
+    ]
+
+
+APPROVED = {"type": "Approved", "status": "True"}
+DENIED = {"type": "Denied", "status": "True"}
+
+
+@pytest.mark.parametrize(
+    ("rule", "old", "new", "errors"),
+    [
+        (validate_certificate_request_approval, [], [APPROVED], []),
+        (
+            validate_certificate_request_status,
+            [],
+            [APPROVED],
+            ['status.conditions: Forbidden: updates may not add a condition of type "Approved"'],
+        ),
+        (
+            validate_certificate_request_approval,
+            [APPROVED],
+            [],
+            ['status.conditions: Forbidden: updates may not remove a condition of type "Approved"'],
+        ),
+        (
+            validate_certificate_request_approval,
+            [],
+            [APPROVED, DENIED, {"type": "", "status": "Maybe"}],
+            [
+                'status.conditions[1].type: Invalid value: "Denied": '
+                "Approved and Denied conditions are mutually exclusive",
+                "status.conditions[2].type: Required value",
+                'status.conditions[2].status: Unsupported value: "Maybe": supported values: "False", "True", "Unknown"',
+            ],
+        ),
+    ],
+)
+def test_decisions_have_a_way_of_their_own(
+    rule: Callable[[Any, Any], Iterable[FieldError]], old: list[Any], new: list[Any], errors: list[str]
+) -> None:
+    body = obj("certificates.k8s.io/v1", "CertificateSigningRequest", spec={"request": "YQ=="})
+    before, after = (load({**body, "status": {"conditions": conditions}}) for conditions in (old, new))
+    assert [str(e) for e in rule(after, before)] == errors
+
+
+def test_a_certificate_is_issued_once() -> None:
+    body = obj("certificates.k8s.io/v1", "CertificateSigningRequest", spec={"request": "YQ=="})
+    before, after = (load({**body, "status": {"certificate": text}}) for text in ("YQ==", "Yg=="))
+    assert [str(e) for e in validate_certificate_request_status(after, before)] == [
+        'status.certificate: Invalid value: "<certificate data>": must contain at least one CERTIFICATE PEM block',
+        "status.certificate: Forbidden: updates may not modify existing certificate content",
     ]

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from kcore.api import names, quantity
+from kcore.api import names
 from kcore.api.core_v1 import (
+    Affinity,
     Container,
+    ContainerPort,
     EphemeralContainer,
-    NodeSelectorTerm,
+    NodeAffinity,
     Pod,
     PodAffinityTerm,
     PodSpec,
@@ -16,33 +18,26 @@ from kcore.api.core_v1 import (
     Volume,
 )
 from kcore.api.field import Path, quote
-from kcore.api.meta_v1 import ObjectMeta
+from kcore.registry.advice.labels import OLD_NODE_LABELS, node_term_advice
+from kcore.registry.advice.volumes import OLD_VOLUMES, claim_spec_advice, fraction_advice, overlap_advice
+from kcore.registry.validation.addresses import address_advice
 from kcore.registry.validation.windows import containers_with_path
 
 __all__ = ["name_advice", "pod_advice", "template_advice"]
 
 _NULL_SELECTOR = "a null labelSelector results in matching no pod"
-_OLD_NODE_LABELS = {
-    "beta.kubernetes.io/arch": 'deprecated since v1.14; use "kubernetes.io/arch" instead',
-    "beta.kubernetes.io/os": 'deprecated since v1.14; use "kubernetes.io/os" instead',
-    "failure-domain.beta.kubernetes.io/region": 'deprecated since v1.17; use "topology.kubernetes.io/region" instead',
-    "failure-domain.beta.kubernetes.io/zone": 'deprecated since v1.17; use "topology.kubernetes.io/zone" instead',
-    "beta.kubernetes.io/instance-type": 'deprecated since v1.17; use "node.kubernetes.io/instance-type" instead',
-}
-_OLD_VOLUMES = {
-    "photon_persistent_disk": "photonPersistentDisk: deprecated in v1.11, non-functional in v1.16+",
-    "git_repo": "gitRepo: deprecated in v1.11",
-    "scale_io": "scaleIO: deprecated in v1.16, non-functional in v1.22+",
-    "flocker": "flocker: deprecated in v1.22, non-functional in v1.25+",
-    "storageos": "storageOS: deprecated in v1.22, non-functional in v1.25+",
-    "quobyte": "quobyte: deprecated in v1.22, non-functional in v1.25+",
-    "glusterfs": "glusterfs: deprecated in v1.25, non-functional in v1.26+",
-    "cephfs": "cephfs: deprecated in v1.28, non-functional in v1.31+",
-    "rbd": "rbd: deprecated in v1.28, non-functional in v1.31+",
+_OLD_ANNOTATIONS = {
+    "scheduler.alpha.kubernetes.io/critical-pod": (
+        'non-functional in v1.16+; use the "priorityClassName" field instead'
+    ),
+    "security.alpha.kubernetes.io/sysctls": 'non-functional in v1.11+; use the "sysctls" field instead',
+    "security.alpha.kubernetes.io/unsafe-sysctls": 'non-functional in v1.11+; use the "sysctls" field instead',
 }
 _SECCOMP = "seccomp.security.alpha.kubernetes.io/pod"
 _CONTAINER_SECCOMP = "container.seccomp.security.alpha.kubernetes.io/"
 _APP_ARMOR = "container.apparmor.security.beta.kubernetes.io/"
+_USE_SECCOMP = 'non-functional in v1.27+; use the "seccompProfile" field instead'
+_USE_APP_ARMOR = 'deprecated since v1.30; use the "appArmorProfile" field instead'
 _BYTES = ("memory", "ephemeral-storage")
 
 
@@ -57,59 +52,79 @@ def name_advice(name: str, used_in: str = "Pod names and hostnames") -> Iterator
 
 
 def pod_advice(pod: Pod) -> Iterator[str]:
+    """Profiles of AppArmor that annotations name were already made fields of, which upstream warns of as it does so."""
+    annotations = pod.metadata.annotations
     yield from name_advice(pod.metadata.name, "the Pod's hostname")
-    yield from _advice(pod.spec, pod.metadata, Path("spec"), Path("metadata"))
+    if annotations:
+        for container, _ in containers_with_path(pod.spec, Path("spec")):
+            key = _APP_ARMOR + container.name
+            if key in annotations:
+                yield f"{(Path('metadata') / 'annotations').key(key)}: {_USE_APP_ARMOR}"
+    yield from _advice(pod.spec, annotations, Path("spec"), Path("metadata") / "annotations")
 
 
 def template_advice(template: PodTemplateSpec | None, path: Path) -> Iterator[str]:
     if template is not None:
-        yield from _advice(template.spec, template.metadata, path / "spec", path / "metadata")
+        annotations, at = template.metadata.annotations, path / "metadata" / "annotations"
+        yield from _advice(template.spec, annotations, path / "spec", at, is_template=True)
 
 
-def _advice(spec: PodSpec, metadata: ObjectMeta, path: Path, metadata_path: Path) -> Iterator[str]:
+def _advice(
+    spec: PodSpec, annotations: Mapping[str, str], path: Path, noted: Path, *, is_template: bool = False
+) -> Iterator[str]:
+    """`noted`: the path of the annotations."""
     for key in sorted(spec.node_selector):
-        if key in _OLD_NODE_LABELS:
-            yield f"{(path / 'nodeSelector').key(key)}: {_OLD_NODE_LABELS[key]}"
-    if spec.affinity is not None:
-        yield from _affinity_advice(spec, path / "affinity")
+        if key in OLD_NODE_LABELS:
+            yield f"{(path / 'nodeSelector').key(key)}: {OLD_NODE_LABELS[key]}"
+    if spec.affinity is not None and spec.affinity.node_affinity is not None:
+        yield from _node_affinity_advice(spec.affinity.node_affinity, path / "affinity" / "nodeAffinity")
     for i, constraint in enumerate(spec.topology_spread_constraints):
         at = path / "topologySpreadConstraints" @ i
-        if constraint.topology_key in _OLD_NODE_LABELS:
-            yield f"{at / 'topologyKey'}: {constraint.topology_key} is {_OLD_NODE_LABELS[constraint.topology_key]}"
+        if constraint.topology_key in OLD_NODE_LABELS:
+            yield f"{at / 'topologyKey'}: {constraint.topology_key} is {OLD_NODE_LABELS[constraint.topology_key]}"
         if constraint.label_selector is None:
             yield f"{at / 'labelSelector'}: {_NULL_SELECTOR}"
-    if metadata.annotations:
-        yield from _annotation_advice(metadata.annotations, metadata_path / "annotations")
-    yield from _host_alias_advice(spec, path / "hostAliases")
-    yield from _pull_secret_advice(spec, path / "imagePullSecrets")
+    for key, words in _OLD_ANNOTATIONS.items():
+        if key in annotations:
+            yield f"{noted.key(key)}: {words}"
     for i, volume in enumerate(spec.volumes):
         yield from _volume_advice(volume, path / "volumes" @ i)
-    yield from _fraction_advice(spec.overhead, path / "overhead")
+    yield from overlap_advice(spec.volumes)
+    yield from _host_alias_advice(spec, path / "hostAliases")
+    yield from _pull_secret_advice(spec, path / "imagePullSecrets")
+    yield from fraction_advice(spec.overhead, _BYTES, path / "overhead")
+    if annotations:
+        yield from _profile_advice(spec, annotations, noted)
     for container, at in containers_with_path(spec, path):
-        if container.ports or container.env or container.resources.limits or container.resources.requests:
+        if annotations:
+            yield from _container_profile_advice(spec, container, annotations, noted, is_template)
+        if container.env or container.resources.limits or container.resources.requests:
             yield from _container_advice(container, at)
     yield from _port_advice(spec, path)
     grace = spec.termination_grace_period_seconds
     if grace is not None and grace < 0:
         at = path / "terminationGracePeriodSeconds"
         yield f"{at}: must be >= 0; negative values are invalid and will be treated as 1"
+    if spec.affinity is not None:
+        yield from _pod_affinity_advice(spec.affinity, path / "affinity")
+    if spec.dns_config is not None:
+        for i, address in enumerate(spec.dns_config.nameservers):
+            yield from address_advice(address, path / "dnsConfig" / "nameservers" @ i)
+    for i, alias in enumerate(spec.host_aliases):
+        yield from address_advice(alias.ip, path / "hostAliases" @ i / "ip")
 
 
-def _affinity_advice(spec: PodSpec, path: Path) -> Iterator[str]:
-    affinity = spec.affinity
-    if affinity is None:
-        return
-    node = affinity.node_affinity
-    if node is not None:
-        at = path / "nodeAffinity"
-        must = node.required_during_scheduling_ignored_during_execution
-        for i, term in enumerate(must.node_selector_terms if must is not None else ()):
-            yield from _node_term_advice(
-                term, at / "requiredDuringSchedulingIgnoredDuringExecution" / "nodeSelectorTerms" @ i
-            )
-        for i, preferred in enumerate(node.preferred_during_scheduling_ignored_during_execution):
-            where = at / "preferredDuringSchedulingIgnoredDuringExecution" @ i / "preference"
-            yield from _node_term_advice(preferred.preference, where)
+def _node_affinity_advice(affinity: NodeAffinity, path: Path) -> Iterator[str]:
+    must = affinity.required_during_scheduling_ignored_during_execution
+    at = path / "requiredDuringSchedulingIgnoredDuringExecution" / "nodeSelectorTerms"
+    for i, term in enumerate(must.node_selector_terms if must is not None else ()):
+        yield from node_term_advice(term, at @ i)
+    at = path / "preferredDuringSchedulingIgnoredDuringExecution"
+    for i, preferred in enumerate(affinity.preferred_during_scheduling_ignored_during_execution):
+        yield from node_term_advice(preferred.preference, at @ i / "preference", lenient=True)
+
+
+def _pod_affinity_advice(affinity: Affinity, path: Path) -> Iterator[str]:
     for name, pods in (("podAffinity", affinity.pod_affinity), ("podAntiAffinity", affinity.pod_anti_affinity)):
         if pods is None:
             continue
@@ -121,26 +136,32 @@ def _affinity_advice(spec: PodSpec, path: Path) -> Iterator[str]:
             yield from _pod_term_advice(weighted.pod_affinity_term, at @ i / "podAffinityTerm")
 
 
-def _node_term_advice(term: NodeSelectorTerm, path: Path) -> Iterator[str]:
-    for i, expression in enumerate(term.match_expressions):
-        if expression.key in _OLD_NODE_LABELS:
-            at = path / "matchExpressions" @ i / "key"
-            yield f"{at}: {expression.key} is {_OLD_NODE_LABELS[expression.key]}"
-
-
 def _pod_term_advice(term: PodAffinityTerm, path: Path) -> Iterator[str]:
     if term.label_selector is None:
         yield f"{path / 'labelSelector'}: {_NULL_SELECTOR}"
 
 
-def _annotation_advice(annotations: Mapping[str, str], path: Path) -> Iterator[str]:
-    if _SECCOMP in annotations:
-        yield f'{path.key(_SECCOMP)}: non-functional in v1.27+; use the "seccompProfile" field instead'
-    for key in sorted(annotations):
-        if key.startswith(_CONTAINER_SECCOMP):
-            yield f'{path.key(key)}: non-functional in v1.27+; use the "seccompProfile" field instead'
-        elif key.startswith(_APP_ARMOR):
-            yield f'{path.key(key)}: deprecated since v1.30; use the "appArmorProfile" field instead'
+def _profile_advice(spec: PodSpec, annotations: Mapping[str, str], noted: Path) -> Iterator[str]:
+    context = spec.security_context
+    if _SECCOMP in annotations and (context is None or context.seccomp_profile is None):
+        yield f"{noted.key(_SECCOMP)}: {_USE_SECCOMP}"
+
+
+def _container_profile_advice(
+    spec: PodSpec,
+    container: Container | EphemeralContainer,
+    annotations: Mapping[str, str],
+    noted: Path,
+    is_template: bool,
+) -> Iterator[str]:
+    own, pods = container.security_context, spec.security_context
+    key = _CONTAINER_SECCOMP + container.name
+    if key in annotations and (own is None or own.seccomp_profile is None):
+        yield f"{noted.key(key)}: {_USE_SECCOMP}"
+    key = _APP_ARMOR + container.name
+    told = any(context is not None and context.app_armor_profile is not None for context in (own, pods))
+    if is_template and key in annotations and not told:
+        yield f"{noted.key(key)}: {_USE_APP_ARMOR}"
 
 
 def _host_alias_advice(spec: PodSpec, path: Path) -> Iterator[str]:
@@ -154,63 +175,71 @@ def _host_alias_advice(spec: PodSpec, path: Path) -> Iterator[str]:
 def _pull_secret_advice(spec: PodSpec, path: Path) -> Iterator[str]:
     seen: set[str] = set()
     for i, secret in enumerate(spec.image_pull_secrets):
-        if not secret.name:
-            yield f'{path @ i}: invalid empty name ""'
-        elif secret.name in seen:
-            yield f"{path @ i}: duplicate name {quote(secret.name)}"
+        if secret.name in seen:
+            yield f"{path @ i / 'name'}: duplicate name {quote(secret.name)}"
         seen.add(secret.name)
+    for i, secret in enumerate(spec.image_pull_secrets):
+        if not secret.name:
+            yield f'{path @ i / "name"}: invalid empty name ""'
 
 
 def _volume_advice(volume: Volume, path: Path) -> Iterator[str]:
-    for field, words in _OLD_VOLUMES.items():
+    for field, words in OLD_VOLUMES.items():
         if getattr(volume, field) is not None:
             yield f"{path}.{words}"
-    if volume.empty_dir is not None and volume.empty_dir.size_limit is not None:
-        yield from _fraction_advice({"": volume.empty_dir.size_limit}, path / "emptyDir" / "sizeLimit")
-
-
-def _fraction_advice(amounts: Mapping[str, str], path: Path) -> Iterator[str]:
-    """Bytes do not come in parts."""
-    for name, amount in sorted(amounts.items()):
-        if (not name or name in _BYTES) and quantity.milli_value(amount) % 1000:
-            at = path.key(name) if name else path
-            yield f"{at}: fractional byte value {quote(amount)} is invalid, must be an integer"
+        if field == "glusterfs" and volume.ephemeral is not None:  # there they come in upstream
+            template = volume.ephemeral.volume_claim_template
+            if template is not None:
+                yield from claim_spec_advice(template.spec, path / "ephemeral" / "volumeClaimTemplate" / "spec")
 
 
 def _container_advice(container: Container | EphemeralContainer, path: Path) -> Iterator[str]:
-    yield from _fraction_advice(container.resources.limits, path / "resources" / "limits")
-    yield from _fraction_advice(container.resources.requests, path / "resources" / "requests")
-    for i, port in enumerate(container.ports):
+    resources, at = container.resources, path / "resources"
+    for name in _BYTES:
+        yield from fraction_advice(resources.limits, (name,), at / "limits")
+        yield from fraction_advice(resources.requests, (name,), at / "requests")
+    seen: set[str] = set()
+    for i, variable in enumerate(container.env):
+        before = f"$({variable.name})"
+        extends = variable.value_from is None and variable.value != before and before in variable.value
+        if variable.name in seen and not extends:
+            hidden = quote(variable.name)
+            yield f"{path / 'env' @ i}: hides previous definition of {hidden}, which may be dropped when using apply"
+        seen.add(variable.name)
+
+
+def _port_advice(spec: PodSpec, path: Path) -> Iterator[str]:
+    """Ports and their names are looked up across containers: the second of two is never found."""
+    ports = [
+        (at / "ports" @ i, port)
+        for container, at in containers_with_path(spec, path)
+        if container.ports
+        for i, port in enumerate(container.ports)
+    ]
+    for n, (here, port) in enumerate(ports):
         if port.host_ip and not port.host_port:
             shown = (
                 f"{{Name:{port.name} HostPort:{port.host_port} ContainerPort:{port.container_port} "
                 f"Protocol:{port.protocol} HostIP:{port.host_ip}}}"
             )
-            yield f"{path / 'ports' @ i}: hostIP set without hostPort: {shown}"
-    seen: dict[str, str] = {}
-    for i, variable in enumerate(container.env):
-        if variable.name in seen and not variable.value.count(f"$({variable.name})"):
-            hidden = quote(variable.name)
-            yield f"{path / 'env' @ i}: hides previous definition of {hidden}, which may be dropped when using apply"
-        seen[variable.name] = variable.value
-
-
-def _port_advice(spec: PodSpec, path: Path) -> Iterator[str]:
-    """Ports and their names are looked up across containers: the second of two is never found."""
-    ports: dict[tuple[str, int], Path] = {}
+            yield f"{here}: hostIP set without hostPort: {shown}"
+        for there, other in ports[:n]:
+            if (port.container_port, port.protocol) == (other.container_port, other.protocol):
+                problem = _port_problem(port, other)
+                if problem:
+                    yield f"{here}: {problem} port definition with {there}"
     named: dict[str, Path] = {}
-    for container, at in containers_with_path(spec, path):
-        if isinstance(container, EphemeralContainer) or not container.ports:
-            continue
-        for i, port in enumerate(container.ports):
-            here = at / "ports" @ i
-            first = named.setdefault(port.name, here) if port.name else here
-            if first is not here:
-                yield (
-                    f"{here}: duplicate port name {quote(port.name)} with {first}, "
-                    f"services and probes that select ports by name will use {first}"
-                )
-            key = (port.protocol, port.container_port)
-            same = ports.setdefault(key, here)
-            if same is not here and not port.host_port:
-                yield f"{here}: duplicate port definition with {same}"
+    for here, port in ports:
+        if port.name and (first := named.setdefault(port.name, here)) is not here:
+            yield (
+                f"{here}: duplicate port name {quote(port.name)} with {first}, "
+                f"services and probes that select ports by name will use {first}"
+            )
+
+
+def _port_problem(port: ContainerPort, other: ContainerPort) -> str:
+    if (port.host_ip, port.host_port) == (other.host_ip, other.host_port):
+        return "duplicate"
+    if not port.host_port or not other.host_port:
+        return "overlapping"
+    return "dangerously ambiguous" if port.host_port == other.host_port and not (port.host_ip and other.host_ip) else ""

@@ -11,6 +11,7 @@ from kcore.api.field import Path
 from kcore.api.names import dns1123_label
 from kcore.api.schema import fill
 from kcore.registry.advice.pods import name_advice, template_advice
+from kcore.registry.advice.volumes import claim_spec_advice
 from kcore.registry.defaults.apps_v1 import (
     default_daemon_set,
     default_deployment,
@@ -38,6 +39,7 @@ from kcore.registry.validation.replica_sets import (
     validate_replica_set_update,
     validate_replication_controller,
     validate_replication_controller_status,
+    validate_replication_controller_update,
 )
 from kcore.registry.validation.stateful_sets import (
     validate_stateful_set,
@@ -60,6 +62,8 @@ def _advice(obj: Any, old: Any) -> Iterator[str]:
 
 def _stateful_set_advice(obj: StatefulSet, old: StatefulSet | None) -> Iterator[str]:
     yield from _advice(obj, old)
+    for i, claim in enumerate(obj.spec.volume_claim_templates):
+        yield from claim_spec_advice(claim.spec, Path("spec") / "volumeClaimTemplates" @ i)
     limit = obj.spec.revision_history_limit
     if limit is not None and limit < 0:
         yield (
@@ -113,6 +117,7 @@ class ReplicationControllerStrategy(Ruled):
     rules = Rules(
         default_replication_controller,
         validate_replication_controller,
+        validate_replication_controller_update,
         status=validate_replication_controller_status,
         advice=_advice,
     )

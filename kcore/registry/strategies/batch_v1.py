@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import ClassVar
 
-from kcore.api.batch_v1 import CronJob, Job
+from kcore.api.batch_v1 import CronJob, Job, JobSpec
 from kcore.api.field import Path
 from kcore.api.meta_v1 import LabelSelector
 from kcore.api.schema import fill
@@ -26,7 +26,16 @@ def _job_advice(job: Job, old: Job | None) -> Iterator[str]:
     if old is None:
         yield from name_advice(job.metadata.name)
     if old is None or job.metadata.generation != old.metadata.generation:
-        yield from template_advice(job.spec.template, Path("spec") / "template")
+        yield from _spec_advice(job.spec, Path("spec"))
+
+
+def _spec_advice(spec: JobSpec, path: Path) -> Iterator[str]:
+    if spec.completion_mode == "Indexed" and (spec.completions or 0) > 10**5 and (spec.parallelism or 0) > 10**4:
+        yield (
+            "In Indexed Jobs with a number of completions higher than 10^5 and a parallelism higher than 10^4, "
+            "Kubernetes might not be able to track completedIndexes when a big number of indexes fail"
+        )
+    yield from template_advice(spec.template, path / "template")
 
 
 class JobStrategy(Ruled):
@@ -60,8 +69,7 @@ def _cron_job_advice(cron_job: CronJob, old: CronJob | None) -> Iterator[str]:
     if old is None:
         yield from name_advice(cron_job.metadata.name)
     if old is None or cron_job.metadata.generation != old.metadata.generation:
-        path = Path("spec") / "jobTemplate" / "spec" / "template"
-        yield from template_advice(cron_job.spec.job_template.spec.template, path)
+        yield from _spec_advice(cron_job.spec.job_template.spec, Path("spec") / "jobTemplate" / "spec")
     if "TZ" in cron_job.spec.schedule:
         yield (
             "CRON_TZ or TZ used in Spec.Schedule is not officially supported, "

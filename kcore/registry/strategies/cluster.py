@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
+from msgspec.structs import replace
+
 from kcore.api.apiregistration_v1 import APIService, APIServiceCondition, APIServiceStatus
-from kcore.api.certificates_v1 import CertificateSigningRequest, CertificateSigningRequestStatus
+from kcore.api.certificates_v1 import CertificateSigningRequest
+from kcore.api.field import FieldError
 from kcore.api.names import path_segment_name
 from kcore.api.node_v1 import RuntimeClass
 from kcore.api.scheduling_v1 import PriorityClass
 from kcore.api.schema import fill
 from kcore.api.timestamp import format_seconds
+from kcore.registry.advice.labels import runtime_class_advice
 from kcore.registry.request import Request
 from kcore.registry.strategies.ruled import Ruled, Rules
 from kcore.registry.validation.apiregistration_v1 import validate_api_service
 from kcore.registry.validation.certificates_v1 import (
     validate_certificate_request,
+    validate_certificate_request_approval,
     validate_certificate_request_status,
     validate_certificate_request_update,
 )
@@ -27,8 +33,6 @@ from kcore.registry.validation.scheduling_v1 import (
 )
 
 __all__ = ["STRATEGIES"]
-
-_DECISIONS = ("Approved", "Denied")
 
 
 def _default_priority_class(priority: PriorityClass) -> None:
@@ -50,7 +54,7 @@ class RuntimeClassStrategy(Ruled):
     type = RuntimeClass
     unconditional_update = False
     create_on_update = True
-    rules = Rules(create=validate_runtime_class, update=validate_runtime_class_update)
+    rules = Rules(create=validate_runtime_class, update=validate_runtime_class_update, advice=runtime_class_advice)
 
 
 class CertificateSigningRequestStrategy(Ruled):
@@ -76,24 +80,26 @@ class CertificateSigningRequestStrategy(Ruled):
     def prepare_for_status_update(
         self, req: Request, new: CertificateSigningRequest, old: CertificateSigningRequest
     ) -> None:
-        conditions = new.status.conditions
         if req.subresource == "approval":
-            kept = [c for c in old.status.conditions if c.type not in _DECISIONS]
-            status = CertificateSigningRequestStatus(
-                certificate=old.status.certificate,
-                conditions=(*kept, *(c for c in conditions if c.type in _DECISIONS)),
-            )
-            fill(new, status=status)
-        self._stamp(new)
+            fill(new, status=replace(old.status, conditions=new.status.conditions))
+        self._stamp(new, old)
         fill(new, spec=old.spec)
 
-    def _stamp(self, request: CertificateSigningRequest) -> None:
+    def _stamp(self, new: CertificateSigningRequest, old: CertificateSigningRequest) -> None:
         now = format_seconds(self.env.clock.now())
-        for condition in request.status.conditions:
+        since = {(c.type, c.status): c.last_transition_time for c in reversed(old.status.conditions)}
+        for condition in new.status.conditions:
             if condition.last_update_time is None:
                 fill(condition, last_update_time=now)
             if condition.last_transition_time is None:
-                fill(condition, last_transition_time=now)
+                fill(condition, last_transition_time=since.get((condition.type, condition.status)) or now)
+
+    def validate_status_update(
+        self, req: Request, new: CertificateSigningRequest, old: CertificateSigningRequest
+    ) -> Sequence[FieldError]:
+        if req.subresource == "approval":
+            return list(validate_certificate_request_approval(new, old))
+        return super().validate_status_update(req, new, old)
 
 
 def _default_api_service(service: APIService) -> None:

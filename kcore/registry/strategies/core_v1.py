@@ -26,6 +26,7 @@ from kcore.api.field import FieldError
 from kcore.api.names import dns1123_label
 from kcore.api.schema import fill
 from kcore.api.timestamp import format_seconds
+from kcore.registry.advice.volumes import claim_advice, volume_advice
 from kcore.registry.defaults.config import default_secret
 from kcore.registry.defaults.limits import default_limit_range
 from kcore.registry.defaults.nodes import default_namespace, default_node
@@ -241,7 +242,12 @@ class ResourceQuotaStrategy(Ruled):
 class PersistentVolumeStrategy(Ruled):
     type = PersistentVolume
     returns_deleted = True
-    rules = Rules(default_persistent_volume, validate_persistent_volume, validate_persistent_volume_update)
+    rules = Rules(
+        default_persistent_volume,
+        validate_persistent_volume,
+        validate_persistent_volume_update,
+        advice=volume_advice,
+    )
 
     def prepare_for_create(self, req: Request, obj: PersistentVolume) -> None:
         super().prepare_for_create(req, obj)
@@ -265,6 +271,7 @@ class PersistentVolumeClaimStrategy(Ruled):
         validate_persistent_volume_claim,
         validate_persistent_volume_claim_update,
         validate_persistent_volume_claim_status,
+        claim_advice,
     )
 
     def prepare_for_create(self, req: Request, obj: PersistentVolumeClaim) -> None:

@@ -16,10 +16,15 @@ from kcore.registry.defaults.networking_v1 import (
 from kcore.registry.request import Request
 from kcore.registry.strategies.ruled import Ruled, Rules
 from kcore.registry.validation.coordination_v1 import validate_lease
-from kcore.registry.validation.endpoints import validate_endpoint_slice, validate_endpoint_slice_update
+from kcore.registry.validation.endpoints import (
+    endpoint_slice_warnings,
+    validate_endpoint_slice,
+    validate_endpoint_slice_update,
+)
 from kcore.registry.validation.networking_v1 import (
     ingress_warnings,
     ip_address_name,
+    network_policy_warnings,
     validate_ingress,
     validate_ingress_class,
     validate_ingress_class_update,
@@ -56,7 +61,12 @@ class IngressClassStrategy(Ruled):
 class NetworkPolicyStrategy(Ruled):
     type = NetworkPolicy
     generation = ("spec",)
-    rules = Rules(default_network_policy, validate_network_policy, validate_network_policy_update)
+    rules = Rules(
+        default_network_policy,
+        validate_network_policy,
+        validate_network_policy_update,
+        advice=network_policy_warnings,
+    )
 
 
 class IPAddressStrategy(Ruled):
@@ -73,7 +83,12 @@ class ServiceCIDRStrategy(Ruled):
 class EndpointSliceStrategy(Ruled):
     type = EndpointSlice
     generation = ("address_type", "endpoints", "ports")
-    rules = Rules(default_endpoint_slice, validate_endpoint_slice, validate_endpoint_slice_update)
+    rules = Rules(
+        default_endpoint_slice,
+        validate_endpoint_slice,
+        validate_endpoint_slice_update,
+        advice=endpoint_slice_warnings,
+    )
 
     def validate(self, req: Request, obj: EndpointSlice) -> Sequence[FieldError]:
         return list(validate_endpoint_slice(obj, self.env.pod_loopback))

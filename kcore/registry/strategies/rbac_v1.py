@@ -21,9 +21,11 @@ from kcore.registry.validation.rbac_v1 import (
     validate_cluster_role,
     validate_cluster_role_binding,
     validate_cluster_role_binding_update,
+    validate_cluster_role_update,
     validate_role,
     validate_role_binding,
     validate_role_binding_update,
+    validate_role_update,
 )
 
 __all__ = ["STRATEGIES"]
@@ -68,12 +70,12 @@ class _GrantingRole(_Granting):
 
 class RoleStrategy(_GrantingRole):
     type = Role
-    rules = Rules(default_role, validate_role)
+    rules = Rules(default_role, validate_role, validate_role_update)
 
 
 class ClusterRoleStrategy(_GrantingRole):
     type = ClusterRole
-    rules = Rules(default_role, validate_cluster_role)
+    rules = Rules(default_role, validate_cluster_role, validate_cluster_role_update)
 
     def _check_grant(self, req: Request, new: Any, old: Any | None) -> None:
         """An aggregation rule can gather anything, so it takes everything to write one."""

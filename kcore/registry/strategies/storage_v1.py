@@ -10,6 +10,7 @@ from kcore.api.storage_v1 import (
     VolumeAttachment,
     VolumeAttributesClass,
 )
+from kcore.registry.advice.labels import storage_capacity_advice, storage_class_advice
 from kcore.registry.defaults.storage_v1 import (
     default_csi_driver,
     default_csi_node,
@@ -28,6 +29,7 @@ from kcore.registry.validation.storage_v1 import (
     validate_storage_class,
     validate_storage_class_update,
     validate_volume_attachment,
+    validate_volume_attachment_status,
     validate_volume_attachment_update,
     validate_volume_attributes_class,
     validate_volume_attributes_class_update,
@@ -39,7 +41,9 @@ __all__ = ["STRATEGIES"]
 class StorageClassStrategy(Ruled):
     type = StorageClass
     returns_deleted = True
-    rules = Rules(default_storage_class, validate_storage_class, validate_storage_class_update)
+    rules = Rules(
+        default_storage_class, validate_storage_class, validate_storage_class_update, advice=storage_class_advice
+    )
 
 
 class CSIDriverStrategy(Ruled):
@@ -59,14 +63,23 @@ class CSINodeStrategy(Ruled):
 class CSIStorageCapacityStrategy(Ruled):
     type = CSIStorageCapacity
     unconditional_update = False
-    rules = Rules(create=validate_csi_storage_capacity, update=validate_csi_storage_capacity_update)
+    rules = Rules(
+        create=validate_csi_storage_capacity,
+        update=validate_csi_storage_capacity_update,
+        advice=storage_capacity_advice,
+    )
 
 
 class VolumeAttachmentStrategy(Ruled):
     type = VolumeAttachment
     unconditional_update = False
     returns_deleted = True
-    rules = Rules(default_volume_attachment, validate_volume_attachment, validate_volume_attachment_update)
+    rules = Rules(
+        default_volume_attachment,
+        validate_volume_attachment,
+        validate_volume_attachment_update,
+        validate_volume_attachment_status,
+    )
 
 
 class VolumeAttributesClassStrategy(Ruled):

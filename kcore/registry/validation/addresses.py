@@ -12,7 +12,9 @@ from kcore.api.names import port_name, port_number
 
 __all__ = [
     "Network",
+    "address_advice",
     "family_of",
+    "network_advice",
     "parse_cidr",
     "parse_ip",
     "validate_cidr",
@@ -127,3 +129,35 @@ def validate_port_reference(port: int | str, path: Path) -> Iterator[FieldError]
     messages = port_name(port) if isinstance(port, str) else port_number(port)
     for message in messages:
         yield invalid(path, port, message)
+
+
+def address_advice(text: str, path: Path) -> Iterator[str]:
+    """What is accepted, or was and still stands, but written otherwise than others write it."""
+    address = parse_ip(text)
+    if address is None:
+        return
+    if _without_leading_zeros(text) != text or _is_mapped(address):
+        plain = address.ipv4_mapped if isinstance(address, IPv6Address) else address
+        yield (
+            f'{path}: non-standard IP address "{text}" will be considered invalid in a future Kubernetes release: '
+            f'use "{plain}"'
+        )
+    elif address.version == 6 and str(address) != text:
+        yield f'{path}: IPv6 address "{text}" should be in RFC 5952 canonical format ("{address}")'
+
+
+def network_advice(text: str, path: Path) -> Iterator[str]:
+    network, prefix = parse_cidr(text), text.partition("/")[0]
+    address = parse_ip(prefix)
+    if network is None or address is None:
+        return
+    if network.network_address != address:
+        alone = f"{address}/{address.max_prefixlen}"
+        yield f'{path}: CIDR value "{text}" is ambiguous in this context (should be "{network}" or "{alone}"?)'
+    elif _without_leading_zeros(prefix) != prefix or _is_mapped(address):
+        yield (
+            f'{path}: non-standard CIDR value "{text}" will be considered invalid in a future Kubernetes release: '
+            f'use "{network}"'
+        )
+    elif network.version == 6 and str(network) != text:
+        yield f'{path}: IPv6 CIDR value "{text}" should be in RFC 5952 canonical format ("{network}")'

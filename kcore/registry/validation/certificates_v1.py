@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 
-from kcore.api.certificates_v1 import CertificateSigningRequest
-from kcore.api.field import FieldError, Path, duplicate, forbidden, invalid, not_supported, required
+from kcore.api.certificates_v1 import CertificateSigningRequest, CertificateSigningRequestCondition
+from kcore.api.field import FieldError, Path, duplicate, forbidden, invalid, not_supported, quote, required
+from kcore.registry.validation.internal import diff
 from kcore.registry.validation.signers import validate_signer
+from kcore.registry.validation.values import one_of
 
-__all__ = ["validate_certificate_request", "validate_certificate_request_status", "validate_certificate_request_update"]
+__all__ = [
+    "validate_certificate_request",
+    "validate_certificate_request_approval",
+    "validate_certificate_request_status",
+    "validate_certificate_request_update",
+]
 
 _SPEC = Path("spec")
+_CONDITIONS = Path("status") / "conditions"
+_CERTIFICATE = Path("status") / "certificate"
 _SECONDS_MIN = 600
+_FINAL = ("Approved", "Denied", "Failed")
+_BLOCK = re.compile(rb"-----BEGIN ([^-]+)-----(.*?)-----END \1-----", re.DOTALL)
 _USAGES = (
     "any",
     "cert sign",
@@ -50,9 +62,14 @@ def validate_certificate_request(request: CertificateSigningRequest) -> Iterator
     for i, usage in enumerate(spec.usages):
         if usage not in _USAGES:
             yield not_supported(_SPEC / "usages" @ i, usage, _USAGES)
+    for i, usage in enumerate(spec.usages):
         if usage in spec.usages[:i]:
             yield duplicate(_SPEC / "usages" @ i, usage)
-    yield from validate_signer(spec.signer_name, _SPEC / "signerName")
+    if spec.signer_name == "kubernetes.io/legacy-unknown":
+        message = "the legacy signerName is not allowed via this API version"
+        yield invalid(_SPEC / "signerName", spec.signer_name, message)
+    else:
+        yield from validate_signer(spec.signer_name, _SPEC / "signerName")
     if spec.expiration_seconds is not None and spec.expiration_seconds < _SECONDS_MIN:
         message = f"may not specify a duration less than {_SECONDS_MIN} seconds (10 minutes)"
         yield invalid(_SPEC / "expirationSeconds", spec.expiration_seconds, message)
@@ -76,13 +93,22 @@ def _request_problem(pem: bytes) -> str:
     return ""
 
 
-def _holds_certificate(pem: bytes) -> bool:
+def _certificate_problem(pem: bytes) -> str:
+    """Why the chain is none: all its blocks must be certificates, and plain ones."""
     from cryptography import x509
 
-    try:
-        return bool(x509.load_pem_x509_certificates(pem))
-    except ValueError:
-        return False
+    blocks = list(_BLOCK.finditer(pem))
+    for block in blocks:
+        kind = block[1].decode()
+        if kind != "CERTIFICATE":
+            return f"only CERTIFICATE PEM blocks are allowed, found {quote(kind)}"
+        if b":" in block[2]:
+            return "no PEM block headers are permitted"
+        try:
+            x509.load_pem_x509_certificate(block[0])
+        except ValueError:
+            return "x509: malformed certificate"
+    return "" if blocks else "must contain at least one CERTIFICATE PEM block"
 
 
 def validate_certificate_request_update(
@@ -94,21 +120,59 @@ def validate_certificate_request_update(
 def validate_certificate_request_status(
     new: CertificateSigningRequest, old: CertificateSigningRequest
 ) -> Iterator[FieldError]:
-    if new.status.certificate and not _holds_certificate(base64.b64decode(new.status.certificate)):
-        message = "must contain at least one CERTIFICATE PEM block"
-        yield invalid(Path("status") / "certificate", "<certificate data>", message)
-    path = Path("status") / "conditions"
-    types = [condition.type for condition in new.status.conditions]
-    for i, condition in enumerate(new.status.conditions):
-        if not condition.type:
-            yield required(path @ i / "type")
-        if condition.type in ("Approved", "Denied", "Failed") and condition.status != "True":
-            yield not_supported(path @ i / "status", condition.status, ("True",))
-        if condition.type in types[:i]:
-            yield duplicate(path @ i / "type", condition.type)
-    if "Approved" in types and "Denied" in types:
-        shown = new.status.conditions[types.index("Denied")].type
-        yield invalid(path, shown, "Approved and Denied conditions are mutually exclusive")
-    for condition in old.status.conditions:
-        if condition.type in ("Approved", "Denied", "Failed") and condition.type not in types:
-            yield forbidden(path, f"updates may not remove a condition of type {condition.type!r}".replace("'", '"'))
+    """What signers write: anything but the decision, and one certificate, once."""
+    yield from _validate_status(new, old)
+    for kind in ("Approved", "Denied"):
+        after, before = _of_type(new, kind), _of_type(old, kind)
+        if len(after) > len(before):
+            yield forbidden(_CONDITIONS, f"updates may not add a condition of type {quote(kind)}")
+        elif len(after) == len(before) and after != before:
+            changes = diff(before, after)
+            yield forbidden(_CONDITIONS, f"updates may not modify a condition of type {quote(kind)}\n{changes}")
+    if old.status.certificate and new.status.certificate != old.status.certificate:
+        yield forbidden(_CERTIFICATE, "updates may not modify existing certificate content")
+
+
+def validate_certificate_request_approval(
+    new: CertificateSigningRequest, old: CertificateSigningRequest
+) -> Iterator[FieldError]:
+    yield from _validate_status(new, old)
+    if new.status.certificate != old.status.certificate:
+        yield forbidden(_CERTIFICATE, "updates may not set certificate content")
+
+
+def _validate_status(new: CertificateSigningRequest, old: CertificateSigningRequest) -> Iterator[FieldError]:
+    """Faults that stand may stay."""
+    yield from _validate_conditions(new.status.conditions, old.status.conditions)
+    certificate = new.status.certificate
+    if certificate and certificate != old.status.certificate:
+        problem = _certificate_problem(base64.b64decode(certificate))
+        if problem:
+            yield invalid(_CERTIFICATE, "<certificate data>", problem)
+    for kind in _FINAL:
+        if len(_of_type(new, kind)) < len(_of_type(old, kind)):
+            yield forbidden(_CONDITIONS, f"updates may not remove a condition of type {quote(kind)}")
+
+
+def _of_type(request: CertificateSigningRequest, kind: str) -> tuple[CertificateSigningRequestCondition, ...]:
+    return tuple(condition for condition in request.status.conditions if condition.type == kind)
+
+
+def _validate_conditions(
+    conditions: Sequence[CertificateSigningRequestCondition], standing: Sequence[CertificateSigningRequestCondition]
+) -> Iterator[FieldError]:
+    known = [condition.type for condition in standing]
+    repeated, undecided = len(set(known)) < len(known), {"Approved", "Denied"} <= set(known)
+    seen: set[str] = set()
+    for i, condition in enumerate(conditions):
+        path = _CONDITIONS @ i
+        if not condition.type and "" not in known:
+            yield required(path / "type")
+        allowed = ("True",) if condition.type in _FINAL else ("False", "True", "Unknown")
+        yield from one_of(path / "status", condition.status, allowed)
+        opposite = {"Approved": "Denied", "Denied": "Approved"}.get(condition.type)
+        if opposite in seen and not undecided:
+            yield invalid(path / "type", condition.type, "Approved and Denied conditions are mutually exclusive")
+        if condition.type in seen and not repeated:
+            yield duplicate(path / "type", condition.type)
+        seen.add(condition.type)

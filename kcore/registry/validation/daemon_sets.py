@@ -87,6 +87,8 @@ def _validate_rolling_update(rolling: RollingUpdateDaemonSet, path: Path) -> Ite
 
 
 def validate_daemon_set_update(new: DaemonSet, old: DaemonSet) -> Iterator[FieldError]:
+    """Upstream looks at the whole as at a new one, and once more as at a changed one."""
+    yield from validate_daemon_set(new)
     yield from immutable(_SPEC / "selector", new.spec.selector, old.spec.selector)
     yield from validate_daemon_set(new)
 

@@ -9,11 +9,12 @@ from kcore.api.core_v1 import EndpointAddress, EndpointPort, Endpoints, Endpoint
 from kcore.api.discovery_v1 import Endpoint, EndpointSlice
 from kcore.api.field import FieldError, Path, duplicate, invalid, not_supported, required, too_many
 from kcore.api.names import NameCheck, dns1123_label, dns1123_subdomain, label_key, label_value, port_number
-from kcore.registry.validation.addresses import Network, parse_ip, validate_endpoint_ip, validate_ip
+from kcore.registry.validation.addresses import Network, address_advice, parse_ip, validate_endpoint_ip, validate_ip
 from kcore.registry.validation.labels import validate_labels
 from kcore.registry.validation.values import check, immutable, one_of
 
 __all__ = [
+    "endpoint_slice_warnings",
     "endpoints_warnings",
     "validate_endpoint_slice",
     "validate_endpoint_slice_update",
@@ -34,12 +35,17 @@ def endpoints_warnings(new: Endpoints, old: Endpoints | None) -> Iterator[str]:
     for i, subset in enumerate(new.subsets):
         for field, addresses in (("addresses", subset.addresses), ("notReadyAddresses", subset.not_ready_addresses)):
             for j, entry in enumerate(addresses):
-                address = parse_ip(entry.ip)
-                if address is not None and address.version == 6 and str(address) != entry.ip:
-                    yield (
-                        f'subsets[{i}].{field}[{j}].ip: IPv6 address "{entry.ip}" should be in RFC 5952 canonical '
-                        f'format ("{address}")'
-                    )
+                yield from address_advice(entry.ip, Path("subsets") @ i / field @ j / "ip")
+
+
+def endpoint_slice_warnings(new: EndpointSlice, old: EndpointSlice | None) -> Iterator[str]:
+    if new.address_type == "FQDN":
+        if old is None:
+            yield "addressType: FQDN endpoints are deprecated"
+        return
+    for i, endpoint in enumerate(new.endpoints or ()):
+        for j, address in enumerate(endpoint.addresses):
+            yield from address_advice(address, Path("endpoints") @ i / "addresses" @ j)
 
 
 def validate_endpoints(endpoints: Endpoints, pods: Network | None = None) -> Iterator[FieldError]:

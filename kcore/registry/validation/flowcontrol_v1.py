@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 
-from kcore.api.field import FieldError, Path, forbidden, invalid, not_supported, required
+from kcore.api.field import FieldError, Path, duplicate, forbidden, invalid, not_supported, required
 from kcore.api.flowcontrol_v1 import (
     FlowSchema,
     LimitedPriorityLevelConfiguration,
@@ -19,12 +20,19 @@ from kcore.api.flowcontrol_v1 import (
 from kcore.api.names import dns1123_label, dns1123_subdomain
 from kcore.registry.validation.values import check
 
-__all__ = ["validate_flow_schema", "validate_priority_level"]
+__all__ = [
+    "validate_flow_schema",
+    "validate_flow_schema_status",
+    "validate_priority_level",
+    "validate_priority_level_status",
+]
 
 _SPEC = Path("spec")
 _PRECEDENCE_MAX = 10000
 _QUEUES_MAX = 10_000_000
-_VERBS = ("*", "create", "delete", "deletecollection", "get", "list", "patch", "proxy", "update", "watch")
+_VERBS = ("create", "delete", "deletecollection", "get", "list", "patch", "proxy", "update", "watch")
+_NAMESPACES = "each member of this list must be '*' or a DNS-1123 label; "
+_HASH_BITS_MAX = 60
 _KINDS = {"Group": "group", "ServiceAccount": "serviceAccount", "User": "user"}
 
 
@@ -38,7 +46,7 @@ def validate_flow_schema(schema: FlowSchema) -> Iterator[FieldError]:
         yield invalid(path, 1, "only the schema named 'exempt' may have matchingPrecedence 1")
     method = spec.distinguisher_method
     if method is not None and method.type not in ("ByNamespace", "ByUser"):
-        yield not_supported(_SPEC / "distinguisherMethod" / "type", method.type, ("ByNamespace", "ByUser"))
+        yield not_supported(_SPEC / "distinguisherMethod" / "type", {"Type": method.type}, ("ByNamespace", "ByUser"))
     path, name = _SPEC / "priorityLevelConfiguration" / "name", spec.priority_level_configuration.name
     if not name:
         yield required(path, "must reference a priority level")
@@ -97,13 +105,12 @@ def _validate_verbs(verbs: Sequence[str], path: Path) -> Iterator[FieldError]:
         yield required(path, "verbs must contain at least one value")
     elif len(verbs) > 1 and "*" in verbs:
         yield invalid(path, verbs, "if '*' is present, must not specify other verbs")
+    elif "*" not in verbs and not set(verbs) <= set(_VERBS):
+        yield not_supported(path, list(verbs), _VERBS)
 
 
 def _validate_resource_rule(rule: ResourcePolicyRule, path: Path) -> Iterator[FieldError]:
     yield from _validate_verbs(rule.verbs, path / "verbs")
-    for verb in rule.verbs:
-        if verb not in _VERBS:
-            yield not_supported(path / "verbs", verb, _VERBS)
     for field, values, noun, one in (
         ("apiGroups", rule.api_groups, "api groups", "at least one api group"),
         ("resources", rule.resources, "resources", "at least one resource"),
@@ -120,8 +127,8 @@ def _validate_resource_rule(rule: ResourcePolicyRule, path: Path) -> Iterator[Fi
         yield invalid(path / "namespaces", rule.namespaces, "if '*' is present, must not specify other namespaces")
     else:
         for i, namespace in enumerate(rule.namespaces):
-            if namespace != "*":
-                yield from check(path / "namespaces" @ i, namespace, dns1123_label)
+            for message in () if namespace == "*" else dns1123_label(namespace):
+                yield invalid(path / "namespaces" @ i, namespace, _NAMESPACES + message)
 
 
 def _validate_non_resource_rule(rule: NonResourcePolicyRule, path: Path) -> Iterator[FieldError]:
@@ -151,9 +158,28 @@ def _validate_url(url: str, path: Path) -> Iterator[FieldError]:
         yield invalid(path, url, "wildcard can only do suffix matching")
 
 
+def validate_flow_schema_status(new: FlowSchema, old: FlowSchema) -> Iterator[FieldError]:
+    yield from _validate_conditions([condition.type for condition in new.status.conditions])
+
+
+def validate_priority_level_status(
+    new: PriorityLevelConfiguration, old: PriorityLevelConfiguration
+) -> Iterator[FieldError]:
+    yield from _validate_conditions([condition.type for condition in new.status.conditions])
+
+
+def _validate_conditions(types: Sequence[str]) -> Iterator[FieldError]:
+    for i, kind in enumerate(types):
+        path = Path("status") / "conditions" @ i / "type"
+        if kind in types[:i]:
+            yield duplicate(path, kind)
+        if not kind:
+            yield required(path, "must not be empty")
+
+
 def validate_priority_level(level: PriorityLevelConfiguration) -> Iterator[FieldError]:
     spec = level.spec
-    if (spec.type == "Exempt") != (level.metadata.name == "exempt") and spec.type in ("Exempt", "Limited"):
+    if (spec.type == "Exempt") != (level.metadata.name == "exempt"):
         yield invalid(_SPEC / "type", spec.type, "must be 'Exempt' if and only if `name` is 'exempt'")
     if spec.type == "Exempt":
         if spec.limited is not None:
@@ -214,3 +240,7 @@ def _validate_queuing(queuing: QueuingConfiguration, path: Path) -> Iterator[Fie
         yield invalid(path / "handSize", queuing.hand_size, "must be positive")
     elif queuing.hand_size > queuing.queues:
         yield invalid(path / "handSize", queuing.hand_size, f"should not be greater than queues ({queuing.queues})")
+    elif math.ceil(math.log2(queuing.queues) * queuing.hand_size) > _HASH_BITS_MAX:
+        sizes = f"deckSize {queuing.queues} and handSize {queuing.hand_size}"
+        message = f"required entropy bits of {sizes} should not be greater than {_HASH_BITS_MAX}"
+        yield invalid(path / "handSize", queuing.hand_size, message)

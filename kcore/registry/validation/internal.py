@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 
-from kcore.api import apps_v1, batch_v1, core_v1, networking_v1, policy_v1
+from kcore.api import apps_v1, batch_v1, certificates_v1, core_v1, networking_v1, policy_v1, storage_v1
 from kcore.api.schema import Struct
 
 __all__ = ["diff", "internal", "shown"]
@@ -44,6 +44,9 @@ _FIELDS: dict[type[Struct], str] = {
     batch_v1.SuccessPolicy: "Rules",
     batch_v1.SuccessPolicyRule: "SucceededIndexes SucceededCount",
     batch_v1.UncountedTerminatedPods: "Succeeded Failed",
+    certificates_v1.CertificateSigningRequestCondition: (
+        "Type Status Reason Message LastUpdateTime LastTransitionTime"
+    ),
     core_v1.AWSElasticBlockStoreVolumeSource: "VolumeID FSType Partition ReadOnly",
     core_v1.Affinity: "NodeAffinity PodAffinity PodAntiAffinity",
     core_v1.AppArmorProfile: "Type LocalhostProfile",
@@ -200,6 +203,7 @@ _FIELDS: dict[type[Struct], str] = {
     core_v1.WindowsSecurityContextOptions: "GMSACredentialSpecName GMSACredentialSpec RunAsUserName HostProcess",
     networking_v1.ParentReference: "Group Resource Namespace Name",
     networking_v1.ServiceCIDRSpec: "CIDRs",
+    storage_v1.CSINodeDriver: "Name NodeID TopologyKeys Allocatable",
     policy_v1.PodDisruptionBudgetSpec: "MinAvailable Selector MaxUnavailable UnhealthyPodEvictionPolicy",
 }
 

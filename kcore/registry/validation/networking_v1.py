@@ -31,7 +31,7 @@ from kcore.api.networking_v1 import (
     NetworkPolicyPort,
     ServiceCIDR,
 )
-from kcore.registry.validation.addresses import parse_cidr, parse_ip, validate_cidr, validate_ip
+from kcore.registry.validation.addresses import network_advice, parse_cidr, parse_ip, validate_cidr, validate_ip
 from kcore.registry.validation.internal import shown
 from kcore.registry.validation.labels import validate_label_selector
 from kcore.registry.validation.values import check, immutable
@@ -40,6 +40,7 @@ __all__ = [
     "domain_prefixed_path",
     "ingress_warnings",
     "ip_address_name",
+    "network_policy_warnings",
     "validate_ingress",
     "validate_ingress_class",
     "validate_ingress_class_update",
@@ -260,6 +261,22 @@ def validate_network_policy_update(new: NetworkPolicy, old: NetworkPolicy) -> It
     peers += [peer for rule in old.spec.egress for peer in rule.to]
     blocks = [peer.ip_block for peer in peers if peer.ip_block is not None]
     yield from validate_network_policy(new, {cidr for block in blocks for cidr in (block.cidr, *block.except_)})
+
+
+def network_policy_warnings(new: NetworkPolicy, old: NetworkPolicy | None) -> Iterator[str]:
+    sides = (
+        ("ingress", "from", [r.from_ for r in new.spec.ingress]),
+        ("egress", "to", [r.to for r in new.spec.egress]),
+    )
+    for direction, side, rules in sides:
+        for i, peers in enumerate(rules):
+            for j, peer in enumerate(peers):
+                path = _SPEC / direction @ i / side @ j / "ipBlock"
+                if peer.ip_block is None:
+                    continue
+                yield from network_advice(peer.ip_block.cidr, path / "cidr")
+                for k, cidr in enumerate(peer.ip_block.except_):
+                    yield from network_advice(cidr, path / "except" @ k)
 
 
 def _validate_traffic(

@@ -67,6 +67,8 @@ def _validate_pod_cidrs(cidrs: tuple[str, ...]) -> Iterator[FieldError]:
 
 
 def validate_node_update(new: Node, old: Node) -> Iterator[FieldError]:
+    """Upstream looks at the whole as at a new one, and once more as at a changed one."""
+    yield from validate_node(new)
     yield from validate_node_status(new, old)
     yield from _validate_pod_cidrs_update(new.spec.pod_cidrs, old.spec.pod_cidrs)
     if old.spec.provider_id and new.spec.provider_id != old.spec.provider_id:

@@ -265,6 +265,8 @@ def _validate_attributes_class(spec: PersistentVolumeSpec, name: str, path: Path
 
 
 def validate_persistent_volume_update(new: PersistentVolume, old: PersistentVolume) -> Iterator[FieldError]:
+    """Upstream looks at the whole as at a new one, and once more as at a changed one."""
+    yield from validate_persistent_volume(new)
     yield from validate_persistent_volume(new)
     after = _without_first_expand_secret(new.spec, old.spec)
     if any(getattr(after, name) != getattr(old.spec, name) for name in _ORDER):
@@ -368,6 +370,8 @@ def _validate_same_source(spec: PersistentVolumeClaimSpec, path: Path) -> Iterat
 def validate_persistent_volume_claim_update(
     new: PersistentVolumeClaim, old: PersistentVolumeClaim
 ) -> Iterator[FieldError]:
+    """Looked at twice, as volumes are."""
+    yield from validate_persistent_volume_claim(new)
     yield from validate_persistent_volume_claim(new)
     yield from _validate_kept_annotation(new, old)
     after, before = _comparable(new, old)

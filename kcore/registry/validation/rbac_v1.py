@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from kcore.api.field import FieldError, Path, invalid, not_supported, required
 from kcore.api.names import dns1123_subdomain, path_segment_name
 from kcore.api.rbac_v1 import ClusterRole, ClusterRoleBinding, PolicyRule, Role, RoleBinding, RoleRef, Subject
+from kcore.api.selectors import SelectorError, selector_from_struct
 from kcore.registry.defaults.rbac_v1 import GROUP
 from kcore.registry.validation.labels import validate_label_selector
 from kcore.registry.validation.values import check
@@ -15,15 +16,28 @@ __all__ = [
     "validate_cluster_role",
     "validate_cluster_role_binding",
     "validate_cluster_role_binding_update",
+    "validate_cluster_role_update",
     "validate_role",
     "validate_role_binding",
     "validate_role_binding_update",
+    "validate_role_update",
 ]
 
 
 def validate_role(role: Role) -> Iterator[FieldError]:
     for i, rule in enumerate(role.rules or ()):
         yield from _validate_rule(rule, namespaced=True, path=Path("rules") @ i)
+
+
+def validate_role_update(new: Role, old: Role) -> Iterator[FieldError]:
+    """Upstream looks at the whole as at a new one, and once more as at a changed one; so for all kinds of the group."""
+    yield from validate_role(new)
+    yield from validate_role(new)
+
+
+def validate_cluster_role_update(new: ClusterRole, old: ClusterRole) -> Iterator[FieldError]:
+    yield from validate_cluster_role(new)
+    yield from validate_cluster_role(new)
 
 
 def validate_cluster_role(role: ClusterRole) -> Iterator[FieldError]:
@@ -35,6 +49,10 @@ def validate_cluster_role(role: ClusterRole) -> Iterator[FieldError]:
             yield required(path, "at least one clusterRoleSelector required if aggregationRule is non-nil")
         for i, selector in enumerate(role.aggregation_rule.cluster_role_selectors):
             yield from validate_label_selector(selector, path @ i)
+            try:
+                selector_from_struct(selector)
+            except SelectorError:
+                yield invalid(path @ i, None, "invalid label selector.")
 
 
 def _validate_rule(rule: PolicyRule, *, namespaced: bool, path: Path) -> Iterator[FieldError]:
@@ -62,6 +80,7 @@ def validate_role_binding(binding: RoleBinding) -> Iterator[FieldError]:
 
 def validate_role_binding_update(new: RoleBinding, old: RoleBinding) -> Iterator[FieldError]:
     yield from validate_role_binding(new)
+    yield from validate_role_binding(new)
     yield from _validate_same_role(new.role_ref, old.role_ref)
 
 
@@ -72,6 +91,7 @@ def validate_cluster_role_binding(binding: ClusterRoleBinding) -> Iterator[Field
 
 
 def validate_cluster_role_binding_update(new: ClusterRoleBinding, old: ClusterRoleBinding) -> Iterator[FieldError]:
+    yield from validate_cluster_role_binding(new)
     yield from validate_cluster_role_binding(new)
     yield from _validate_same_role(new.role_ref, old.role_ref)
 

@@ -24,6 +24,7 @@ __all__ = [
     "validate_replica_set_update",
     "validate_replication_controller",
     "validate_replication_controller_status",
+    "validate_replication_controller_update",
 ]
 
 _SPEC = Path("spec")
@@ -45,6 +46,8 @@ def validate_replica_set(replica_set: ReplicaSet) -> Iterator[FieldError]:
 
 
 def validate_replica_set_update(new: ReplicaSet, old: ReplicaSet) -> Iterator[FieldError]:
+    """Upstream looks at the whole as at a new one, and once more as at a changed one."""
+    yield from validate_replica_set(new)
     yield from validate_replica_set(new)
     yield from immutable(_SPEC / "selector", new.spec.selector, old.spec.selector)
 
@@ -86,6 +89,14 @@ def validate_replication_controller(controller: ReplicationController) -> Iterat
     yield from labels_mismatch(selector, template.metadata.labels, path / "metadata" / "labels")
     yield from validate_pod_template_spec(template, path)
     yield from validate_endless_template(template, path, "ReplicationController")
+
+
+def validate_replication_controller_update(
+    new: ReplicationController, old: ReplicationController
+) -> Iterator[FieldError]:
+    """Looked at twice, as ReplicaSets are."""
+    yield from validate_replication_controller(new)
+    yield from validate_replication_controller(new)
 
 
 def validate_replication_controller_status(

@@ -12,7 +12,9 @@ from kcore.api.field import FieldError, Path, duplicate, forbidden, invalid, not
 from kcore.api.names import dns1123_label, dns1123_subdomain, label_key, port_number
 from kcore.registry.defaults.services import is_externally_accessible
 from kcore.registry.validation.addresses import (
+    address_advice,
     family_of,
+    network_advice,
     parse_ip,
     validate_cidr,
     validate_endpoint_ip,
@@ -388,21 +390,16 @@ def service_warnings(service: Service, old: Service | None) -> Iterator[str]:
         )
     if spec.cluster_ips and spec.cluster_ips != ("None",):
         for i, ip in enumerate(spec.cluster_ips):
-            yield from _address_warning(f"spec.clusterIPs[{i}]", ip)
+            yield from address_advice(ip, _CLUSTER_IPS @ i)
     for i, ip in enumerate(spec.external_ips):
-        yield from _address_warning(f"spec.externalIPs[{i}]", ip)
+        yield from address_advice(ip, _SPEC / "externalIPs" @ i)
     if spec.external_ips:
         yield "spec.externalIPs is deprecated and may no longer be implemented in some clusters"
     if spec.load_balancer_ip:
-        yield from _address_warning("spec.loadBalancerIP", spec.load_balancer_ip)
+        yield from address_advice(spec.load_balancer_ip, _SPEC / "loadBalancerIP")
+    for i, cidr in enumerate(spec.load_balancer_source_ranges):
+        yield from network_advice(cidr, _SPEC / "loadBalancerSourceRanges" @ i)
     if spec.type == "ExternalName" and spec.cluster_ip == "None":
         yield "spec.clusterIP: a Service of type ExternalName is never headless"
     if spec.traffic_distribution == "PreferClose":
         yield 'spec.trafficDistribution: "PreferClose" is deprecated; use "PreferSameZone"'
-
-
-def _address_warning(field: str, text: str) -> Iterator[str]:
-    """Long spellings of IPv6 addresses are accepted, but advised against."""
-    address = parse_ip(text)
-    if address is not None and address.version == 6 and str(address) != text:
-        yield f'{field}: IPv6 address "{text}" should be in RFC 5952 canonical format ("{address}")'
