@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,10 +11,11 @@ import click
 
 from kcore.commands.flags.controllers import controller_options
 from kcore.commands.flags.group import ExistingFile
-from kcore.commands.options import Network, fail, logging_options, remote_options
+from kcore.commands.options import Network, fail, logging_options, metrics_option, remote_options
 
 if TYPE_CHECKING:
     from kcore.controllers.options import ControllerOptions
+    from kcore.kit.service import Service
 
 __all__ = ["controller_manager"]
 
@@ -38,6 +40,7 @@ __all__ = ["controller_manager"]
     default=None,
     help="Key that signs the tokens which secrets of service accounts ask for.",
 )
+@metrics_option
 @logging_options
 def controller_manager(
     kubeconfig: Path,
@@ -49,6 +52,7 @@ def controller_manager(
     cluster_signing_cert_file: Path | None,
     cluster_signing_key_file: Path | None,
     service_account_private_key_file: Path | None,
+    metrics_port: int | None,
     log_format: str,
     log_level: str,
 ) -> None:
@@ -57,10 +61,13 @@ def controller_manager(
     That cluster should not run them itself: `kcore serve --controllers ''`.
     """
     from kcore import standalone
+    from kcore.client.figures import ControllerMetrics, statistics
     from kcore.controllers.certificates.authority import Authority
     from kcore.controllers.manager import ControllerManager, chosen
     from kcore.kit import logs
+    from kcore.kit.door import Door
     from kcore.kit.process import CannotStart
+    from kcore.kit.telling import telling
     from kcore.server.service_account_keys import ServiceAccountKeys
 
     logs.configure(log_format, log_level)
@@ -81,12 +88,15 @@ def controller_manager(
         )
     except ValueError as error:
         fail(str(error))
-    component = standalone.Component(
-        "kube-controller-manager",
-        lambda around: [
-            ControllerManager(around.client, around.informers, around.clock, around.chance, around.events, told)
-        ],
-    )
+
+    def services(around: standalone.Surroundings) -> Iterator[Service]:
+        made = ControllerManager(around.client, around.informers, around.clock, around.chance, around.events, told)
+        if metrics_port is not None:
+            documents = {"/debug/controllers": lambda: statistics(made.figures)}
+            yield Door("127.0.0.1", metrics_port, telling(lambda: ControllerMetrics(made.figures), documents))
+        yield made
+
+    component = standalone.Component("kube-controller-manager", services)
     remote = standalone.Remote(kubeconfig, context, leader_elect)
     try:
         standalone.run_component(component, remote, lambda: click.echo("The controllers work; Ctrl-C stops them."))

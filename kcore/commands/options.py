@@ -19,6 +19,7 @@ __all__ = [
     "fail",
     "kubeconfig_options",
     "logging_options",
+    "metrics_option",
     "remote_options",
     "state_dir",
 ]
@@ -109,6 +110,16 @@ def kubeconfig_options(command: F) -> F:
         type=click.Path(exists=True, dir_okay=False, path_type=Path),
         required=True,
         help="Kubeconfig of the API server to work for.",
+    )(command)
+
+
+def metrics_option(command: F) -> F:
+    """Where a component in a process of its own tells how it is doing."""
+    return click.option(
+        "--metrics-port",
+        type=click.IntRange(0, 65535),
+        default=None,
+        help="Port of /metrics and /healthz on 127.0.0.1, while it works.  [default: none]",
     )(command)
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from kcore.commands.flags.scheduler import scheduler_options
-from kcore.commands.options import fail, logging_options, remote_options
+from kcore.commands.options import fail, logging_options, metrics_option, remote_options
 
 if TYPE_CHECKING:
     from kcore.kit.service import Service
@@ -20,12 +20,7 @@ __all__ = ["scheduler"]
 @click.command()
 @remote_options
 @scheduler_options
-@click.option(
-    "--metrics-port",
-    type=click.IntRange(0, 65535),
-    default=None,
-    help="Port of /metrics and /healthz on 127.0.0.1, while it schedules.  [default: none]",
-)
+@metrics_option
 @logging_options
 def scheduler(
     kubeconfig: Path,
@@ -41,6 +36,7 @@ def scheduler(
     from kcore.kit import logs
     from kcore.kit.door import Door
     from kcore.kit.process import CannotStart
+    from kcore.kit.telling import telling
     from kcore.scheduler.scheduler import Scheduler
 
     logs.configure(log_format, log_level)
@@ -48,7 +44,7 @@ def scheduler(
     def services(around: standalone.Surroundings) -> Iterator[Service]:
         made = Scheduler(around.client, around.informers, around.events, around.clock, around.chance, scheduler.plan)
         if metrics_port is not None:
-            yield Door("127.0.0.1", metrics_port, made.metrics.answer)
+            yield Door("127.0.0.1", metrics_port, telling(made.metrics.figures))
         yield made
 
     component = standalone.Component("kube-scheduler", services)

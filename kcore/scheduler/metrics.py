@@ -8,7 +8,6 @@ from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
-from kcore.kit.door import Reply
 from kcore.kit.histogram import Histogram, exponential
 from kcore.scheduler.cache import SchedulerCache
 from kcore.scheduler.queue import SchedulingQueue
@@ -112,18 +111,6 @@ class SchedulerMetrics:
         histograms = copy.deepcopy(self._histograms())
         refusals = Counter(self._queue.refusals())
         return SchedulerFigures(histograms, self._preemptions, self.statistics(), dict(self._queue.incoming), refusals)
-
-    def answer(self, path: str) -> Reply | None:
-        """What a door of the scheduler's own tells: `/metrics`, and that it is alive."""
-        if path in ("/healthz", "/livez", "/readyz"):
-            return Reply(200, b"ok")
-        if path != "/metrics":
-            return None
-        from prometheus_client import CollectorRegistry, generate_latest
-
-        registry = CollectorRegistry(auto_describe=False)
-        registry.register(self.figures())
-        return Reply(200, generate_latest(registry))
 
     def _histograms(self) -> Mapping[str, Mapping[tuple[str, ...], Histogram]]:
         return {

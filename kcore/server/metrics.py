@@ -10,14 +10,15 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple
 
+from kcore.kit.telling import Collector
 from kcore.server.address import Address
 
 if TYPE_CHECKING:
     from prometheus_client.core import Metric
 
-__all__ = ["METRICS_TYPE", "Collector", "Labels", "Metrics", "labels_of"]
+__all__ = ["METRICS_TYPE", "Labels", "Metrics", "labels_of"]
 
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -44,12 +45,6 @@ def labels_of(verb: str, address: Address) -> Labels:
     scope = "resource" if address.name else "namespace" if address.namespace else "cluster"
     name = _VERBS.get(verb, verb.upper())
     return Labels(name, address.group, address.version, address.resource, address.subresource, scope)
-
-
-class Collector(Protocol):
-    """The figures of one moment."""
-
-    def collect(self) -> Iterable[Metric]: ...
 
 
 class Metrics:

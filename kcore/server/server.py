@@ -12,6 +12,7 @@ import structlog
 from anyio.abc import TaskStatus
 
 from kcore.kit.clock import Chance, Clock
+from kcore.kit.telling import Collector
 from kcore.registry.authentication import TokenUnion
 from kcore.registry.verbs import Registry
 from kcore.server.aggregation.aggregator import Aggregator
@@ -22,7 +23,6 @@ from kcore.server.connection import Connections
 from kcore.server.door import Door
 from kcore.server.health import Health
 from kcore.server.limits import Limits
-from kcore.server.metrics import Collector
 from kcore.server.openid import OpenId
 from kcore.server.response import Heads
 from kcore.server.stream import Lasting

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import json
+import socket
 import subprocess
 import sys
 import threading
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -60,6 +62,12 @@ def run(kubectl: Kubectl) -> None:
     assert "web" not in kubectl("get", "replicasets,pods", "-o", "name")
 
 
+def read(port: int, path: str) -> str:
+    """What the process tells of itself."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=10) as answer:
+        return str(answer.read().decode())
+
+
 def collect_custom(kubectl: Kubectl) -> None:
     """Custom resources are collected, too, though their kind came later than the controllers."""
     kubectl("create", "-f", "-", stdin=json.dumps(WIDGETS))
@@ -94,8 +102,14 @@ def test_controllers_work_over_http_one_process_at_a_time(tmp_path: Path) -> Non
             assert json.loads(holder)["spec"]["holderIdentity"]
             assert first.poll() is None
         # The first has let go of the lease: the next one begins at once.
-        with managing(server, "--controllers", "*,-job"):
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        with managing(server, "--controllers", "*,-job", "--metrics-port", str(port)):
             kubectl("delete", "namespace", "remote", "--timeout=40s")
+            assert read(port, "/healthz") == "ok"
+            assert 'workqueue_adds_total{name="namespace"}' in read(port, "/metrics")
+            assert json.loads(read(port, "/debug/controllers"))["namespace-controller"]["reconciles"]["success"] > 0
 
 
 def test_unknown_controller_is_refused(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from kcore.api.meta_v1 import DeleteOptions
+from kcore.kit.telling import telling
 from kcore.scheduler.scheduler import Scheduler
 from tests.scheduler.clusters import node, pod
 from tests.scheduler.test_scheduler import add
@@ -75,10 +76,11 @@ async def test_plugins_are_measured_in_one_cycle_of_ten() -> None:
 async def test_a_door_of_its_own_tells_them() -> None:
     async with world() as w:
         scheduler = Scheduler(w.client, w.informers, w.events, w.clock, w.chance)
-        reply = scheduler.metrics.answer("/metrics")
+        answer = telling(scheduler.metrics.figures)
+        reply = answer("/metrics")
         assert reply is not None
         assert b"# TYPE scheduler_scheduling_attempt_duration_seconds histogram" in reply.body
-        healthy = scheduler.metrics.answer("/healthz")
+        healthy = answer("/healthz")
         assert healthy is not None
         assert healthy.body == b"ok"
-        assert scheduler.metrics.answer("/elsewhere") is None
+        assert answer("/elsewhere") is None
