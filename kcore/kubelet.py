@@ -5,16 +5,26 @@ from __future__ import annotations
 import ssl
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from kcore.client import kubeconfig as kubeconfigs
+from kcore.kit.clock import SystemClock
+from kcore.kit.process import CannotStart
 from kcore.kit.service import Service
+from kcore.node.certificate import (
+    CertificateRefused,
+    CertificateRotation,
+    is_current,
+    request_certificate,
+    write_pair,
+)
 from kcore.node.engine import KubeletEngine, KubeletOptions, api_server_variables
 from kcore.node.options import NodeOptions
 from kcore.node.runtimes import ProcessOptions
 from kcore.server.certificates import Pki
 from kcore.server.kubelet.server import KubeletServer
-from kcore.standalone import Surroundings
+from kcore.standalone import Remote, Surroundings, ask
 
 __all__ = ["StandAloneKubelet"]
 
@@ -36,7 +46,7 @@ class StandAloneKubelet:
 
     def services(self, around: Surroundings) -> Iterator[Service]:
         """What runs, in the order in which it starts."""
-        access = kubeconfigs.load(self.kubeconfig, self.context)
+        access = around.access
         pki = Pki.ensure(self.root / "pki", around.clock, [self.name, self.address])
         engine = KubeletEngine(
             around.client, around.informers, around.events, around.clock, around.chance, self._options(access)
@@ -50,9 +60,39 @@ class StandAloneKubelet:
             port=self.port,
             ssl_context=pki.server_context(self._authorities(access)),
         )
+        if str(self.pair) in self.kubeconfig.read_text():
+            yield self._rotation(around)
         yield server
         engine.nodes.kubelet_port = server.port
         yield engine
+
+    @property
+    def pair(self) -> Path:
+        """Where a certificate is kept that the node has asked for itself, with its key."""
+        return self.root / "pki" / "kubelet-client-current.pem"
+
+    def introduce(self, bootstrap: Path) -> None:
+        """Get an identity by means of a kubeconfig that may do little else, if there is none that is valid.
+
+        Raises CannotStart.
+        """
+        own = self.kubeconfig.exists()
+        if own and (str(self.pair) not in self.kubeconfig.read_text() or is_current(self.pair, SystemClock().now())):
+            return
+        try:
+            pair = ask(Remote(bootstrap), lambda client: request_certificate(client, self.name))
+            write_pair(self.pair, pair)
+            self.kubeconfig.write_text(kubeconfigs.with_pair(bootstrap, "", self.pair))
+        except (CertificateRefused, OSError) as error:
+            raise CannotStart(f"no certificate for the node {self.name}: {error}") from error
+
+    def _rotation(self, around: Surroundings) -> Service:
+        def renewed() -> None:
+            if around.access.tls is not None:  # what is connected stays so; what connects from now on shows the new one
+                around.access.tls.load_cert_chain(self.pair)
+
+        request = partial(request_certificate, around.client, self.name)
+        return CertificateRotation(request, self.pair, renewed, around.clock, around.chance)
 
     def _options(self, access: kubeconfigs.Access) -> KubeletOptions:
         options = KubeletOptions(

@@ -47,6 +47,8 @@ class Surroundings:
     events: EventBroadcaster
     clock: Clock
     chance: Chance
+    access: kubeconfig.Access
+    """How the client proves who it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +105,7 @@ async def _run(
     async with HttpClient.open(access, agent=component.name) as client:
 
         async def work() -> None:
-            await _work(component, client, clock, chance, on_ready)
+            await _work(component, client, access, clock, chance, on_ready)
 
         task_status.started()
         if not remote.leader_elect:
@@ -115,12 +117,17 @@ async def _run(
 
 
 async def _work(
-    component: Component, client: Client, clock: Clock, chance: Chance, on_ready: Callable[[], None]
+    component: Component,
+    client: Client,
+    access: kubeconfig.Access,
+    clock: Clock,
+    chance: Chance,
+    on_ready: Callable[[], None],
 ) -> None:
     """One term: fresh caches, and the component's services over them, until cancelled."""
     informers = Informers(client, chance)
     events = EventBroadcaster(client, clock)
-    surroundings = Surroundings(client, informers, events, clock, chance)
+    surroundings = Surroundings(client, informers, events, clock, chance, access)
     kinds = [DefinedKinds(client.scheme, informers)] if component.knows_custom_kinds else []
     first: list[Service] = [informers, events, *kinds]
     async with anyio.create_task_group() as tasks:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import yaml
 
-__all__ = ["Access", "KubeconfigError", "load"]
+__all__ = ["Access", "KubeconfigError", "load", "with_pair"]
 
 
 class KubeconfigError(Exception):
@@ -29,12 +29,7 @@ class Access(NamedTuple):
 
 def load(path: Path, context: str = "") -> Access:
     """The access that `context` (or the current one) of a kubeconfig gives. Reads files."""
-    try:
-        document = yaml.safe_load(path.read_text())
-    except (OSError, yaml.YAMLError) as error:
-        raise KubeconfigError(f"cannot read {path}: {error}") from error
-    if not isinstance(document, Mapping):
-        raise KubeconfigError(f"{path} is no kubeconfig")
+    document = _read(path)
     chosen = _named(document, "contexts", context or document.get("current-context", ""), "context")
     cluster = _named(document, "clusters", chosen.get("cluster", ""), "cluster")
     user = _named(document, "users", chosen.get("user", ""), "user") if chosen.get("user") else {}
@@ -43,6 +38,35 @@ def load(path: Path, context: str = "") -> Access:
         raise KubeconfigError(f"{path} names no server")
     tls = _tls(cluster, user, path.parent) if server.startswith("https:") else None
     return Access(server.rstrip("/"), tls, _token(user, path.parent), chosen.get("namespace") or "default")
+
+
+def with_pair(path: Path, context: str, pair: Path) -> str:
+    """A kubeconfig for the same server, by a certificate and key that are together in a file."""
+    document = _read(path)
+    chosen = _named(document, "contexts", context or document.get("current-context", ""), "context")
+    cluster = {**_named(document, "clusters", chosen.get("cluster", ""), "cluster")}
+    if authority := cluster.get("certificate-authority"):
+        cluster["certificate-authority"] = str((path.parent / authority).absolute())
+    user = {"client-certificate": str(pair), "client-key": str(pair)}
+    tree = {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": [{"name": "default-cluster", "cluster": cluster}],
+        "users": [{"name": "default-auth", "user": user}],
+        "contexts": [{"name": "default-context", "context": {"cluster": "default-cluster", "user": "default-auth"}}],
+        "current-context": "default-context",
+    }
+    return yaml.safe_dump(tree)
+
+
+def _read(path: Path) -> Mapping[str, Any]:
+    try:
+        document = yaml.safe_load(path.read_text())
+    except (OSError, yaml.YAMLError) as error:
+        raise KubeconfigError(f"cannot read {path}: {error}") from error
+    if not isinstance(document, Mapping):
+        raise KubeconfigError(f"{path} is no kubeconfig")
+    return document
 
 
 def _named(document: Mapping[str, Any], section: str, name: str, field: str) -> Mapping[str, Any]:

@@ -9,13 +9,25 @@ from typing import Any
 import click
 
 from kcore.commands.flags.kubelet import kubelet_options
-from kcore.commands.options import Network, fail, kubeconfig_options, logging_options, state_dir
+from kcore.commands.options import Network, fail, logging_options, state_dir
 
 __all__ = ["kubelet"]
 
 
 @click.command()
-@kubeconfig_options
+@click.option("--context", default="", help="Context of the kubeconfig to use.")
+@click.option(
+    "--bootstrap-kubeconfig",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    default=None,
+    help="By which to ask for a certificate where --kubeconfig has no valid one yet; it is then renewed in time.",
+)
+@click.option(
+    "--kubeconfig",
+    type=click.Path(dir_okay=False, path_type=Path),
+    required=True,
+    help="Kubeconfig of the API server to work for.",
+)
 @kubelet_options
 @click.option("--hostname-override", default="", help="Name of the node.  [default: that of this machine]")
 @click.option(
@@ -38,6 +50,7 @@ __all__ = ["kubelet"]
 @logging_options
 def kubelet(
     kubeconfig: Path,
+    bootstrap_kubeconfig: Path | None,
     context: str,
     hostname_override: str,
     root_dir: Path | None,
@@ -62,6 +75,10 @@ def kubelet(
     component = standalone.Component("kubelet", node.services, knows_custom_kinds=bool(kubelet.enable_crds))
     remote = standalone.Remote(kubeconfig, context, leader_elect=False)
     try:
+        if bootstrap_kubeconfig is not None:
+            node.introduce(bootstrap_kubeconfig)
+        elif not kubeconfig.exists():
+            fail(f"there is no {kubeconfig}")
         standalone.run_component(component, remote, lambda: click.echo(f"Node {name} works; Ctrl-C stops it."))
     except CannotStart as error:
         fail(str(error))

@@ -122,6 +122,47 @@ def own_kubeconfig(server: Served, node: str, folder: Path) -> Path:
     return folder / "own.yaml"
 
 
+def bootstrap_kubeconfig(server: Served, folder: Path) -> Path:
+    """Of somebody who may ask for the certificates of nodes, and nothing else."""
+    token = {"token-id": "abcdef", "token-secret": "0123456789abcdef", "usage-bootstrap-authentication": "true"}
+    secret = {"metadata": {"name": "bootstrap-token-abcdef"}, "type": "bootstrap.kubernetes.io/token"}
+    server.request("POST", "/api/v1/namespaces/kube-system/secrets", {**secret, "stringData": token})
+    for role in ("system:node-bootstrapper", "system:certificates.k8s.io:certificatesigningrequests:nodeclient"):
+        subjects = [{"apiGroup": "rbac.authorization.k8s.io", "kind": "Group", "name": "system:bootstrappers"}]
+        ref = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": role}
+        binding = {"metadata": {"name": f"new-nodes:{role}"}, "subjects": subjects, "roleRef": ref}
+        server.request("POST", "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings", binding)
+    tree = {
+        "clusters": [{"name": "c", "cluster": server.config["clusters"][0]["cluster"]}],
+        "users": [{"name": "u", "user": {"token": "abcdef.0123456789abcdef"}}],
+        "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u"}}],
+        "current-context": "x",
+    }
+    (folder / "bootstrap.yaml").write_text(yaml.safe_dump(tree))
+    return folder / "bootstrap.yaml"
+
+
+def test_a_node_asks_for_its_own_identity(cluster: Served, tmp_path: Path) -> None:
+    root, own = tmp_path / "root", tmp_path / "own.yaml"
+    options = ("--kubeconfig", str(own), "--hostname-override", "newcomer")
+    bootstrap = ("--bootstrap-kubeconfig", str(bootstrap_kubeconfig(cluster, tmp_path)))
+
+    def ready() -> bool:
+        conditions = cluster.request("GET", "/api/v1/nodes/newcomer")["status"]["conditions"]
+        return any(c["type"] == "Ready" and c["status"] == "True" for c in conditions)
+
+    with shim_of(root):
+        with kubelet(cluster, root, *options, *bootstrap):
+            eventually(ready, PATIENCE)
+        pair = root / "pki" / "kubelet-client-current.pem"
+        before = pair.read_bytes()
+        assert pair.stat().st_mode & 0o077 == 0
+        with kubelet(cluster, root, *options, *bootstrap):
+            assert pair.read_bytes() == before
+        with kubelet(cluster, root, *options):
+            assert pair.read_bytes() == before
+
+
 def test_a_node_needs_no_more_than_its_own_identity(cluster: Served, tmp_path: Path) -> None:
     """Its pods have their ConfigMaps, Secrets, claims and tokens, and see what becomes of a ConfigMap."""
     root, core = tmp_path / "root", "/api/v1/namespaces/default"
