@@ -18,7 +18,7 @@ from kcore.client.client import Client, PatchType
 from kcore.client.informer import Informer
 from kcore.client.runner import controller_of
 
-__all__ = ["Claimant", "controller_reference", "index_by_controller", "owned_by", "owned_or_orphaned"]
+__all__ = ["Claimant", "controller_reference", "index_by_controller", "orphans_near", "owned_by", "owned_or_orphaned"]
 
 T = TypeVar("T", bound=Object)
 
@@ -54,7 +54,12 @@ def owned_by(informer: Informer[T], owner: Object) -> list[T]:
 
 def owned_or_orphaned(informer: Informer[T], owner: Object) -> list[T]:
     """What `owner` controls, and what nobody in its namespace does."""
-    return owned_by(informer, owner) + informer.by_index(BY_CONTROLLER, f"orphans of {owner.metadata.namespace}")
+    return owned_by(informer, owner) + orphans_near(informer, owner)
+
+
+def orphans_near(informer: Informer[T], owner: Object) -> list[T]:
+    """What nobody controls in the namespace of `owner`."""
+    return informer.by_index(BY_CONTROLLER, f"orphans of {owner.metadata.namespace}")
 
 
 class Claimant:

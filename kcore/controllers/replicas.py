@@ -20,7 +20,7 @@ from kcore.api.selectors import Selector
 from kcore.api.timestamp import format_seconds
 from kcore.client.informer import Informer, key_of
 from kcore.client.runner import Controller, MapFunction, Result, controller_of
-from kcore.controllers.adoption import Claimant, controller_reference, index_by_controller, owned_by, owned_or_orphaned
+from kcore.controllers.adoption import Claimant, controller_reference, index_by_controller, orphans_near, owned_by
 from kcore.controllers.batches import slow_start
 from kcore.controllers.context import Context
 from kcore.controllers.expectations import Expectations
@@ -60,6 +60,8 @@ class Failure(NamedTuple):
 
 def failure_conditions(standing: tuple[C, ...], failure: Failure | None, now: float, type_: type[C]) -> tuple[C, ...]:
     """`ReplicaFailure` while there is one, and what others put there. One that stands keeps its message."""
+    if failure is None and not standing:
+        return standing
     old = next((c for c in standing if c.type == FAILURE), None)
     if failure is not None and old is not None:
         return standing
@@ -170,11 +172,9 @@ class ReplicaManager(Controller, Generic[S]):
         if not self._freshness.is_fresh(key):
             return None
         uid = owner.metadata.uid
-        selector = self._selector(owner)
-        nearby = owned_or_orphaned(self._pods, owner)
-        terminating = sum(map(is_terminating, owned_by(self._pods, owner)))
-        claimant = Claimant(self._client, owner, lambda pod: selector.matches(pod.metadata.labels))
-        pods = await claimant.claim([pod for pod in nearby if is_active(pod)])
+        owned = owned_by(self._pods, owner)
+        terminating = sum(map(is_terminating, owned))
+        pods = await self._claim(owner, [*owned, *orphans_near(self._pods, owner)])
         error: ApiError | None = None
         failure: Failure | None = None
         if owner.metadata.deletion_timestamp is not None:
@@ -186,6 +186,14 @@ class ReplicaManager(Controller, Generic[S]):
         if error is not None:
             raise error
         return Result(soonest) if soonest else None
+
+    async def _claim(self, owner: S, nearby: list[Pod]) -> list[Pod]:
+        """The active ones that are the owner's."""
+        if not nearby:
+            return nearby
+        selector = self._selector(owner)
+        claimant = Claimant(self._client, owner, lambda pod: selector.matches(pod.metadata.labels))
+        return await claimant.claim(filter(is_active, nearby))
 
     def _count(self, owner: S, pods: Iterable[Pod], terminating: int) -> tuple[Counts, float]:
         """The counts of the status, and in how many seconds they will change by themselves (0: they will not)."""

@@ -24,14 +24,15 @@ class Effort(Generic[T]):
         steps = self._work.__await__()
         proceed: Callable[[Any], Any] = steps.send
         given: Any = None
+        now = self._now
         while True:
-            began = self._now()
+            began = now()
             try:
                 waits_for = proceed(given)
             except StopIteration as end:
                 return end.value  # type: ignore[no-any-return]
             finally:
-                self.seconds += self._now() - began
+                self.seconds += now() - began
             try:
                 proceed, given = steps.send, (yield waits_for)
             except BaseException as error:
