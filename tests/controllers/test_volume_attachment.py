@@ -2,10 +2,16 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from kcore.api.core_v1 import CSIPersistentVolumeSource, Node, Pod, Taint
+from kcore.api.core_v1 import CSIPersistentVolumeSource, Node, PersistentVolume, Pod, Taint
 from kcore.api.errors import NotFound
 from kcore.api.meta_v1 import DeleteOptions, ObjectMeta
-from kcore.api.storage_v1 import CSIDriver, CSIDriverSpec, VolumeAttachment
+from kcore.api.storage_v1 import (
+    CSIDriver,
+    CSIDriverSpec,
+    VolumeAttachment,
+    VolumeAttachmentSource,
+    VolumeAttachmentSpec,
+)
 from tests.controllers.control import controlled
 from tests.controllers.test_nodes import make_node
 from tests.controllers.volumes import claim, pod_with, volume
@@ -131,4 +137,29 @@ async def test_node_out_of_service_gives_its_volumes_up_at_once() -> None:
             await let_go(w)
         except NotFound:  # the collector of pods was faster
             await w.settle()
+        assert await attachments(w) == {}
+
+
+async def test_attachments_that_somebody_else_made_are_left_to_them() -> None:
+    async with controlled() as w:
+        await prepare(w)
+        for name, of in (("theirs", "v"), ("of-nothing", "gone")):
+            source = VolumeAttachmentSource(persistent_volume_name=of)
+            spec = VolumeAttachmentSpec(attacher=DRIVER, node_name="n1", source=source)
+            await w.client.create(VolumeAttachment(metadata=ObjectMeta(name=name), spec=spec))
+        await w.settle(600)
+        found = {a.metadata.name for a in (await w.client.list(VolumeAttachment)).items}
+        assert found == {"theirs", "of-nothing"}
+
+
+async def test_attachment_goes_with_its_pod_even_where_the_volume_went_first() -> None:
+    async with controlled() as w:
+        await prepare(w)
+        await w.client.create(pod_with("data", node="n1"))
+        await w.settle()
+        assert list(await attachments(w)) == ["n1"]
+        await w.client.delete(PersistentVolume, "v")
+        await w.client.patch(PersistentVolume, "v", {"metadata": {"finalizers": None}})
+        await let_go(w)
+        await w.settle(5)
         assert await attachments(w) == {}

@@ -51,6 +51,8 @@ class AttachDetachController(Controller):
         self._attachments = context.informers.of(VolumeAttachment)
         self._attachments.add_index(BY_VOLUME, _volume_of)
         self._unused_since: dict[str, float] = {}
+        self._own: set[str] = set()
+        """Attachments of this controller. Those that somebody else made are left to them."""
 
     def maps(self) -> Mapping[type[Object], MapFunction]:
         return {
@@ -85,7 +87,7 @@ class AttachDetachController(Controller):
 
     async def reconcile(self, key: str) -> Result | None:
         volume = self._volumes.get(key)
-        standing = {a.spec.node_name: a for a in self._attachments.by_index(BY_VOLUME, key)}
+        standing = {a.spec.node_name: a for a in self._attachments.by_index(BY_VOLUME, key) if self._is_own(a, volume)}
         users = self._users(volume) if volume is not None else {}
         for name in users:
             self._unused_since.pop(_attachment_name(volume, name) if volume is not None else "", None)
@@ -95,6 +97,15 @@ class AttachDetachController(Controller):
                 await self._attach(volume, name, pods, standing)
         left = min((wait for wait in waits if wait is not None), default=None)
         return Result(left) if left is not None else None
+
+    def _is_own(self, attachment: VolumeAttachment, volume: PersistentVolume | None) -> bool:
+        """Whether it is called as only this controller calls them; remembered for when the volume is gone."""
+        name = attachment.metadata.name
+        if volume is not None and volume.spec.csi is not None:
+            if name != _attachment_name(volume, attachment.spec.node_name):
+                return False
+            self._own.add(name)
+        return name in self._own
 
     def _users(self, volume: PersistentVolume) -> dict[str, list[Pod]]:
         """The pods that use a volume which must be attached, by the node they are on."""
@@ -155,6 +166,7 @@ class AttachDetachController(Controller):
                     return max(left, 1.0)
             await self._list(node.metadata.name, volume, attached=False)
         self._unused_since.pop(metadata.name, None)
+        self._own.discard(metadata.name)
         try:
             await self._client.delete(VolumeAttachment, metadata.name)
         except NotFound:
