@@ -7,7 +7,6 @@ that watchers see both, as upstream's do.
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -229,7 +228,7 @@ async def delete_collection(
 
     async def remove(record: Record) -> None:
         metadata: ObjectMeta = record.obj.metadata
-        one = dataclasses.replace(req, verb="delete", namespace=metadata.namespace, name=metadata.name)
+        one = replace(req, verb="delete", namespace=metadata.namespace, name=metadata.name)
         try:
             await delete(pipe, one, delete_options)
         except NotFound:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from kcore.api.core_v1 import Pod
 from kcore.api.errors import Invalid, NotImplementedByServer

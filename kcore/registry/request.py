@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
@@ -52,8 +51,7 @@ class GivenOptions(NamedTuple):
 UNSPELLED = GivenOptions()
 
 
-@dataclass(slots=True)
-class Request:
+class Request(msgspec.Struct):
     """One request for a resource. `name` is empty for collections; a create has the name of its body, if any.
 
     `force`: whether an apply takes the fields of others.
@@ -74,7 +72,7 @@ class Request:
     field_manager: str = ""
     field_validation: str = "Warn"
     force: bool = False
-    warnings: list[str] = field(default_factory=list)
+    warnings: list[str] = []
     code: int = 200
     charges: tuple[Put, ...] = ()
     options: GivenOptions = UNSPELLED

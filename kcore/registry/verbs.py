@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from kcore.api.authentication_v1 import TokenReview
 from kcore.api.core_v1 import Binding, Pod

@@ -5,8 +5,9 @@ Webhooks and policies name resources in the version that they know; a request ma
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from kcore.api.decoding import DecodeError, decode_tree
 from kcore.api.errors import InternalError

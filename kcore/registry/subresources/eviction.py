@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import msgspec
 
 from kcore.api.core_v1 import Pod, PodCondition
@@ -45,7 +43,7 @@ async def evict(pipe: Pipeline, req: Request, eviction: Eviction) -> Status:
         except RevisionMismatch:
             continue
         break
-    await delete(pipe, dataclasses.replace(req, verb="delete", subresource=""), options, admission=NOBODY)
+    await delete(pipe, _replace(req, verb="delete", subresource=""), options, admission=NOBODY)
     req.code = 201
     return CREATED
 

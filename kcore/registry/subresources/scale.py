@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable
 from typing import Any, TypeAlias
+
+from msgspec.structs import replace
 
 from kcore.api.autoscaling_v1 import Scale, ScaleSpec, ScaleStatus
 from kcore.api.decoding import decoder
@@ -66,7 +67,7 @@ async def store_scale(pipe: Pipeline, req: Request, make: MakeScale, *, uid: str
         fill(new.metadata, resource_version=version, managed_fields=owners)
         return new
 
-    parent = dataclasses.replace(req, subresource="")
+    parent = replace(req, subresource="")
     admission = _ScaleAdmission(pipe.admission, req)
     record = await store_update(pipe, parent, scaled, uid=uid, may_create=False, track=_tracked, admission=admission)
     return scale_of(req.kind, record.obj)
