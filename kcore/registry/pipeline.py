@@ -18,13 +18,11 @@ from kcore.kit.recent import keep
 from kcore.registry.admission import Chain, MakePlugin
 from kcore.registry.components import component_statuses
 from kcore.registry.converting import NotConverted, converted
-from kcore.registry.custom.strategy import CustomResourceStrategy
-from kcore.registry.custom.versions import VersionStore
 from kcore.registry.managed_fields import SCALE_KIND, Managers
 from kcore.registry.measured import Explainer, MeasuredStore, Usage
 from kcore.registry.request import Request
+from kcore.registry.seen import as_seen
 from kcore.registry.strategy import Environment, Settle, Strategy
-from kcore.registry.views import ViewStore
 from kcore.store.store import Op, Record, RecordTooLarge, Store, StoreUnavailable
 
 __all__ = ["Pipeline", "Sound", "absent", "durable", "refuse", "rehearsed", "settled"]
@@ -77,13 +75,7 @@ class Pipeline:
         found = self._stores.get(kind)
         if found is None:
             strategy = self.strategy(kind)
-            found = self.env.store
-            stored = strategy.stored_kind()
-            if isinstance(strategy, CustomResourceStrategy):
-                found = VersionStore(found, strategy) if stored is not None else found
-            elif stored is not None:
-                found = ViewStore(found, strategy, stored)
-            self._stores[kind] = found
+            found = self._stores[kind] = as_seen(self.env.store, strategy)
         return found
 
     async def head(self, kind: Kind, key: str) -> Record | None:

@@ -95,6 +95,65 @@ async def test_policies_see_and_change_the_version_that_their_rules_name(api: Ho
         await create(api, kind, full="Bob Lovelace")
 
 
+def limits(**reference: Any) -> tuple[Any, Any]:
+    """A policy about ConfigMaps whose params are widgets of v2, and its binding."""
+    rule = {"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["configmaps"]}
+    spec = {
+        "matchConstraints": {"resourceRules": [rule]},
+        "paramKind": {"apiVersion": "example.com/v2", "kind": "Widget"},
+    }
+    binding = {"policyName": "p", "paramRef": {"parameterNotFoundAction": "Deny", **reference}}
+    return spec, binding
+
+
+@pytest.mark.parametrize("reference", [{"name": "w"}, {"selector": {}}])
+async def test_params_are_seen_in_the_version_that_a_policy_names(api: HookedApi, reference: Any) -> None:
+    kind = await by_webhook(api)
+    await create(api, kind, full="Ada Lovelace")
+    spec, binding = limits(**reference)
+    spec["validations"] = [{"expression": "object.metadata.name != params.spec.first.lowerAscii()"}]
+    await api.create("validatingadmissionpolicies", {"metadata": {"name": "p"}, "spec": spec})
+    await api.create(
+        "validatingadmissionpolicybindings",
+        {"metadata": {"name": "p"}, "spec": {**binding, "validationActions": ["Deny"]}},
+    )
+    await api.create("configmaps", {"metadata": {"name": "bob"}})
+    with pytest.raises(ApiError, match="denied request: failed expression"):
+        await api.create("configmaps", {"metadata": {"name": "ada"}})
+
+
+async def test_mutations_see_params_in_the_version_that_their_policy_names(api: HookedApi) -> None:
+    kind = await by_webhook(api)
+    await create(api, kind, full="Ada Lovelace")
+    spec, binding = limits(name="w")
+    expression = 'Object{data: {"by": params.spec.last}}'
+    spec["mutations"] = [{"patchType": "ApplyConfiguration", "applyConfiguration": {"expression": expression}}]
+    spec["reinvocationPolicy"] = "Never"
+    await api.create("mutatingadmissionpolicies", {"metadata": {"name": "p"}, "spec": spec})
+    await api.create("mutatingadmissionpolicybindings", {"metadata": {"name": "p"}, "spec": binding})
+    made = await api.create("configmaps", {"metadata": {"name": "c"}})
+    assert made["data"] == {"by": "Lovelace"}
+
+
+@pytest.mark.parametrize("failure_policy", ["Fail", "Ignore"])
+async def test_params_that_cannot_be_converted_fail_as_the_policy_says(api: HookedApi, failure_policy: str) -> None:
+    kind = await by_webhook(api)
+    await create(api, kind, full="Ada Lovelace")
+    api.board.lines[CONVERT] = "connection refused"
+    spec, binding = limits(name="w")
+    spec |= {"validations": [{"expression": "params.spec.first == 'Ada'"}], "failurePolicy": failure_policy}
+    await api.create("validatingadmissionpolicies", {"metadata": {"name": "p"}, "spec": spec})
+    await api.create(
+        "validatingadmissionpolicybindings",
+        {"metadata": {"name": "p"}, "spec": {**binding, "validationActions": ["Deny"]}},
+    )
+    if failure_policy == "Ignore":
+        await api.create("configmaps", {"metadata": {"name": "c"}})
+        return
+    with pytest.raises(ApiError, match="failed to configure policy: conversion webhook"):
+        await api.create("configmaps", {"metadata": {"name": "c"}})
+
+
 async def test_versions_without_a_webhook_are_converted_at_once(api: HookedApi) -> None:
     kind = await define(api, version("v1"), version("v2"))
     await api.hook("see", allow, rules=[RULE])

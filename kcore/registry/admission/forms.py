@@ -17,7 +17,9 @@ from kcore.api.scheme import Scheme
 from kcore.registry.custom.strategy import CustomResourceStrategy
 from kcore.registry.metadata import check_namespace
 from kcore.registry.request import Request
-from kcore.registry.strategy import Strategies
+from kcore.registry.seen import as_seen
+from kcore.registry.strategy import Strategies, Strategy
+from kcore.store.store import Store
 
 __all__ = ["Forms"]
 
@@ -26,6 +28,7 @@ class Forms:
     def __init__(self, scheme: Scheme, strategies: Strategies) -> None:
         self._scheme = scheme
         self._strategies = strategies
+        self._stores: dict[Kind, tuple[Strategy, Store]] = {}
 
     def equivalents(self, kind: Kind) -> tuple[Kind, ...]:
         """The other kinds whose objects are the same stored ones."""
@@ -58,10 +61,13 @@ class Forms:
         stored = obj if before.stored_kind() is None else before.to_stored(obj)
         return stored if after.stored_kind() is None else after.from_stored(stored)
 
-    def shown(self, stored: Any, kind: Kind) -> Any:
-        """A stored object as a kind shows it."""
+    def store(self, store: Store, kind: Kind) -> Store:
+        """The store as a kind sees it."""
         strategy = self._strategies(kind)
-        return stored if strategy.stored_kind() is None else strategy.from_stored(stored)
+        known = self._stores.get(kind)
+        if known is None or known[0] is not strategy:
+            known = self._stores[kind] = strategy, as_seen(store, strategy)
+        return known[1]
 
     def remade(self, req: Request, kind: Kind, type_: type[Any], tree: dict[str, JSON]) -> Any:
         """The object that a changed document says, complete as if a client had sent it. Raises ApiError."""

@@ -20,7 +20,7 @@ from kcore.registry.admission.forms import Forms
 from kcore.registry.admission.matching import is_exempt
 from kcore.registry.admission.plugin import Operation, Plugin, forbidden
 from kcore.registry.admission.policies.hooks import Hook, Hooks
-from kcore.registry.admission.policies.invocations import Invocation, Misfit, invocations
+from kcore.registry.admission.policies.invocations import Invocation, Misfit, converted_invocations
 from kcore.registry.admission.refusal import Refusal
 from kcore.registry.admission.reinvocation import Reinvocation
 from kcore.registry.request import Request
@@ -62,7 +62,7 @@ class MutatingAdmissionPolicy(Plugin):
         return self._run(hooks, Attributes(req, operation, obj, old, self._forms)) if hooks else None
 
     async def _run(self, hooks: Sequence[Hook[CompiledMutation | Exception]], attributes: Attributes) -> Any:
-        found = [turn for hook in hooks for turn in invocations(hook, attributes, self.env)]
+        found = [turn for hook in hooks for turn in await converted_invocations(hook, attributes, self.env)]
         failures = [
             _Failure(misfit.policy, misfit.binding, misfit.message) for misfit in found if isinstance(misfit, Misfit)
         ]

@@ -18,8 +18,9 @@ from kcore.registry.admission.forms import Forms
 from kcore.registry.admission.matching import is_exempt
 from kcore.registry.admission.plugin import Operation, Plugin, forbidden
 from kcore.registry.admission.policies.hooks import Hook, Hooks
-from kcore.registry.admission.policies.invocations import Invocation, Misfit, invocations
+from kcore.registry.admission.policies.invocations import Invocation, Misfit, converted_invocations, invocations
 from kcore.registry.admission.refusal import Refusal
+from kcore.registry.converting import NotConverted
 from kcore.registry.request import Request
 from kcore.registry.strategy import Environment, Strategies
 
@@ -68,7 +69,10 @@ class ValidatingAdmissionPolicy(Plugin):
         asking = {k for hook in hooks for k in hook.match.kinds if self._forms.takes_asking(req.kind, k)}
         if asking:
             return self._judge_converted(hooks, attributes, asking)
-        turns = self._turns(hooks, attributes)
+        try:
+            turns = [(hook.policy, list(invocations(hook, attributes, self.env))) for hook in hooks]
+        except NotConverted:
+            return self._judge_converted(hooks, attributes, ())
         try:
             self._judge(turns, attributes)
         except TooMuch:
@@ -78,12 +82,8 @@ class ValidatingAdmissionPolicy(Plugin):
     async def _judge_converted(self, hooks: Sequence[_Hook], attributes: Attributes, kinds: Iterable[Kind]) -> None:
         for kind in kinds:
             await attributes.ready_as(kind)
-        turns = self._turns(hooks, attributes)
+        turns = [(hook.policy, await converted_invocations(hook, attributes, self.env)) for hook in hooks]
         await beside(0, lambda: self._judge(turns, attributes))
-
-    def _turns(self, hooks: Sequence[_Hook], attributes: Attributes) -> _Turns:
-        """Raises NotFound for a namespace that is not there."""
-        return [(hook.policy, list(invocations(hook, attributes, self.env))) for hook in hooks]
 
     def _judge(self, turns: _Turns, attributes: Attributes) -> None:
         """Raises Refusal, and TooMuch for policies that others should not wait for."""

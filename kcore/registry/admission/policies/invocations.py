@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from kcore.api.admissionregistration_v1 import ParamKind
+from kcore.api.errors import ApiError, NotFound
 from kcore.api.kind import Kind, parse_api_version
 from kcore.registry.admission.attributes import Attributes
 from kcore.registry.admission.policies.hooks import Hook
 from kcore.registry.admission.policies.params import Misconfigured, find_params
+from kcore.registry.converting import converted
 from kcore.registry.strategy import Environment
 
-__all__ = ["Invocation", "Misfit", "invocations"]
+__all__ = ["Invocation", "Misfit", "converted_invocations", "invocations"]
 
 C = TypeVar("C")
 
@@ -42,7 +44,7 @@ class Misfit(NamedTuple):
 def invocations(
     hook: Hook[C | Exception], attributes: Attributes, env: Environment
 ) -> Iterator[Invocation[C] | Misfit]:
-    """Raises NotFound for a namespace that is not there."""
+    """Raises NotFound for a namespace that is not there, and NotConverted for params that only a webhook can show."""
     policy, compiled = hook.policy, hook.compiled
     kind = hook.match.kind_for(attributes, env.store)
     if kind is None:
@@ -64,6 +66,18 @@ def invocations(
             continue
         for param in params:
             yield Invocation(policy, binding, compiled, kind, param)
+
+
+async def converted_invocations(
+    hook: Hook[C | Exception], attributes: Attributes, env: Environment
+) -> Sequence[Invocation[C] | Misfit]:
+    """The same, with params converted where that is needed. Raises NotFound for a namespace that is not there."""
+    try:
+        return await converted(lambda: list(invocations(hook, attributes, env)))
+    except NotFound:
+        raise
+    except ApiError as error:
+        return [Misfit(hook.policy, None, error.message)]
 
 
 def _param_kind(env: Environment, wanted: ParamKind | None) -> Kind | None:

@@ -24,23 +24,25 @@ class Misconfigured(Exception):
 def find_params(
     env: Environment, attributes: Attributes, kind: Kind | None, reference: ParamRef | None
 ) -> Sequence[Any]:
-    """Documents to evaluate with, one after the other; None stands for no params. Raises Misconfigured."""
+    """Documents to evaluate with, one after the other; None stands for no params.
+
+    Raises Misconfigured, and NotConverted where only a webhook can show them as `kind`.
+    """
     if kind is None or reference is None:
         return (None,)
     where = _namespace(kind, reference, attributes.namespace)
+    store = attributes.forms.store(env.store, kind)
     if reference.name:
-        record = env.store.head(kind.key(where, reference.name))
+        record = store.head(kind.key(where, reference.name))
         records = [record] if record is not None else []
     else:
         selector = selector_from_struct(reference.selector)
         records = [
-            record
-            for record in env.store.range(kind.prefix(where)).records
-            if selector.matches(record.obj.metadata.labels)
+            record for record in store.range(kind.prefix(where)).records if selector.matches(record.obj.metadata.labels)
         ]
     if not records and reference.parameter_not_found_action == "Deny":
         raise Misconfigured("no params found for policy binding with `Deny` parameterNotFoundAction")
-    return [_document(kind, attributes.forms.shown(record.obj, kind)) for record in records]
+    return [_document(kind, record.obj) for record in records]
 
 
 def _namespace(kind: Kind, reference: ParamRef, namespace: str) -> str:
