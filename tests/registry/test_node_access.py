@@ -277,7 +277,6 @@ async def test_who_is_no_node_is_told_nothing(noded: tuple[Api, NodeAuthorizer],
     ("selector", "allowed"),
     [
         (None, False),
-        ({}, False),
         ({"rawSelector": "spec.nodeName=one"}, True),
         ({"rawSelector": "spec.nodeName=two"}, False),
         ({"rawSelector": "="}, False),
