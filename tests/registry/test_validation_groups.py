@@ -12,6 +12,7 @@ from kcore.registry.validation.certificates_v1 import (
     validate_certificate_request_approval,
     validate_certificate_request_status,
 )
+from kcore.registry.validation.claim_status import validate_claim_status
 from tests.registry.rules import advice, broken, broken_update, changed, load
 
 
@@ -589,6 +590,52 @@ CREATES += [
     ),
 ]
 
+CREATES += [
+    (
+        RESOURCE_CLAIM,
+        {"spec": {"devices": {"config": [{"requests": ["gpu"], "opaque": {"driver": "d", "parameters": [1]}}]}}},
+        ['spec.devices.config[0].opaque.parameters: Invalid value: "<value omitted>": must be a valid JSON object'],
+    ),
+    (
+        RESOURCE_CLAIM,
+        {"spec": {"devices": {"constraints": [{"requests": ["gpu"], "matchAttribute": "/a"}]}}},
+        ["spec.devices.constraints[0].matchAttribute: Required value: the domain must not be empty"],
+    ),
+    (
+        RESOURCE_SLICE,
+        {
+            "spec": {
+                "devices": [
+                    {
+                        "name": "d",
+                        "nodeName": "n",
+                        "attributes": {"a": {"version": "1.2"}},
+                        "bindingConditions": ["example.com/ready"],
+                    },
+                    {"name": "d"},
+                ]
+            }
+        },
+        [
+            'spec.devices[0].attributes[a].version: Invalid value: "1.2": '
+            "must be a string compatible with semver.org spec 2.0.0",
+            "spec.devices[0]: Invalid value: null: `nodeName`, `nodeSelector` and `allNodes` can only be set if "
+            "`perDeviceNodeSelection` is set to true in the ResourceSlice spec",
+            "spec.devices[0].bindingFailureConditions: Invalid value: null: "
+            "bindingFailureConditions are required to use bindingConditions",
+            'spec.devices[1].name: Duplicate value: "d"',
+        ],
+    ),
+    (
+        RESOURCE_SLICE,
+        {"spec": {"nodeName": None, "perDeviceNodeSelection": True}},
+        [
+            "spec.devices[0]: Required value: exactly one of `nodeName`, `nodeSelector`, or `allNodes` is required "
+            "when `perDeviceNodeSelection` is set to true in the ResourceSlice spec"
+        ],
+    ),
+]
+
 UPDATES: list[tuple[dict[str, Any], dict[str, Any], list[str]]] = [
     (
         CLASS,
@@ -779,3 +826,51 @@ def test_a_certificate_is_issued_once() -> None:
         'status.certificate: Invalid value: "<certificate data>": must contain at least one CERTIFICATE PEM block',
         "status.certificate: Forbidden: updates may not modify existing certificate content",
     ]
+
+
+GIVEN = {"request": "gpu", "driver": "gpu.example.com", "pool": "p", "device": "d0"}
+USER = {"resource": "pods", "name": "p", "uid": "1"}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "errors"),
+    [
+        ({}, {"allocation": {"devices": {"results": [GIVEN]}}, "reservedFor": [USER]}, []),
+        (
+            {},
+            {"reservedFor": [USER]},
+            ["status.reservedFor: Forbidden: may not be specified when `allocated` is not set"],
+        ),
+        (
+            {},
+            {"allocation": {"devices": {"results": [{**GIVEN, "request": "cpu"}]}}},
+            [
+                'status.allocation.devices.results[0].request: Invalid value: "cpu": must be the name of a request in '
+                "the claim or the name of a request and a subrequest separated by '/'"
+            ],
+        ),
+        (
+            {"allocation": {"devices": {"results": [GIVEN]}}},
+            {
+                "allocation": {"devices": {"results": [GIVEN]}},
+                "devices": [{"driver": "gpu.example.com", "pool": "p", "device": "d1"}],
+            },
+            [
+                "status.devices[0]: Invalid value: gpu.example.com/p/d1: must be an allocated device in the claim",
+            ],
+        ),
+    ],
+)
+def test_claims_are_given_what_they_ask_for(old: dict[str, Any], new: dict[str, Any], errors: list[str]) -> None:
+    before, after = (load({**RESOURCE_CLAIM, "status": status}) for status in (old, new))
+    assert [str(e) for e in validate_claim_status(after, before)] == errors
+
+
+def test_what_a_claim_was_given_stays() -> None:
+    other = {**GIVEN, "device": "d1"}
+    before, after = (
+        load({**RESOURCE_CLAIM, "status": {"allocation": {"devices": {"results": [device]}}}})
+        for device in (GIVEN, other)
+    )
+    (error,) = validate_claim_status(after, before)
+    assert (error.field, error.detail) == ("status.allocation", "field is immutable")

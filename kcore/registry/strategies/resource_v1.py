@@ -7,14 +7,14 @@ from typing import ClassVar
 from kcore.api.resource_v1 import DeviceClass, ResourceClaim, ResourceClaimTemplate, ResourceSlice
 from kcore.registry.defaults.resource_v1 import default_claim, default_claim_template
 from kcore.registry.strategies.ruled import Ruled, Rules
+from kcore.registry.validation.claim_status import validate_claim_status
+from kcore.registry.validation.resource_slices import validate_resource_slice, validate_resource_slice_update
 from kcore.registry.validation.resource_v1 import (
     validate_claim,
     validate_claim_template,
     validate_claim_template_update,
     validate_claim_update,
     validate_device_class,
-    validate_resource_slice,
-    validate_resource_slice_update,
 )
 
 __all__ = ["STRATEGIES"]
@@ -30,7 +30,7 @@ class DeviceClassStrategy(Ruled):
 class ResourceClaimStrategy(Ruled):
     type = ResourceClaim
     returns_deleted = True
-    rules = Rules(default_claim, validate_claim, validate_claim_update)
+    rules = Rules(default_claim, validate_claim, validate_claim_update, validate_claim_status)
 
 
 class ResourceClaimTemplateStrategy(Ruled):
