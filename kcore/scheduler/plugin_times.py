@@ -52,11 +52,10 @@ class PluginTimes:
 
 def status_of(result: object) -> str:
     """What upstream calls an answer of a plugin."""
-    match result:
-        case Status(code):
-            return code.value
-        case PreFilterResult(Status(code)) | (Status(code), float()):
-            return code.value
-        case PostFilterResult(nominated_node=""):
-            return "Unschedulable"
-    return "Success"
+    if isinstance(result, PostFilterResult):
+        return "Success" if result.nominated_node else "Unschedulable"
+    if isinstance(result, PreFilterResult):
+        result = result.status
+    elif isinstance(result, tuple) and result and isinstance(result[0], Status):
+        result = result[0]  # of Permit, which says how long to wait as well
+    return result.code.value if isinstance(result, Status) else "Success"
