@@ -50,8 +50,6 @@ CREATORS = 32
 FULL_SIZE = 5_000
 DAEMON_NODES = 15_000
 CHURN_SECONDS = 1.0
-BATCH = 64
-"""So many events are handed on at once after they were held back."""
 
 
 def pod_document(
@@ -215,10 +213,8 @@ class HeldClient(LocalClient):
 
     async def _held(self, batches: MemoryObjectReceiveStream[Batch]) -> AsyncIterator[Batch]:
         async for batch in batches:
-            for start in range(0, len(batch), BATCH):
-                await self._open.wait()
-                yield batch[start : start + BATCH]
-                await asyncio.sleep(0)
+            await self._open.wait()
+            yield batch
 
 
 class Bound:

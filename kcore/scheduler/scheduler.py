@@ -48,8 +48,9 @@ UNCERTAIN = 500
 """From this code on an answer does not say whether something was done."""
 LOOKS, LOOK_SECONDS = 10, 1.0
 """How often it is looked up then, and how long to wait between."""
-PATIENCE = 30.0
-"""For so many seconds a binding is believed that the informer does not show; then it is looked up."""
+PATIENCE, MOST_LOOKED_UP = 30.0, 500
+"""For so many seconds a binding is believed that the informer does not show; then it is looked up, with so many others.
+Where there are more, the informer is late, and will tell."""
 
 log = structlog.get_logger(__name__)
 
@@ -294,8 +295,13 @@ class Scheduler:
         """Look up bindings that were made and are not seen: room is kept neither for ever nor given away on a guess."""
         while True:
             await anyio.sleep(PATIENCE)
-            for pod in self.cache.overdue(self._clock.now() - PATIENCE):
-                await self._look_up(pod)
+            overdue = self.cache.overdue(self._clock.now() - PATIENCE)
+            if overdue:
+                log.warning("bindings not seen", pods=len(overdue), first=overdue[0].key)
+            for pod in overdue[:MOST_LOOKED_UP]:
+                if self.cache.is_assumed(pod.uid):
+                    await self._look_up(pod)
+                    await asyncio.sleep(0)
 
     async def _look_up(self, info: PodInfo) -> None:
         metadata, found = info.pod.metadata, None
@@ -307,7 +313,6 @@ class Scheduler:
             return  # next time
         if not self.cache.is_assumed(info.uid):
             return  # it was seen in the meantime
-        log.warning("binding not seen", pod=info.key, node=found.spec.node_name if found is not None else "")
         if found is None or found.metadata.uid != info.uid:
             self._observer.pod_changed(info.pod, None)
         elif found.spec.node_name:
