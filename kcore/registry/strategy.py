@@ -23,6 +23,7 @@ from kcore.registry.request import Request
 from kcore.registry.service_account_tokens import ServiceAccountTokens
 from kcore.registry.validation.addresses import Network
 from kcore.registry.webhook_client import Unconnected, WebhookClient
+from kcore.registry.webhook_figures import WebhookFigures
 from kcore.store.store import Record, Store
 
 __all__ = ["Environment", "Settle", "Strategies", "Strategy"]
@@ -38,6 +39,7 @@ class Environment(NamedTuple):
     scheme: Scheme
     clock: Clock
     chance: Chance
+    webhook_figures: WebhookFigures
     service_cidr: str = "10.96.0.0/16"
     node_ports: tuple[int, int] = (30000, 32767)
     pod_loopback: Network | None = None

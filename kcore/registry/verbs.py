@@ -40,6 +40,7 @@ from kcore.registry.validation.addresses import Network
 from kcore.registry.versions import parse_version, too_large
 from kcore.registry.watching import Watch, watch
 from kcore.registry.webhook_client import Unconnected, WebhookClient
+from kcore.registry.webhook_figures import WebhookFigures
 from kcore.store.store import Record, Store
 
 __all__ = ["Registry"]
@@ -77,6 +78,7 @@ class Registry:
             scheme,
             clock or SystemClock(),
             chance or Chance(),
+            WebhookFigures(),
             service_cidr,
             node_ports,
             pod_loopback,

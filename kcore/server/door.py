@@ -76,6 +76,7 @@ class Door:
         self._limits = limits
         self._deadlines = Deadlines(request_timeout)
         self.metrics = Metrics(lambda: [stream.labels for stream in self.streams])
+        self.metrics.others.append(registry.env.webhook_figures.figures)
         if isinstance(limits, Fairness):
             self.metrics.others.append(limits.figures)
         self._aggregator = aggregator

@@ -5,6 +5,7 @@ from typing import Any
 import anyio
 import anyio.lowlevel
 import pytest
+from prometheus_client import CollectorRegistry, generate_latest
 
 from kcore.api.connect_options import PodExecOptions
 from kcore.api.errors import ApiError, BadRequest, InternalError
@@ -454,3 +455,31 @@ async def test_connections_are_shown_with_their_options(api: HookedApi) -> None:
     asked = api.board.calls[0][1]
     assert (asked["operation"], asked["subResource"], asked["name"]) == ("CONNECT", "exec", "p")
     assert asked["object"] == {"kind": "PodExecOptions", "apiVersion": "v1", "command": ["sh"], "tty": True}
+
+
+# --- what is counted ---
+
+
+async def test_calls_are_counted_by_what_came_of_them(api: HookedApi) -> None:
+    await api.hook("glad", allow, mutating=True)
+    await api.hook("open", "connection refused", failurePolicy="Ignore")
+    await api.create("configmaps", CM)
+    await api.hook("strict", deny(code=403))
+    with pytest.raises(ApiError):
+        await api.create("configmaps", CM)
+    await api.hook("closed", "connection refused", mutating=True)
+    with pytest.raises(ApiError):
+        await api.create("configmaps", CM)
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(api.registry.env.webhook_figures.figures())
+    told = generate_latest(registry).decode()
+    prefix = "apiserver_admission_webhook_"
+    glad = 'name="glad.example.com",operation="CREATE",rejected="false",type="admit"'
+    assert f"{prefix}admission_duration_seconds_count{{{glad}}} 2.0" in told
+    strict = 'name="strict.example.com",operation="CREATE",rejected="true",type="validating"'
+    assert f'{prefix}request_total{{code="403",{strict}}} 1.0' in told
+    refused = 'error_type="no_error",name="strict.example.com",operation="CREATE",rejection_code="403"'
+    assert f'{prefix}rejection_count{{{refused},type="validating"}} 1.0' in told
+    failed = 'error_type="calling_webhook_error",name="closed.example.com",operation="CREATE",rejection_code="400"'
+    assert f'{prefix}rejection_count{{{failed},type="admit"}} 1.0' in told
+    assert f'{prefix}fail_open_count{{name="open.example.com",type="validating"}} 2.0' in told

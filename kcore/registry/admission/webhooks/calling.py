@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
+import anyio
 import structlog
 from msgspec.structs import replace
 
@@ -30,6 +31,7 @@ from kcore.registry.admission.webhooks.review import (
 )
 from kcore.registry.strategy import Environment, Strategies
 from kcore.registry.webhook_client import CallFailed
+from kcore.registry.webhook_figures import Call
 
 __all__ = ["HookFailed", "WebhookPlugin"]
 
@@ -104,12 +106,21 @@ class WebhookPlugin(Plugin):
         webhook = hook.webhook
         if req.dry_run and webhook.side_effects not in _QUIET:
             raise BadRequest(f"admission webhook {quote(webhook.name)} does not support dry run")
-        answer = await self._call(hook, attributes, invocation.kind)
+        called = Call(webhook.name, "admit" if self.mutating else "validating", attributes.operation.value)
+        figures, started = self.env.webhook_figures, anyio.current_time()
+        try:
+            answer = await self._call(hook, attributes, invocation.kind)
+        except HookFailed:
+            figures.failed(called, anyio.current_time() - started, open_=webhook.failure_policy == "Ignore")
+            raise
         for key, value in answer.annotations.items():
             req.annotate(f"{webhook.name}/{key}", value)
         req.warnings.extend(answer.warnings)
         if not answer.allowed:
-            raise _rejection(webhook.name, answer.status)
+            rejection = _rejection(webhook.name, answer.status)
+            figures.denied(called, anyio.current_time() - started, rejection.status.code)
+            raise rejection
+        figures.consented(called, anyio.current_time() - started)
         return answer
 
     async def _call(self, hook: Hook, attributes: Attributes, kind: Kind) -> Verdict:
