@@ -6,6 +6,7 @@ import socket
 import uuid
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import TypeVar
@@ -59,6 +60,8 @@ class Component:
     services: Callable[[Surroundings], Iterable[Service]]
     knows_custom_kinds: bool = True
     """Whether it works with objects of kinds that definitions bring."""
+    waits_for_caches: bool = True
+    """Whether it begins only once the caches that it has asked for are filled."""
 
 
 T = TypeVar("T")
@@ -129,8 +132,12 @@ async def _work(
     events = EventBroadcaster(client, clock)
     surroundings = Surroundings(client, informers, events, clock, chance, access)
     kinds = [DefinedKinds(client.scheme, informers)] if component.knows_custom_kinds else []
-    first: list[Service] = [informers, events, *kinds]
+    first: list[Service] = [events, *kinds]
     async with anyio.create_task_group() as tasks:
+        if component.waits_for_caches:
+            first.insert(0, informers)
+        else:
+            tasks.start_soon(partial(informers.run, task_status=anyio.TASK_STATUS_IGNORED))
         # One after another, so that a component may make a service of what it learnt from the one before.
         for service in chain(first, component.services(surroundings)):
             await tasks.start(service.run)

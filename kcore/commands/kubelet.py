@@ -72,7 +72,9 @@ def kubelet(
     root = (root_dir or state_dir() / f"kubelet-{name}").absolute()
     node = StandAloneKubelet(name, kubelet, root, pod_loopback_cidr, address, port, kubeconfig, context)
     # A node's own identity may not read definitions.
-    component = standalone.Component("kubelet", node.services, knows_custom_kinds=bool(kubelet.enable_crds))
+    component = standalone.Component(
+        "kubelet", node.services, knows_custom_kinds=bool(kubelet.enable_crds), waits_for_caches=False
+    )
     remote = standalone.Remote(kubeconfig, context, leader_elect=False)
     try:
         if bootstrap_kubeconfig is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from typing import Any
 
 import anyio
 from anyio.abc import TaskStatus
@@ -12,7 +13,7 @@ from anyio.abc import TaskStatus
 from kcore.api.core_v1 import Node, Pod
 from kcore.client.client import Client
 from kcore.client.events import EventBroadcaster
-from kcore.client.informer import Informers
+from kcore.client.informer import Informer, Informers
 from kcore.kit.clock import Chance, Clock
 from kcore.kit.service import Service
 from kcore.node.addresses import AddressRange, NodeRanges, SoleAddress
@@ -32,6 +33,9 @@ __all__ = ["LOOPBACK_HOSTS", "KubeletEngine", "KubeletOptions", "api_server_vari
 
 LOOPBACK_HOSTS = "127.127.0.0/16"
 """Where nodes get their addresses whose pods are processes of this machine."""
+
+
+STATIC_PODS_WAIT_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +154,8 @@ class KubeletEngine:
         self._sources = list(self._static_sources(clock))
         self._unread = {"file" if isinstance(source, FileSource) else "http" for source in self._sources}
         self.pods.static.complete = not self._sources
-        self.stages = StageEngine(client, informers, events, clock, chance, self.nodes)
+        objects: Mapping[str, Informer[Any]] = {"Node": self._node_informer, "Pod": self._pod_informer}
+        self.stages = StageEngine(client, informers, events, clock, chance, self.nodes, objects)
         self.nodes.is_scripted = lambda: self.stages.drives("Node")
         self.pods.is_scripted = lambda: self.stages.drives("Pod")
         self.stages.on_change = self.pods.look_at_all
@@ -176,18 +181,32 @@ class KubeletEngine:
         self._unread.discard(source)
         self.pods.static.complete = not self._unread
 
+    async def _await_server(self) -> None:
+        """Wait until the API server has told of nodes and pods. Static pods wait for it no longer than a moment."""
+        if self._options.stand_alone and self._sources:
+            with anyio.move_on_after(STATIC_PODS_WAIT_SECONDS):
+                await self._wait_synced()
+                return
+            for name in self._options.names():
+                self.pods.node_served(self.nodes.serve_alone(name, self._options.node.runtime))
+        await self._wait_synced()
+
+    async def _wait_synced(self) -> None:
+        await self._node_informer.wait_synced()
+        await self._pod_informer.wait_synced()
+
     async def run(self, *, task_status: TaskStatus[None]) -> None:
         """Serve until cancelled. Started once its own nodes are registered."""
         options = self._options
         async with anyio.create_task_group() as tasks:
             for runtime in self._runtimes.values():
                 await tasks.start(runtime.run, self.pods.runtime_changed)
-            await self._node_informer.wait_synced()
-            await self._pod_informer.wait_synced()
+            self.pods.start(tasks)
             for source in self._sources:
                 await tasks.start(source.run)
+            await self._await_server()
             self.nodes.start(tasks, self.pods.node_served, self.pods.node_dropped)
-            self.pods.start(tasks)
+            self.pods.follow()
             if options.node.register_node:
                 await self.nodes.register(options.names(), options.node.runtime)
             await tasks.start(self.stages.run)

@@ -179,14 +179,23 @@ class NodeKeeper:
         await for_each(absent, partial(self._register, runtime), WORKERS)
 
     async def _register(self, runtime: str, name: str) -> None:
-        node = new_node(name, runtime, self._profile, self._ranges.take())
-        host_ip = self._hosts.take()
+        alone = self._served.get(name)
+        node = new_node(name, runtime, self._profile, alone.cidr if alone is not None else self._ranges.take())
+        host_ip = alone.host_ip if alone is not None else self._hosts.take()
         status = self._status(node, self._runtimes[self._runtime_of(node)], host_ip)
         try:
             await self._client.create(replace(node, status=status))
         except AlreadyExists:
-            self._ranges.release(node.spec.pod_cidr)
-            self._hosts.release(host_ip)
+            if alone is None:
+                self._ranges.release(node.spec.pod_cidr)
+                self._hosts.release(host_ip)
+
+    def serve_alone(self, name: str, runtime: str) -> ServedNode:
+        """Serve a node of which the API server has not told yet."""
+        node = new_node(name, runtime, self._profile, self._ranges.take())
+        served = ServedNode(node, self._runtimes[runtime], self._hosts.take(), node.spec.pod_cidr)
+        self._served[name] = served
+        return served
 
     def _changed(self, old: Node | None, new: Node | None) -> None:
         if new is None:
@@ -194,6 +203,9 @@ class NodeKeeper:
             self._drop(old)
             return
         served = self._served.get(new.metadata.name)
+        if served is not None and not served.uid:
+            self._adopt(served, new)
+            return
         if served is not None and served.uid != new.metadata.uid:
             self._drop(old or new)
             served = None
@@ -217,15 +229,25 @@ class NodeKeeper:
         """The runtime that this process runs a node's pods with; empty: the node is not ours."""
         return runtime_of(node) if self._own is None else self._own.get(node.metadata.name, "")
 
+    def _adopt(self, served: ServedNode, node: Node) -> None:
+        """The API server has come to know a node that began without it: what runs there, runs on."""
+        served.uid = node.metadata.uid
+        if node.spec.pod_cidr and node.spec.pod_cidr != served.cidr:
+            self._ranges.release(served.cidr)
+            served.cidr, served.addresses = node.spec.pod_cidr, AddressRange(node.spec.pod_cidr)
+        self._occupy(node)
+        self._begin(served, node)
+
     def _serve(self, node: Node) -> None:
-        name = node.metadata.name
         host_ip = internal_ip(node) or self._hosts.take()
-        served = ServedNode(
-            node, self._runtimes[self._runtime_of(node)], host_ip, node.spec.pod_cidr or self._take(node)
-        )
+        runtime = self._runtimes[self._runtime_of(node)]
+        self._begin(ServedNode(node, runtime, host_ip, node.spec.pod_cidr or self._take(node)), node)
+
+    def _begin(self, served: ServedNode, node: Node) -> None:
+        name = served.name
         # A node that has just registered itself has said all there is to say.
         served.shortages = scripted_shortages(node)
-        current = self._status(node, served.runtime, host_ip, heartbeat=False, shortages=served.shortages)
+        current = self._status(node, served.runtime, served.host_ip, heartbeat=False, shortages=served.shortages)
         if current == node.status and node.spec.pod_cidr:
             served.status_due, served.seen = self._clock.now() + STATUS_SECONDS, node
         else:

@@ -48,6 +48,7 @@ BY_NODE = "node"
 WORKERS = 32
 MOST_STEPS = 100
 RETRY_SANDBOX_SECONDS = 10.0
+RETRY_MIRROR_SECONDS = 10.0
 
 log = structlog.get_logger(__name__)
 
@@ -92,11 +93,14 @@ class PodKeeper:
         informer.add_index(BY_NODE, _node_of)
 
     def start(self, tasks: TaskGroup) -> None:
-        """Begin to follow pods."""
-        self._informer.add_handler(self._changed)
-        self._forget_strangers()
+        """Begin to run pods."""
         for _ in range(WORKERS):
             tasks.start_soon(self._work)
+
+    def follow(self) -> None:
+        """Run the API server's pods, too, now that all of them are known."""
+        self._informer.add_handler(self._changed)
+        self._forget_strangers()
 
     def _forget_strangers(self) -> None:
         """End what an earlier process left of pods that are gone by now."""
@@ -257,7 +261,8 @@ class PodKeeper:
             self._forget(pod.metadata.uid)
             self.static.ended(key)
         node = self._nodes.object(pod.spec.node_name)
-        await self.static.show(key, self._informer.get(key), node)
+        if not await self.static.show(key, self._informer.get(key), node):
+            self._queue.add_after(key, RETRY_MIRROR_SECONDS)
 
     async def _drop_orphan(self, key: str) -> None:
         """Remove a mirror whose pod is no longer wanted here."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -105,6 +106,41 @@ def test_a_node_joins_dies_and_comes_back(cluster: Served, tmp_path: Path) -> No
             for name in ("web", "later"):
                 cluster.request("DELETE", f"{PODS}/{name}")
             eventually(lambda: len(cluster.request("GET", PODS)["items"]) == 1, PATIENCE)
+
+
+def test_static_pods_begin_without_the_api_server(tmp_path: Path) -> None:
+    root, manifests, marker = tmp_path / "root", tmp_path / "manifests", tmp_path / "shown" / "marker"
+    container = {
+        "name": "app",
+        "image": "x",
+        "command": ["sh", "-c", "echo begun >> /shown/marker; sleep 1000"],
+        "volumeMounts": [{"name": "shown", "mountPath": "/shown"}],
+    }
+    volume = {"name": "shown", "hostPath": {"path": str(marker.parent)}}
+    spec = {"containers": [container], "volumes": [volume]}
+    manifest = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "static"}, "spec": spec}
+    manifests.mkdir()
+    (manifests / "static.yaml").write_text(yaml.safe_dump(manifest))
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = str(probe.getsockname()[1])
+    cluster_options = ("--data-dir", str(tmp_path / "data"), "--nodes", "0", "--secure-port", port)
+    with serving(tmp_path, *cluster_options) as server:
+        kubeconfig = server.kubeconfig
+    command = [sys.executable, "-m", "kcore", "kubelet", "--kubeconfig", str(kubeconfig), "--root-dir", str(root)]
+    command += ["--runtime", "process", "--hostname-override", "early", "--pod-loopback-cidr", ADDRESSES]
+    command += ["--pod-manifest-path", str(manifests)]
+    with shim_of(root), subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
+        try:
+            eventually(marker.exists, PATIENCE)
+            with serving(tmp_path, *cluster_options) as server:
+                eventually(lambda: runs(server, "static-early"), PATIENCE)
+                pod = named(server, "static-early")
+                assert pod["status"]["containerStatuses"][0]["restartCount"] == 0
+                assert pod["metadata"]["ownerReferences"][0]["name"] == "early"
+        finally:
+            process.terminate()
+    assert marker.read_text().split() == ["begun"]
 
 
 def own_kubeconfig(server: Served, node: str, folder: Path) -> Path:

@@ -66,25 +66,31 @@ class StaticPods:
             self._current[key] = self._next.pop(key)
         self._on_change(key)
 
-    async def show(self, key: str, mirror: Pod | None, node: Node | None) -> None:
-        """Have the API server hold a mirror of a pod, with its status. `mirror`: what it holds under that name."""
+    async def show(self, key: str, mirror: Pod | None, node: Node | None) -> bool:
+        """Have the API server hold a mirror of a pod, with its status. `mirror`: what it holds under that name.
+
+        False: it did not take it. A static pod does not need the API server; whoever looks there sees the mirror later.
+        """
         pod = self._current.get(key)
         try:
             if mirror is not None and (pod is None or not self._mirrors(mirror, pod)):
                 await self._remove(mirror)
                 mirror = None
             if pod is None or pod.metadata.deletion_timestamp is not None:
-                return
+                return True
             if mirror is None:
+                if node is None:
+                    return False  # a mirror goes with its node
                 mirror = await self._client.create(_mirror_of(pod, node))
             status = replace(pod.status, qos_class=mirror.status.qos_class)
             if status != mirror.status:
                 await self._client.update(replace(mirror, status=status), subresource="status")
         except (AlreadyExists, NotFound):
-            return  # the cache will tell, and bring us back
+            return True  # the cache will tell, and bring us back
         except ApiError as error:
-            # A static pod does not need the API server; whoever looks there sees the mirror a little later.
             log.warning("mirror pod not written", pod=key, why=error.message)
+            return False
+        return True
 
     def _want(self, key: str, pod: Pod | None) -> None:
         current = self._current.get(key)
@@ -118,18 +124,17 @@ class StaticPods:
         await self._client.delete(Pod, metadata.name, metadata.namespace, options)
 
 
-def _mirror_of(pod: Pod, node: Node | None) -> Pod:
+def _mirror_of(pod: Pod, node: Node) -> Pod:
     given = pod.metadata
     annotations = {**given.annotations, MIRROR: given.annotations[CONFIG_HASH]}
-    owners: tuple[OwnerReference, ...] = ()
-    if node is not None:
-        name, uid = node.metadata.name, node.metadata.uid
-        owners = (OwnerReference(api_version="v1", kind="Node", name=name, uid=uid, controller=True),)
+    owner = OwnerReference(
+        api_version="v1", kind="Node", name=node.metadata.name, uid=node.metadata.uid, controller=True
+    )
     metadata = ObjectMeta(
         name=given.name,
         namespace=given.namespace,
         labels=given.labels,
         annotations=annotations,
-        owner_references=owners,
+        owner_references=(owner,),
     )
     return Pod(metadata=metadata, spec=pod.spec)

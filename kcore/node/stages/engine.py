@@ -61,14 +61,16 @@ class StageEngine:
         clock: Clock,
         chance: Chance,
         nodes: NodeKeeper,
+        objects: Mapping[str, Informer[Any]],
     ) -> None:
+        """`objects`: the pods and nodes that may be driven, by kind."""
         self._client = client
         self._informers = informers
         self._recorder = events.recorder("kwok_controller")
         self._clock = clock
         self._chance = chance
         self._nodes = nodes
-        self._objects: Mapping[str, Informer[Any]] = {name: informers.of(type_) for name, type_ in _TYPES.items()}
+        self._objects = objects
         self._named: dict[str, Stage] = {}
         self._stages: dict[str, list[Stage]] = {}
         self._queue: WorkQueue[Key] = WorkQueue()
