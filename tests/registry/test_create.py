@@ -152,3 +152,23 @@ async def test_advice_is_given_each_time(api: Api) -> None:
         request = api.request("create", "pods")
         await api.create("pods", pod(name), request)
         assert request.warnings
+
+
+async def test_some_names_need_only_be_fit_for_a_path(api: Api) -> None:
+    await api.create("poddisruptionbudgets", {"metadata": {"name": "Not_DNS"}, "spec": {"minAvailable": 1}})
+    about = {"kind": "Pod", "namespace": "ns", "name": "p"}
+    await api.create("events", {"metadata": {"name": "Not_DNS"}, "involvedObject": about})
+    with pytest.raises(Invalid, match="may not contain '/'"):
+        await api.create("events", {"metadata": {"name": "a/b"}, "involvedObject": about})
+
+
+async def test_sources_of_claims_are_of_their_namespace(api: Api) -> None:
+    spec = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
+    source = {"kind": "PersistentVolumeClaim", "name": "b"}
+    elsewhere = {**spec, "dataSourceRef": {**source, "namespace": "other"}}
+    made = await api.create("persistentvolumeclaims", {"metadata": {"name": "a"}, "spec": elsewhere})
+    assert "dataSourceRef" not in made["spec"]
+    here = {**spec, "dataSourceRef": source}
+    made = await api.create("persistentvolumeclaims", {"metadata": {"name": "b"}, "spec": here})
+    given = {**source, "apiGroup": None}
+    assert (made["spec"]["dataSource"], made["spec"]["dataSourceRef"]) == (given, given)

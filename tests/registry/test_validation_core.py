@@ -570,6 +570,29 @@ def test_refused_change_of_a_volume_shows_what_differs() -> None:
             ],
         ),
         (SERVICE, []),
+        (
+            changed(
+                SERVICE,
+                {
+                    "spec": {
+                        "clusterIP": "None",
+                        "clusterIPs": ["None"],
+                        "externalIPs": ["192.0.2.3"],
+                        "sessionAffinity": "ClientIP",
+                        "externalName": "a.example",
+                    }
+                },
+            ),
+            [
+                "spec.externalIPs is ignored for headless services",
+                "spec.SessionAffinity is ignored for headless services",
+                'spec.externalName is ignored when spec.type is not "ExternalName"',
+            ],
+        ),
+        (
+            core("Service", spec={"type": "ExternalName", "externalName": "a", "externalIPs": ["192.0.2.3"]}),
+            ['spec.externalIPs is ignored when spec.type is "ExternalName"'],
+        ),
     ],
 )
 def test_advice_goes_with_what_is_accepted(body: dict[str, Any], expected: list[str]) -> None:

@@ -49,11 +49,15 @@ def default_persistent_volume_claim(claim: PersistentVolumeClaim) -> None:
         fill(claim.status, phase="Pending")
 
 
-def settle_data_source(spec: PersistentVolumeClaimSpec) -> None:
+def settle_data_source(spec: PersistentVolumeClaimSpec, old: PersistentVolumeClaimSpec | None = None) -> None:
     """`dataSource` and `dataSourceRef` say the same; the older one only knows claims and snapshots, the rest of it
     is dropped without a word, as it always was (KEP-1495)."""
+    elsewhere = spec.data_source_ref is not None and bool(spec.data_source_ref.namespace)
+    if elsewhere and (old is None or old.data_source_ref is None):
+        fill(spec, data_source_ref=None)  # sources in other namespaces are not served yet (KEP-3294)
     source, reference = spec.data_source, spec.data_source_ref
-    if source is not None and not _is_known(source) and reference is None:
+    stands = old is not None and (old.data_source is not None or old.data_source_ref is not None)
+    if source is not None and not _is_known(source) and reference is None and not stands:
         source = None
         fill(spec, data_source=None)
     if source is not None and reference is None:

@@ -23,7 +23,7 @@ from kcore.api.core_v1 import (
 )
 from kcore.api.errors import Invalid
 from kcore.api.field import FieldError
-from kcore.api.names import dns1123_label
+from kcore.api.names import dns1123_label, path_segment_name
 from kcore.api.schema import fill
 from kcore.api.timestamp import format_seconds
 from kcore.registry.advice.volumes import claim_advice, volume_advice
@@ -150,7 +150,10 @@ def _about(attribute: str) -> Any:
 
 
 class EventStrategy(Ruled):
+    """Upstream asks no more of its name than that it may be part of a path; those of events.k8s.io are names."""
+
     type = Event
+    name_rule = staticmethod(path_segment_name)
     create_on_update = True
     followed = False
     selectable: ClassVar = {
@@ -281,7 +284,7 @@ class PersistentVolumeClaimStrategy(Ruled):
 
     def prepare_for_update(self, req: Request, new: PersistentVolumeClaim, old: PersistentVolumeClaim) -> None:
         super().prepare_for_update(req, new, old)
-        settle_data_source(new.spec)
+        settle_data_source(new.spec, old.spec)
 
 
 STRATEGIES = (

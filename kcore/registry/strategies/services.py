@@ -6,7 +6,9 @@ from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import ClassVar
 
-from kcore.api.core_v1 import Endpoints, Service, ServiceSpec
+from msgspec.structs import replace
+
+from kcore.api.core_v1 import Endpoints, LoadBalancerStatus, Service, ServiceSpec
 from kcore.api.field import FieldError
 from kcore.api.names import dns1123_label
 from kcore.api.networking_v1 import ServiceCIDR
@@ -71,6 +73,8 @@ class ServiceStrategy(Ruled):
     def prepare_for_update(self, req: Request, new: Service, old: Service) -> None:
         super().prepare_for_update(req, new, old)
         _drop_fields_of_old_type(new.spec, old.spec)
+        if new.spec.type != "LoadBalancer" and new.status.load_balancer.ingress:
+            fill(new, status=replace(new.status, load_balancer=LoadBalancerStatus()))
 
 
 def _drop_fields_of_old_type(new: ServiceSpec, old: ServiceSpec) -> None:

@@ -388,18 +388,32 @@ def service_warnings(service: Service, old: Service | None) -> Iterator[str]:
             "annotation service.kubernetes.io/topology-aware-hints is deprecated, "
             "please use service.kubernetes.io/topology-mode instead"
         )
-    if spec.cluster_ips and spec.cluster_ips != ("None",):
+    headless = spec.type == "ClusterIP" and spec.cluster_ip == "None"
+    if spec.cluster_ip not in ("", "None") and spec.type != "ExternalName":
         for i, ip in enumerate(spec.cluster_ips):
             yield from address_advice(ip, _CLUSTER_IPS @ i)
+    if headless:
+        yield from _headless_warnings(spec)
     for i, ip in enumerate(spec.external_ips):
         yield from address_advice(ip, _SPEC / "externalIPs" @ i)
-    if spec.external_ips:
+    if spec.external_ips and not headless and spec.type != "ExternalName":
         yield "spec.externalIPs is deprecated and may no longer be implemented in some clusters"
     if spec.load_balancer_ip:
         yield from address_advice(spec.load_balancer_ip, _SPEC / "loadBalancerIP")
     for i, cidr in enumerate(spec.load_balancer_source_ranges):
         yield from network_advice(cidr, _SPEC / "loadBalancerSourceRanges" @ i)
-    if spec.type == "ExternalName" and spec.cluster_ip == "None":
-        yield "spec.clusterIP: a Service of type ExternalName is never headless"
+    if spec.type == "ExternalName" and spec.external_ips:
+        yield 'spec.externalIPs is ignored when spec.type is "ExternalName"'
+    if spec.type != "ExternalName" and spec.external_name:
+        yield 'spec.externalName is ignored when spec.type is not "ExternalName"'
     if spec.traffic_distribution == "PreferClose":
         yield 'spec.trafficDistribution: "PreferClose" is deprecated; use "PreferSameZone"'
+
+
+def _headless_warnings(spec: ServiceSpec) -> Iterator[str]:
+    if spec.load_balancer_ip:
+        yield "spec.loadBalancerIP is ignored for headless services"
+    if spec.external_ips:
+        yield "spec.externalIPs is ignored for headless services"
+    if spec.session_affinity != "None":
+        yield "spec.SessionAffinity is ignored for headless services"
