@@ -48,6 +48,11 @@ class Discovery:
             found = self._aggregated[path] = body, hashlib.sha512(body).hexdigest().upper()
         return found
 
+    def paths(self) -> list[str]:
+        """Where there is a document, as far as groups are listed."""
+        self._refresh()
+        return [path for path in self._documents if is_listed(path.removeprefix("/apis/").partition("/")[0])]
+
     def serves_group(self, group: str) -> bool:
         self._refresh()
         return f"/apis/{group}" in self._documents

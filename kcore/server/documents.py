@@ -28,6 +28,10 @@ __all__ = ["Documents"]
 _AGGREGATED_TYPE = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
 _OPENAPI_V2_PROTOBUF = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"
 _VARY = header("Vary", "Accept")
+_PATHS = (
+    *("/.well-known/openid-configuration", "/apis/", "/metrics", "/openapi/v2", "/openapi/v3", "/openapi/v3/"),
+    *("/openid/v1/jwks", "/version"),
+)
 
 
 class Documents:
@@ -71,9 +75,16 @@ class Documents:
             return Reply(200, self._version)
         if path == "/metrics":
             return Reply(200, await self._metrics.render(), METRICS_TYPE)
+        if path in ("/", "/index.html"):
+            return self._index()
         if path in self.others:
             return Reply(200, msgspec.json.format(msgspec.json.encode(self.others[path]()), indent=2) + b"\n")
         return page_not_found()
+
+    def _index(self) -> Reply:
+        """All other paths."""
+        paths = {*_PATHS, *self.others, *self._discovery.paths(), *self._health.paths()}
+        return Reply(200, msgspec.json.format(msgspec.json.encode({"paths": sorted(paths)}), indent=2))
 
     def _discover(self, request: web.BaseRequest, path: str, query: Query) -> Reply:
         document = self._discovery.document(path)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from kcore.server.errors import page_not_found
 from kcore.server.query import Query
@@ -27,6 +27,11 @@ class Health:
     def add(self, name: str, check: Check, endpoints: tuple[str, ...] = ("healthz", "readyz")) -> None:
         for endpoint in endpoints:
             self._checks[endpoint][name] = check
+
+    def paths(self) -> Iterator[str]:
+        for endpoint, checks in self._checks.items():
+            yield f"/{endpoint}"
+            yield from (f"/{endpoint}/{name}" for name in checks)
 
     def answer(self, path: str, query: Query) -> Reply:
         """The answer at `/ENDPOINT` or `/ENDPOINT/CHECK`."""

@@ -38,6 +38,17 @@ async def test_aggregated_discovery_says_the_same_and_is_cached_by_its_tag() -> 
         assert found == {(kind.group, kind.version, kind.plural) for kind in BUILT_IN}
 
 
+async def test_all_paths_are_listed_at_the_root() -> None:
+    async with serving() as door:
+        for path in ("/", "/index.html"):
+            listed = (await door.ask("GET", path)).json["paths"]
+            assert listed == sorted(set(listed))
+        assert {"/api", "/api/v1", "/apis", "/apis/apps", "/apis/apps/v1", "/livez/ping", "/version"} <= set(listed)
+        assert not [path for path in listed if "kcore.dev" in path]
+        for path in listed:
+            assert (await door.ask("GET", path)).code == 200 or path.startswith(("/.well-known", "/openid")), path
+
+
 async def test_discovery_changes_with_the_scheme() -> None:
     async with serving() as door:
         before = await door.ask("GET", "/apis", Accept=AGGREGATED)

@@ -264,7 +264,7 @@ _COMPONENTS = (
         allow(READ, CORE, "namespaces"),
         allow(READ, _STORAGE, "csidrivers csistoragecapacities volumeattachments"),
         allow(READ, _RESOURCE, "deviceclasses resourceclaims resourceslices"),
-        allow("update patch", _RESOURCE, "resourceclaims resourceclaims/status"),
+        allow("update patch", _RESOURCE, "resourceclaims resourceclaims/binding resourceclaims/status"),
     ),
 )
 

@@ -107,7 +107,7 @@ _RULES: Mapping[str, Sequence[PolicyRule]] = {
         allow(READ, CORE, "pods"),
         allow("update", CORE, "pods/finalizers"),
         allow("get list watch create delete", _RESOURCE, "resourceclaims"),
-        allow("update patch", _RESOURCE, "resourceclaims resourceclaims/status"),
+        allow("update patch", _RESOURCE, "resourceclaims resourceclaims/binding resourceclaims/status"),
         allow("update patch", CORE, "pods/status"),
         EVENTS,
     ),
