@@ -72,7 +72,7 @@ def decode_document(
     """An object of the expected type, its TypeMeta emptied. Raises BadRequest.
 
     What is unknown or repeated goes to `warnings` with `field_validation` Warn, is an error with Strict, and nobody
-    hears of it with Ignore.
+    hears of it with Ignore. Of custom resources it always goes there: more is found by their schemas.
     """
     repeated: tuple[str, ...] = ()
     tree: Any = None
@@ -122,7 +122,7 @@ def _report(
     field_validation: str,
     warnings: list[str] | None,
 ) -> None:
-    if field_validation == "Strict":
+    if field_validation == "Strict" and (expected.type is not CustomResource or warnings is None):
         in_yaml = ["yaml: unmarshal errors:\n" + "\n".join(f"  {line}" for line in repeated)] if repeated else []
         why = f"strict decoding error: {', '.join([*in_yaml, *findings])}"
         raise _cannot_be_handled(expected.kind, expected.version, expected, why)

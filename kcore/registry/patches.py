@@ -10,6 +10,7 @@ import msgspec
 from kcore.api.autoscaling_v1 import Scale
 from kcore.api.documents import Expected
 from kcore.api.errors import UnsupportedMediaType
+from kcore.api.object import CustomResource
 from kcore.kit.offload import beside
 from kcore.registry.applying import apply
 from kcore.registry.metadata import check_address
@@ -26,22 +27,23 @@ __all__ = ["patch"]
 async def patch(pipe: Pipeline, req: Request, patch_type: PatchType, body: bytes) -> Answer:
     if patch_type is PatchType.APPLY:
         return await apply(pipe, req, body)
-    if req.subresource == "scale":
-        return await _patch_scale(pipe, req, patch_type, body)
     kind = req.kind
     if patch_type is PatchType.STRATEGIC and kind.definition is not None:
         accepted = ", ".join(t.value for t in PatchType if t is not PatchType.STRATEGIC)
         raise UnsupportedMediaType(
             f"the body of the request was in an unknown format - accepted media types include: {accepted}"
         )
+    if req.subresource == "scale":
+        return await _patch_scale(pipe, req, patch_type, body)
     given = (patch_type, body, Expected.of(kind), pipe.env.scheme, req.field_validation)
     patched = await beside(len(body), partial(prepare, *given))
-    strategy = pipe.strategy(kind)
+    strategy, before = pipe.strategy(kind), [*req.warnings]
 
     def make(old: Record | None) -> Any:
         assert old is not None
-        new, warnings = patched(old.data)
-        req.warnings[:] = warnings
+        new, found = patched(old.data)
+        req.warnings[:], req.findings[:] = before, ()  # another try may find something else
+        (req.findings if isinstance(new, CustomResource) else req.warnings).extend(found)
         check_address(req, new.metadata)
         strategy.receive(req, new)
         return new
@@ -53,11 +55,12 @@ async def _patch_scale(pipe: Pipeline, req: Request, patch_type: PatchType, body
     expected = Expected(Scale, "autoscaling", "v1")
     given = (patch_type, body, expected, pipe.env.scheme, req.field_validation)
     patched = await beside(len(body), partial(prepare, *given))
+    before = [*req.warnings]
 
     def make(live: Scale) -> Scale:
         scale: Scale
-        scale, warnings = patched(msgspec.json.encode(live))
-        req.warnings[:] = warnings
+        scale, found = patched(msgspec.json.encode(live))
+        req.warnings[:] = [*before, *found]
         check_address(req, scale.metadata)
         return scale
 

@@ -59,7 +59,8 @@ class Request(msgspec.Struct):
     201 where an object was created, also by update; 202 where a deletion has only begun). `charges` is what admission
     wants committed together with the object, such as the new usage of a quota. `annotations` is what admission has to
     say to the audit. `size`: how many bytes came with it, by which it is told whether others should wait for what is
-    done with them. `shape` stands for all of a new object but its metadata, where such objects come by the thousand.
+    done with them. `findings`: what reading a custom resource found, which is told with what its schema finds.
+    `shape` stands for all of a new object but its metadata, where such objects come by the thousand.
     """
 
     verb: str
@@ -73,6 +74,7 @@ class Request(msgspec.Struct):
     field_validation: str = "Warn"
     force: bool = False
     warnings: list[str] = []
+    findings: list[str] = []
     code: int = 200
     charges: tuple[Put, ...] = ()
     options: GivenOptions = UNSPELLED

@@ -12,6 +12,7 @@ from kcore.api.documents import Expected, decode_document
 from kcore.api.errors import ApiError, Invalid, NotFound
 from kcore.api.kind import Kind
 from kcore.api.meta_v1 import DeleteOptions
+from kcore.api.object import CustomResource
 from kcore.kit.clock import Chance, Clock
 from kcore.kit.offload import beside, is_much
 from kcore.registry.converting import NotConverted, converted
@@ -180,14 +181,15 @@ class Resources:
         req.size = len(body)
         req.dry_run, req.field_manager = options.dry_run, _author(options, call)
         req.field_validation, req.options = options.field_validation, options.given
+        expected = expected_body(kind, call.address.subresource)
         decode = partial(
             decode_document,
             body,
-            expected_body(kind, call.address.subresource),
+            expected,
             self._registry.scheme,
             yaml=yaml,
             field_validation=options.field_validation,
-            warnings=req.warnings,
+            warnings=req.findings if expected.type is CustomResource else req.warnings,
         )
         obj = await beside(len(body), decode) if is_much(len(body)) else decode()
         verb = self._registry.create if call.verb == "create" else self._registry.update

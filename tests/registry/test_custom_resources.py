@@ -32,6 +32,58 @@ async def test_strict_requests_are_refused_for_unknown_fields(api: Api) -> None:
     )
 
 
+async def test_strict_requests_are_told_all_that_is_unknown_at_once(api: Api) -> None:
+    kind = await define(api)
+    request = asking("create", kind, field_validation="Strict")
+    request.findings.append('unknown field "metadata.x"')
+    with pytest.raises(BadRequest) as refused:
+        await api.registry.create(request, widget(bogus=1, also=2))
+    assert refused.value.message.partition("strict decoding error: ")[2] == (
+        'unknown field "metadata.x", unknown field "spec.also", unknown field "spec.bogus"'
+    )
+    await api.registry.create(asking("create", kind), widget())
+    body = b'{"spec": {"bogus": 1, "size": 4, "size": 5}}'
+    with pytest.raises(Invalid) as invalid:
+        await api.registry.patch(asking("patch", kind, field_validation="Strict"), PatchType.MERGE, body)
+    assert invalid.value.message.endswith(
+        ': strict decoding error: duplicate field "spec.size", unknown field "spec.bogus"'
+    )
+
+
+@pytest.mark.parametrize(
+    ("patch", "why"),
+    [
+        (b'{"kind": "Gadget"}', 'Gadget.example.com "w" is invalid: kind: Invalid value: "Gadget": must be Widget'),
+        (
+            b'{"apiVersion": "example.com/v9"}',
+            'Widget.example.com "w" is invalid: apiVersion: Invalid value: "example.com/v9": must be example.com/v1',
+        ),
+    ],
+)
+async def test_patches_do_not_make_something_else_of_a_resource(api: Api, patch: bytes, why: str) -> None:
+    kind = await define(api)
+    await api.registry.create(asking("create", kind), widget())
+    with pytest.raises(Invalid) as refused:
+        await api.registry.patch(asking("patch", kind), PatchType.MERGE, patch)
+    assert refused.value.message == why
+
+
+async def test_patches_keep_the_warnings_there_were(api: Api) -> None:
+    kind = await define(api)
+    await api.registry.create(asking("create", kind), widget())
+    request = asking("patch", kind)
+    request.warnings.append("old")
+    await api.registry.patch(request, PatchType.MERGE, b'{"spec": {"bogus": 1}}')
+    assert request.warnings == ["old", 'unknown field "spec.bogus"']
+
+
+async def test_scales_take_no_strategic_patches_either(api: Api) -> None:
+    kind = await define(api)
+    await api.registry.create(asking("create", kind), widget())
+    with pytest.raises(UnsupportedMediaType):
+        await api.registry.patch(asking("patch", kind, subresource="scale"), PatchType.STRATEGIC, b"{}")
+
+
 async def test_what_does_not_fit_the_schema_is_invalid(api: Api) -> None:
     kind = await define(api)
     with pytest.raises(Invalid) as refused:

@@ -162,19 +162,24 @@ class CustomResourceStrategy(Strategy):
         content = obj.content
         sent = _encode(content) if req.verb == "patch" and req.field_validation == "Strict" else b""
         unknown: list[str] = []
+        embedded: list[str] = []
         try:
-            coerce_embedded(content, self._schema, unknown)
+            coerce_embedded(content, self._schema, embedded)
         except EmbeddedMetadataError as e:
             raise self._unhandled(str(e)) from None
         prune(content, self._schema, unknown, root=True)
-        if unknown and req.field_validation != "Ignore":
-            self._report(req, obj, [f'unknown field "{path}"' for path in sorted(unknown)], sent)
+        if req.field_validation != "Ignore":
+            self._report(req, obj, [f'unknown field "{path}"' for path in (*sorted(unknown), *embedded)], sent)
         apply_defaults(content, self._schema)
         if b"null" in _encode(content):
             drop_nulls(content, self._schema)
         fill(obj, api_version=self.kind.api_version)
 
     def _report(self, req: Request, obj: CustomResource, findings: Sequence[str], sent: bytes) -> None:
+        """What the schema does not know, and before it what was found as the object was read."""
+        findings = [*req.findings, *findings]
+        if not findings:
+            return
         if req.field_validation != "Strict":
             req.warnings.extend(findings)
             return

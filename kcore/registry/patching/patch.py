@@ -13,6 +13,7 @@ from kcore.api.errors import BadRequest, Invalid
 from kcore.api.field import Path, invalid
 from kcore.api.json_syntax import JSONSyntaxError, parse_json, plain, repeated_keys
 from kcore.api.kind import parse_api_version
+from kcore.api.object import CustomResource
 from kcore.api.schema import JSON, fill
 from kcore.api.scheme import Scheme
 from kcore.api.shape import shape_of
@@ -133,11 +134,23 @@ class _Result(NamedTuple):
         return self._finish(decoded, findings, shown)
 
     def _finish(self, decoded: Decoded, findings: tuple[str, ...], shown: Callable[[], str]) -> Patched:
+        if isinstance(decoded.obj, CustomResource):
+            self._check_custom_kind(decoded.obj)
         fill(decoded.obj, kind="", api_version="")
         found = (*findings, *decoded.findings)
-        if found and self.field_validation == "Strict":
+        if found and self.field_validation == "Strict" and self.expected.type is not CustomResource:
             raise _cannot_apply(shown(), f"strict decoding error: {', '.join(found)}")
-        return Patched(decoded.obj, found if self.field_validation == "Warn" else ())
+        return Patched(decoded.obj, found if self.field_validation != "Ignore" else ())
+
+    def _check_custom_kind(self, obj: CustomResource) -> None:
+        for wire, said, must in (
+            ("kind", obj.kind, self.expected.kind),
+            ("apiVersion", obj.api_version, self.expected.api_version),
+        ):
+            if said != must:
+                group, _ = parse_api_version(obj.api_version)
+                error = invalid(Path(wire), said, f"must be {must}")
+                raise Invalid.named(group, obj.kind, obj.metadata.name, [error])
 
     def _other_kind(self, tree: Tree, shown: Callable[[], str]) -> str:
         kind, api_version = tree.get("kind") or "", tree.get("apiVersion") or ""
@@ -151,6 +164,8 @@ class _Result(NamedTuple):
             return f"Object '{'apiVersion' if kind else 'Kind'}' is missing in '{shown()}'"
         if api_version.count("/") > 1:
             return f"unexpected GroupVersion string: {api_version}"
+        if self.expected.type is CustomResource:
+            return ""  # it is decoded whatever it says it is, and judged then
         return kind_mismatch(*parse_api_version(api_version), kind, tree, self.expected, self.scheme)
 
 
