@@ -5,13 +5,14 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from kcore.api.core_v1 import PersistentVolume, PersistentVolumeClaim
+from kcore.api.core_v1 import CSIPersistentVolumeSource, PersistentVolume, PersistentVolumeClaim, Pod
 from kcore.api.errors import NotFound
-from kcore.api.meta_v1 import LabelSelector
+from kcore.api.meta_v1 import DeleteOptions, LabelSelector
 from kcore.api.volume_matching import SELECTED_NODE, best_match, mismatch
 from kcore.controllers.volumes.binding import BIND_COMPLETED, BOUND_BY_CONTROLLER
 from kcore.controllers.volumes.provisioning import PROVISIONED_BY
-from tests.controllers.control import controlled
+from tests.controllers.control import controlled, pods_of
+from tests.controllers.jobs import end
 from tests.controllers.volumes import claim, make_class, phase, pod_with, volume
 from tests.sim.world import World
 
@@ -176,7 +177,7 @@ async def test_retained_volume_keeps_its_data_for_nobody_else() -> None:
 @pytest.mark.parametrize(
     ("policy", "message"),
     [
-        ("Recycle", "VolumeFailedRecycle No recycler plugin found for the volume!"),
+        ("Recycle", "VolumeFailedRecycle No recycler plugin found for the volume!"),  # there is one for hostPath
         (
             "Delete",
             'VolumeFailedDelete error getting deleter volume plugin for volume "v": no volume plugin matched',
@@ -186,7 +187,8 @@ async def test_retained_volume_keeps_its_data_for_nobody_else() -> None:
 async def test_volume_that_nobody_can_reclaim_has_failed(policy: str, message: str) -> None:
     async with controlled() as w:
         await w.create_namespace("default")
-        made = await w.client.create(volume(persistent_volume_reclaim_policy=policy))
+        source = CSIPersistentVolumeSource(driver="csi.example.com", volume_handle="h")
+        made = await w.client.create(volume(persistent_volume_reclaim_policy=policy, csi=source))
         await w.client.create(claim())
         await w.settle()
         await w.client.delete(PVC, "data", "ns")
@@ -195,6 +197,37 @@ async def test_volume_that_nobody_can_reclaim_has_failed(policy: str, message: s
         assert failed.status.phase == "Failed"
         assert message.endswith(failed.status.message)
         assert await w.told(made) == [f"Warning {message}"]
+
+
+@pytest.mark.parametrize(
+    ("exit_code", "phase", "told"),
+    [
+        (0, "Available", "Normal VolumeRecycled Volume recycled"),
+        (1, "Failed", "Warning VolumeFailedRecycle Recycle failed: the recycler pod failed"),
+    ],
+)
+async def test_folder_of_a_node_is_recycled_by_a_pod(exit_code: int, phase: str, told: str) -> None:
+    async with controlled() as w:
+        await w.create_namespace("default")
+        made = await w.client.create(volume(persistent_volume_reclaim_policy="Recycle"))
+        await w.client.create(claim())
+        await w.settle()
+        await w.client.delete(PVC, "data", "ns")
+        await w.settle()
+        assert (await w.client.get(PV, "v")).status.phase == "Released"
+        (pod,) = await pods_of(w, "default")
+        assert pod.metadata.name == "recycler-for-v"
+        assert [v.host_path.path for v in pod.spec.volumes if v.host_path is not None] == ["/tmp/v"]
+        await end(w, pod, exit_code)
+        await w.settle()
+        for gone in await pods_of(w, "default"):
+            await w.client.delete(Pod, gone.metadata.name, "default", DeleteOptions(grace_period_seconds=0))
+        await w.settle(30)
+        assert await pods_of(w, "default") == []
+        found = await w.client.get(PV, "v")
+        assert found.status.phase == phase
+        assert (found.spec.claim_ref is None) is (phase == "Available")
+        assert await w.told(made) == [told]
 
 
 async def test_claim_whose_volume_vanishes_is_lost() -> None:

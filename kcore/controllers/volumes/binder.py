@@ -6,7 +6,7 @@ any step may be the last before a crash: each look begins with what stands, and 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
 from msgspec.structs import replace
 
@@ -32,6 +32,7 @@ from kcore.controllers.volumes.provisioning import (
     PROVISIONED_BY,
     STORAGE_PROVISIONER,
 )
+from kcore.controllers.volumes.recycling import Recycler, recycled_by
 
 __all__ = ["VolumeBinder"]
 
@@ -63,6 +64,7 @@ class VolumeBinder(Controller):
         self._classes = context.informers.of(StorageClass)
         self._pods = context.informers.of(Pod)
         self._pods.add_index(BY_CLAIM, claims_of)
+        self._recycler = Recycler(context.client, self._pods)
         self._promised: dict[str, str] = {}
         """Free volumes that a claim is about to get, as the cache will soon show."""
 
@@ -71,10 +73,8 @@ class VolumeBinder(Controller):
             PersistentVolumeClaim: self._claim_changed,
             PersistentVolume: self._volume_changed,
             StorageClass: self._class_changed,
+            Pod: _pod_changed,
         }
-
-    def reads(self) -> Iterable[type[Object]]:
-        return (Pod,)
 
     def _claim_changed(self, old: PersistentVolumeClaim | None, new: PersistentVolumeClaim | None) -> Iterator[str]:
         claim = new if new is not None else old
@@ -276,11 +276,22 @@ class VolumeBinder(Controller):
         if volume.status.phase not in ("Released", "Failed"):
             volume = await self._set_phase(volume, "Released")
         if _policy(volume) == "Recycle":
-            await self._fail(volume, "VolumeFailedRecycle", "No recycler plugin found for the volume!")
+            await self._recycle(volume)
         elif _policy(volume) == "Delete" and PROVISIONED_BY not in volume.metadata.annotations:
             # Those that a provisioner made, it deletes.
             message = f'error getting deleter volume plugin for volume "{volume.metadata.name}": '
             await self._fail(volume, "VolumeFailedDelete", f"{message}no volume plugin matched")
+
+    async def _recycle(self, volume: PersistentVolume) -> None:
+        if volume.spec.host_path is None:
+            await self._fail(volume, "VolumeFailedRecycle", "No recycler plugin found for the volume!")
+        elif volume.status.phase != "Failed":
+            outcome = await self._recycler.recycle(volume)
+            if outcome:
+                await self._fail(volume, "VolumeFailedRecycle", f"Recycle failed: {outcome}")
+            elif outcome is not None:
+                self._recorder.event(volume, "Normal", "VolumeRecycled", "Volume recycled")
+                await self._set_phase(await self._client.update(unbound_volume(volume)), "Available")
 
     async def _fail(self, volume: PersistentVolume, reason: str, message: str) -> None:
         if volume.status.phase != "Failed":
@@ -292,6 +303,14 @@ class VolumeBinder(Controller):
             return volume
         status = replace(volume.status, phase=phase, message=message)
         return await self._client.update(replace(volume, status=status), subresource="status")
+
+
+def _pod_changed(old: Pod | None, new: Pod | None) -> Iterator[str]:
+    """Only a pod that recycles leads anywhere, when it ends or goes."""
+    pod = new if new is not None else old
+    assert pod is not None
+    if new is None or old is None or new.status.phase != old.status.phase:
+        yield from recycled_by(pod)
 
 
 def _claim_key(ref: ObjectReference) -> str:
