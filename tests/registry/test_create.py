@@ -172,3 +172,15 @@ async def test_sources_of_claims_are_of_their_namespace(api: Api) -> None:
     made = await api.create("persistentvolumeclaims", {"metadata": {"name": "b"}, "spec": here})
     given = {**source, "apiGroup": None}
     assert (made["spec"]["dataSource"], made["spec"]["dataSourceRef"]) == (given, given)
+
+
+async def test_slices_count_changes_of_labels_and_take_no_topology(api: Api) -> None:
+    endpoint = {"addresses": ["192.0.2.1"], "deprecatedTopology": {"a": "b"}}
+    made = await api.create(
+        "endpointslices.discovery.k8s.io",
+        {"metadata": {"name": "s"}, "addressType": "IPv4", "endpoints": [endpoint], "ports": None},
+    )
+    assert "deprecatedTopology" not in made["endpoints"][0]
+    labelled = await api.patch("endpointslices.discovery.k8s.io", "s", {"metadata": {"labels": {"a": "b"}}})
+    noted = await api.patch("endpointslices.discovery.k8s.io", "s", {"metadata": {"annotations": {"a": "b"}}})
+    assert [o["metadata"]["generation"] for o in (made, labelled, noted)] == [1, 2, 2]

@@ -571,6 +571,17 @@ def test_refused_change_of_a_volume_shows_what_differs() -> None:
         ),
         (SERVICE, []),
         (
+            changed(NODE, {"spec": {"externalID": "x", "podCIDRs": ["FD00::/64"], "podCIDR": "FD00::/64"}}),
+            [
+                "spec.externalID: this field is deprecated, and is unused by Kubernetes",
+                'spec.podCIDRs[0]: IPv6 CIDR value "FD00::/64" should be in RFC 5952 canonical format ("fd00::/64")',
+            ],
+        ),
+        (
+            changed(VOLUME, {"spec": {"hostPath": None, "rbd": {"monitors": ["m"], "image": "i"}}}),
+            ["spec.rbd: deprecated in v1.28, non-functional in v1.31+"],
+        ),
+        (
             changed(
                 SERVICE,
                 {

@@ -71,10 +71,10 @@ def volume_advice(new: PersistentVolume, old: PersistentVolume | None) -> Iterat
     if spec.node_affinity is not None and spec.node_affinity.required is not None:
         path = _SPEC / "nodeAffinity" / "required" / "nodeSelectorTerms"
         for i, term in enumerate(spec.node_affinity.required.node_selector_terms):
-            yield from node_term_advice(term, path @ i, lenient=True)
+            yield from node_term_advice(term, path @ i)
     for name in _PERSISTENT:
         if getattr(spec, name) is not None:
-            yield f"spec.persistentVolumeSource.{OLD_VOLUMES[name]}"
+            yield f"spec.{OLD_VOLUMES[name]}"
 
 
 def overlap_advice(volumes: Iterable[Volume]) -> Iterator[str]:

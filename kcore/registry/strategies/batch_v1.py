@@ -32,8 +32,8 @@ def _job_advice(job: Job, old: Job | None) -> Iterator[str]:
 def _spec_advice(spec: JobSpec, path: Path) -> Iterator[str]:
     if spec.completion_mode == "Indexed" and (spec.completions or 0) > 10**5 and (spec.parallelism or 0) > 10**4:
         yield (
-            "In Indexed Jobs with a number of completions higher than 10^5 and a parallelism higher than 10^4, "
-            "Kubernetes might not be able to track completedIndexes when a big number of indexes fail"
+            f"{path}: In Indexed Jobs with a number of completions higher than 10^5 and a parallelism higher than "
+            "10^4, Kubernetes might not be able to track completedIndexes when a big number of indexes fail"
         )
     yield from template_advice(spec.template, path / "template")
 

@@ -59,6 +59,7 @@ from kcore.registry.validation.limits import (
     validate_resource_quota_update,
 )
 from kcore.registry.validation.nodes import (
+    node_warnings,
     validate_namespace,
     validate_namespace_finalize,
     validate_namespace_status,
@@ -118,7 +119,7 @@ class NodeStrategy(Ruled):
     type = Node
     alike = True
     selectable: ClassVar = {"spec.unschedulable": lambda n: "true" if n.spec.unschedulable else "false"}
-    rules = Rules(default_node, validate_node, validate_node_update, validate_node_status)
+    rules = Rules(default_node, validate_node, validate_node_update, validate_node_status, node_warnings)
 
     def prepare_for_create(self, req: Request, obj: Node) -> None:
         fill(obj.spec, config_source=None)

@@ -8,6 +8,7 @@ from kcore.api.coordination_v1 import Lease
 from kcore.api.discovery_v1 import EndpointSlice
 from kcore.api.field import FieldError
 from kcore.api.networking_v1 import Ingress, IngressClass, IPAddress, NetworkPolicy, ServiceCIDR
+from kcore.api.schema import fill
 from kcore.registry.defaults.networking_v1 import (
     default_endpoint_slice,
     default_ingress_class,
@@ -90,11 +91,30 @@ class EndpointSliceStrategy(Ruled):
         advice=endpoint_slice_warnings,
     )
 
+    def prepare_for_create(self, req: Request, obj: EndpointSlice) -> None:
+        super().prepare_for_create(req, obj)
+        _drop_topology(obj)
+
+    def prepare_for_update(self, req: Request, new: EndpointSlice, old: EndpointSlice) -> None:
+        """Labels count as part of the whole: they say which Service it is of."""
+        super().prepare_for_update(req, new, old)
+        if new.metadata.labels != old.metadata.labels:
+            fill(new.metadata, generation=old.metadata.generation + 1)
+        if new.endpoints != old.endpoints:
+            _drop_topology(new)
+
     def validate(self, req: Request, obj: EndpointSlice) -> Sequence[FieldError]:
         return list(validate_endpoint_slice(obj, self.env.pod_loopback))
 
     def validate_update(self, req: Request, new: EndpointSlice, old: EndpointSlice) -> Sequence[FieldError]:
         return list(validate_endpoint_slice_update(new, old, self.env.pod_loopback))
+
+
+def _drop_topology(slice_: EndpointSlice) -> None:
+    """A field of an older version of the API, which v1 shows but does not take."""
+    for endpoint in slice_.endpoints or ():
+        if endpoint.deprecated_topology:
+            fill(endpoint, deprecated_topology={})
 
 
 class LeaseStrategy(Ruled):

@@ -7,12 +7,13 @@ from collections.abc import Iterator
 from kcore.api.core_v1 import Namespace, Node, Taint
 from kcore.api.field import FieldError, Path, duplicate, forbidden, invalid, not_supported, required
 from kcore.api.names import label_key, label_value
-from kcore.registry.validation.addresses import family_of, validate_cidr
+from kcore.registry.validation.addresses import family_of, network_advice, validate_cidr
 from kcore.registry.validation.internal import shown
 from kcore.registry.validation.resources import validate_resource_quantity
 from kcore.registry.validation.values import check
 
 __all__ = [
+    "node_warnings",
     "validate_namespace",
     "validate_namespace_finalize",
     "validate_namespace_status",
@@ -85,6 +86,15 @@ def _validate_pod_cidrs_update(new: tuple[str, ...], old: tuple[str, ...]) -> It
     changes = sum(a != b for a, b in zip(new, old, strict=True)) if len(new) == len(old) else 1
     for _ in range(changes):
         yield forbidden(_SPEC / "podCIDRs", 'node updates may not change podCIDR except from "" to valid')
+
+
+def node_warnings(new: Node, old: Node | None) -> Iterator[str]:
+    if new.spec.config_source is not None:
+        yield "spec.configSource: the feature is removed"
+    if new.spec.external_id:
+        yield "spec.externalID: this field is deprecated, and is unused by Kubernetes"
+    for i, cidr in enumerate(new.spec.pod_cidrs):
+        yield from network_advice(cidr, _SPEC / "podCIDRs" @ i)
 
 
 def validate_node_status(new: Node, old: Node) -> Iterator[FieldError]:
