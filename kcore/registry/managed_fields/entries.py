@@ -68,7 +68,7 @@ Ownership: TypeAlias = dict[Manager, Owned]
 
 
 class _Blobs:
-    """Equal sets share their bytes, and bytes that were seen lately need not be read again."""
+    """Equal sets share their bytes, and bytes that were written lately need not be read again."""
 
     def __init__(self) -> None:
         self._of: dict[bytes, tuple[msgspec.Raw, Node]] = {}
@@ -81,7 +81,8 @@ class _Blobs:
         if isinstance(held, msgspec.Raw):
             data = bytes(held)
             known = self._of.get(data)
-            return known[1] if known is not None else self._shared(data, _decode(data))[1]
+            # What is read here and was not written lately is one object's own: it would only drive others out.
+            return known[1] if known is not None else _decode(data)
         return canonical(held) or {}
 
     def _shared(self, data: bytes, fields: Node) -> tuple[msgspec.Raw, Node]:
