@@ -50,6 +50,8 @@ CREATORS = 32
 FULL_SIZE = 5_000
 DAEMON_NODES = 15_000
 CHURN_SECONDS = 1.0
+AT_ONCE = 1_000
+"""About so many events at most are handed on at once of those that were held back."""
 
 
 def pod_document(
@@ -214,7 +216,10 @@ class HeldClient(LocalClient):
     async def _held(self, batches: MemoryObjectReceiveStream[Batch]) -> AsyncIterator[Batch]:
         async for batch in batches:
             await self._open.wait()
-            yield batch
+            events = list(batch)
+            while len(events) < AT_ONCE and batches.statistics().current_buffer_used:
+                events.extend(batches.receive_nowait())
+            yield events
 
 
 class Bound:
