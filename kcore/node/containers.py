@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from kcore.api.core_v1 import Container, Pod
+from kcore.node.resizes import needs_restart
 from kcore.node.runtime import AnyContainer, ContainerRecord, RuntimeState
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "duration",
     "grace_of",
     "is_changed",
+    "is_outdated",
     "is_sidecar",
     "next_crashes",
     "restarts",
@@ -50,13 +52,18 @@ def restarts(pod: Pod, container: AnyContainer, exit_code: int) -> bool:
 
 
 def is_changed(container: AnyContainer, record: ContainerRecord) -> bool:
-    """Whether a container must be replaced: upstream's hash of it covers what cannot change in place, its image."""
+    """Whether a container must be replaced: upstream's hash of it covers what can never change in place, its image."""
     return bool(record.image) and record.image != container.image
+
+
+def is_outdated(container: AnyContainer, record: ContainerRecord) -> bool:
+    """Whether a container has to end and start again for what was changed of it."""
+    return is_changed(container, record) or needs_restart(container, record)
 
 
 def starts_again(pod: Pod, container: AnyContainer, record: ContainerRecord) -> bool:
     """Whether a container that has ended comes back: by policy, or because it was ended to be replaced."""
-    replaced = record.stop_by is not None and is_changed(container, record)
+    replaced = record.stop_by is not None and is_outdated(container, record)
     return replaced or restarts(pod, container, record.exit_code)
 
 

@@ -8,9 +8,20 @@ from typing import NamedTuple
 from kcore.api.core_v1 import Container, ContainerStatus, Pod, PodCondition
 from kcore.api.timestamp import format_seconds
 from kcore.node.containers import is_sidecar
+from kcore.node.resizes import in_progress
 from kcore.node.runtime import RuntimeState
 
-__all__ = ["pod_conditions"]
+__all__ = ["IN_PROGRESS", "PendingResize", "pod_conditions"]
+
+PENDING, IN_PROGRESS = "PodResizePending", "PodResizeInProgress"
+
+
+class PendingResize(NamedTuple):
+    """Why a pod does not have the resources it asks for, and of which generation those are that it has."""
+
+    reason: str
+    message: str
+    generation: int
 
 
 class Finding(NamedTuple):
@@ -20,6 +31,8 @@ class Finding(NamedTuple):
     holds: bool
     reason: str = ""
     message: str = ""
+    generation: int = 0
+    """Of the pod it was found at; 0: the current one."""
 
 
 def pod_conditions(
@@ -29,10 +42,12 @@ def pod_conditions(
     init: Sequence[ContainerStatus],
     main: Sequence[ContainerStatus],
     now: float,
+    pending: PendingResize | None = None,
 ) -> tuple[PodCondition, ...]:
     """All conditions of the pod: those of others as they are, then the node's own."""
     containers_ready = _containers_ready(pod, phase, init, main)
     findings = (
+        *_resize(pod, state, pending),
         Finding("PodReadyToStartContainers", state.sandbox is not None and state.sandbox.ready),
         _initialized(pod, phase, init, main),
         _ready(pod, containers_ready),
@@ -40,7 +55,7 @@ def pod_conditions(
         Finding("PodScheduled", True),
     )
     old = {condition.type: condition for condition in pod.status.conditions}
-    own = {finding.type for finding in findings}
+    own = {PENDING, IN_PROGRESS, *(finding.type for finding in findings)}
     generation, stamp = pod.metadata.generation, format_seconds(now)
     kept = [condition for condition in pod.status.conditions if condition.type not in own]
     return (*kept, *[_condition(finding, old.get(finding.type), generation, stamp) for finding in findings])
@@ -54,9 +69,17 @@ def _condition(finding: Finding, old: PodCondition | None, generation: int, stam
         status=status,
         reason=finding.reason,
         message=finding.message,
-        observed_generation=generation,
+        observed_generation=finding.generation or generation,
         last_transition_time=since or stamp,
     )
+
+
+def _resize(pod: Pod, state: RuntimeState, pending: PendingResize | None) -> Iterable[Finding]:
+    """There only while they hold."""
+    if pending is not None:
+        yield Finding(PENDING, True, pending.reason, pending.message)
+    if in_progress(pod, state):
+        yield Finding(IN_PROGRESS, True, generation=pending.generation if pending is not None else 0)
 
 
 def _initialized(pod: Pod, phase: str, init: Sequence[ContainerStatus], main: Sequence[ContainerStatus]) -> Finding:

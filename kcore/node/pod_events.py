@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from kcore.api.core_v1 import ContainerStatus, Pod, PodStatus
 from kcore.node.containers import duration, is_changed
+from kcore.node.resizes import needs_restart
 from kcore.node.runtime import AnyContainer, ContainerRecord, Image, RuntimeState
 
 __all__ = ["ContainerEvent", "back_off_events", "events_between"]
@@ -106,4 +107,6 @@ def _why_stopped(container: AnyContainer, record: ContainerRecord) -> str:
         return record.health.message
     if is_changed(container, record):
         return f"Container {container.name} definition changed, will be restarted"
+    if needs_restart(container, record):
+        return f"Container {container.name} resize requires restart"
     return f"Stopping container {container.name}"

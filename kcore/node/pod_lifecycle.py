@@ -20,7 +20,7 @@ from kcore.node.containers import (
     all_containers,
     back_off,
     grace_of,
-    is_changed,
+    is_outdated,
     is_sidecar,
     next_crashes,
     starts_again,
@@ -165,13 +165,14 @@ def _advance(pod: Pod, state: RuntimeState, now: float) -> tuple[list[Effect], f
 
 
 def _replacements(pod: Pod, state: RuntimeState, now: float) -> list[Effect]:
-    """End what runs but should not: containers that their probes give up, and those whose image was changed."""
+    """End what runs but should not: containers that their probes give up, and those whose image was changed,
+    or resources that only a new start brings."""
     effects: list[Effect] = []
     for container in all_containers(pod):
         record = state.containers.get(container.name)
         if record is None or not record.running or record.stop_by is not None:
             continue
-        if not record.health.live or is_changed(container, record):
+        if not record.health.live or is_outdated(container, record):
             effects.append(StopContainer(record.name, now + grace_of(pod, container, record)))
     return effects
 

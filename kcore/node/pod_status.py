@@ -24,7 +24,7 @@ from kcore.api.core_v1 import (
 )
 from kcore.api.timestamp import format_seconds
 from kcore.node.containers import back_off, duration, is_sidecar, starts_again
-from kcore.node.pod_conditions import pod_conditions
+from kcore.node.pod_conditions import PendingResize, pod_conditions
 from kcore.node.pod_phase import TERMINAL, PodPhase, pod_phase
 from kcore.node.runtime import NOTHING, AnyContainer, ContainerRecord, Image, RuntimeState
 
@@ -34,8 +34,10 @@ FRESH_ERROR_SECONDS = 1.0
 """How long an image's error is told as such, before it is told as the wait for the next try."""
 
 
-def pod_status(pod: Pod, state: RuntimeState, now: float, host_ip: str) -> PodStatus:
-    """The status that the node reports for `pod`."""
+def pod_status(
+    pod: Pod, state: RuntimeState, now: float, host_ip: str, pending: PendingResize | None = None
+) -> PodStatus:
+    """The status that the node reports for `pod`, as it was allotted."""
     old = pod.status
     if state is NOTHING and old.phase in TERMINAL:
         return old  # it ended before this process began: nothing new can be said of it
@@ -51,7 +53,7 @@ def pod_status(pod: Pod, state: RuntimeState, now: float, host_ip: str) -> PodSt
         reason=reason,
         message=message,
         observed_generation=pod.metadata.generation,
-        conditions=pod_conditions(pod, state, phase, init, main, now),
+        conditions=pod_conditions(pod, state, phase, init, main, now, pending),
         container_statuses=main,
         init_container_statuses=init,
         ephemeral_container_statuses=ephemeral,
@@ -87,6 +89,7 @@ def _container_status(pod: Pod, container: AnyContainer, state: RuntimeState, no
             state=ContainerState(waiting=_waiting(pod, container, state, now)),
         )
     mounts, resources = _mounts(container), container.resources
+    actual = record.resources if record.running and record.resources is not None else resources
     back_off_ = _crash_back_off(pod, container, record, now)
     return ContainerStatus(
         name=container.name,
@@ -99,7 +102,7 @@ def _container_status(pod: Pod, container: AnyContainer, state: RuntimeState, no
         state=ContainerState(waiting=back_off_) if back_off_ else _state(record),
         last_state=_state(record) if back_off_ else _last_state(state.previous, container.name),
         volume_mounts=mounts,
-        resources=resources if resources.requests or resources.limits else None,
+        resources=actual if actual.requests or actual.limits else None,
         allocated_resources=resources.requests,
     )
 

@@ -6,7 +6,7 @@ side, so that their writes share the store's commits.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import structlog
 from anyio.abc import TaskGroup
@@ -22,6 +22,7 @@ from kcore.client.informer import Informer, key_of
 from kcore.client.workqueue import WorkQueue
 from kcore.kit.clock import Clock
 from kcore.node.addresses import RangeExhausted
+from kcore.node.allocation import DEFERRED, Allocation, ResizeEvent
 from kcore.node.nodes import NodeKeeper, ServedNode
 from kcore.node.pod_admission import demand_of, rejection
 from kcore.node.pod_events import back_off_events, events_between
@@ -56,11 +57,12 @@ log = structlog.get_logger(__name__)
 class LocalPod:
     """What the process knows of a pod beyond its object."""
 
-    __slots__ = ("answered", "key", "node", "rejected", "reported", "seen", "stepping", "uid", "wake_at")
+    __slots__ = ("allocation", "answered", "key", "node", "rejected", "reported", "seen", "stepping", "uid", "wake_at")
 
-    def __init__(self, key: str, uid: str, node: ServedNode) -> None:
+    def __init__(self, key: str, pod: Pod, node: ServedNode) -> None:
         self.key = key
-        self.uid = uid
+        self.uid = pod.metadata.uid
+        self.allocation = Allocation(pod)
         self.node = node
         self.reported: RuntimeState = NOTHING
         """The runtime state of which events have been told."""
@@ -183,7 +185,7 @@ class PodKeeper:
         if local is None:
             return
         self._release(local)
-        local.node.load.remove(uid)
+        self._give_back(local)
         local.node.runtime.forget(uid)
 
     async def _work(self) -> None:
@@ -221,22 +223,25 @@ class PodKeeper:
         if local.rejected is not None and pod.status.phase not in TERMINAL:
             await self._reject(pod, node, local.rejected)
             return
-        if local.seen is not pod and local.reported is not NOTHING:
+        events = [*local.allocation.decide(pod, self._nodes.object(node.name), node.load)]
+        self._note_room(local, freed=bool(events))
+        is_new, local.seen, pod = local.seen is not pod, pod, local.allocation.of(pod)
+        if (is_new or events) and local.reported is not NOTHING:
             node.runtime.update_pod(pod)
-        local.seen = pod
         if self._nothing_new(pod, local):
             return
         local.answered = None  # until what follows has been written
         result = self._settle(pod, local)
         state = node.runtime.state(local.uid)
-        status = pod_status(pod, state, self._clock.now(), node.host_ip)
-        self._tell(pod, local, status)
+        status = pod_status(pod, state, self._clock.now(), node.host_ip, local.allocation.pending)
+        events += local.allocation.settled(pod, state)
+        self._tell(pod, local, status, events)
         local.wake_at = result.wake_at
         if result.wake_at is not None:
             self._queue.add_after(key, max(0.01, result.wake_at - self._clock.now()))
         gone = any(isinstance(effect, Delete) for effect in result.effects)
         if status.phase in TERMINAL:
-            node.load.remove(local.uid)
+            self._give_back(local)
         if key in self.static:
             await self._show_static(key, pod, status, gone=gone)
             return
@@ -287,6 +292,27 @@ class PodKeeper:
         else:
             await self._client.update(replace(pod, status=status), subresource="status")
 
+    def _note_room(self, local: LocalPod, *, freed: bool) -> None:
+        """Remember who waits for room on its node, and see to them once there may be some."""
+        load, pending = local.node.load, local.allocation.pending
+        if pending is None:
+            load.waiting.discard(local.uid)
+            if freed:
+                self._retry_resizes(local.node)
+        elif pending.reason == DEFERRED:
+            load.waiting.add(local.uid)
+
+    def _give_back(self, local: LocalPod) -> None:
+        if local.node.load.remove(local.uid):
+            self._retry_resizes(local.node)
+
+    def _retry_resizes(self, node: ServedNode) -> None:
+        """Look at the pods that wait for room, the most important first."""
+        waiting = [local for uid in node.load.waiting if (local := self._pods.get(uid)) is not None]
+        for local in sorted(waiting, key=lambda local: -(local.seen.spec.priority or 0 if local.seen else 0)):
+            local.answered = None
+            self._queue.add(local.key)
+
     def _nothing_new(self, pod: Pod, local: LocalPod) -> bool:
         """Whether this is only the echo of what we wrote ourselves, or an edit that stands."""
         return (
@@ -298,7 +324,8 @@ class PodKeeper:
     def _meet(self, key: str, pod: Pod, node: ServedNode) -> LocalPod:
         """See a pod for the first time: a new one, or one that an earlier process has started."""
         uid, status = pod.metadata.uid, pod.status
-        local = self._pods[uid] = LocalPod(key, uid, node)
+        local = self._pods[uid] = LocalPod(key, pod, node)
+        pod = local.allocation.of(pod)
         begun = (status.pod_ip or status.container_statuses) and status.phase not in TERMINAL
         if begun or uid in node.runtime.uids():
             node.runtime.recover(pod)
@@ -371,10 +398,12 @@ class PodKeeper:
         if sandbox is not None and local.node.addresses is not None and sandbox.ip != local.node.host_ip:
             local.node.addresses.release(sandbox.ip)
 
-    def _tell(self, pod: Pod, local: LocalPod, status: PodStatus) -> None:
+    def _tell(self, pod: Pod, local: LocalPod, status: PodStatus, resizes: Iterable[ResizeEvent]) -> None:
         """Record the events of what has happened since the last look."""
         state = local.node.runtime.state(local.uid)
         recorder = self._recorder(local.node)
+        for resize in resizes:
+            recorder.event(pod, resize.type, resize.reason, resize.message)
         for event in events_between(pod, local.reported, state):
             recorder.event(pod, event.type, event.reason, event.message, field_path=event.field_path)
         for event in back_off_events(pod, status):

@@ -15,7 +15,7 @@ from typing import NamedTuple, Protocol
 
 from anyio.abc import ByteReceiveStream, ByteSendStream, ByteStream, TaskStatus
 
-from kcore.api.core_v1 import Container, EphemeralContainer, Pod
+from kcore.api.core_v1 import Container, EphemeralContainer, Pod, ResourceRequirements
 
 __all__ = [
     "HEALTHY",
@@ -97,6 +97,8 @@ class ContainerRecord(NamedTuple):
     image: str = ""
     reason: str = ""
     health: Health = HEALTHY
+    resources: ResourceRequirements | None = None
+    """With which it runs; None: those of its container."""
 
     @property
     def running(self) -> bool:

@@ -16,6 +16,7 @@ from kcore.api.core_v1 import (
     ConfigMapEnvSource,
     ConfigMapVolumeSource,
     Container,
+    ContainerResizePolicy,
     EmptyDirVolumeSource,
     EnvFromSource,
     EnvVar,
@@ -363,3 +364,29 @@ async def test_a_container_that_outgrows_its_memory_is_killed(folder: Path) -> N
         state = pod.status.container_statuses[0].state.terminated
         assert state is not None
         assert (state.reason, state.exit_code) == ("OOMKilled", 137)
+
+
+async def test_a_resize_changes_what_runs_and_starts_again_what_has_to(folder: Path) -> None:
+    def sized(cpu: str, memory: str) -> ResourceRequirements:
+        return ResourceRequirements(requests={"cpu": cpu, "memory": memory}, limits={"cpu": "1", "memory": "1Gi"})
+
+    async def resize(resources: ResourceRequirements) -> None:
+        pod = await w.pod()
+        (app,) = pod.spec.containers
+        spec = replace(pod.spec, containers=(replace(app, resources=resources),))
+        await w.client.update(replace(pod, spec=spec), subresource="resize")
+
+    def has(resources: ResourceRequirements, restarts: int, pod: Pod) -> bool:
+        (status,) = pod.status.container_statuses
+        done = not any(c.type.startswith("PodResize") for c in pod.status.conditions)
+        return done and running(pod) and status.resources == resources and status.restart_count == restarts
+
+    policy = (ContainerResizePolicy(resource_name="memory", restart_policy="RestartContainer"),)
+    async with processes(folder) as w, w.kubelet():
+        first = sized("10m", "16Mi")
+        await w.create(given(shell("exec sleep 1000", resources=first, resize_policy=policy)))
+        await w.until_pod(lambda pod: running(pod) and has(first, 0, pod))
+        await resize(sized("20m", "16Mi"))
+        await w.until_pod(lambda pod: has(sized("20m", "16Mi"), 0, pod))
+        await resize(sized("20m", "32Mi"))
+        await w.until_pod(lambda pod: has(sized("20m", "32Mi"), 1, pod))

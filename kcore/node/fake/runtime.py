@@ -18,6 +18,7 @@ from kcore.node.fake.answers import ScriptedExecution, answer_of, written
 from kcore.node.fake.script import SIGKILLED, SIGTERMED, Script, script_of
 from kcore.node.fake.usage import usage_of
 from kcore.node.logs import LogFilter, tail_of
+from kcore.node.resizes import is_resized, needs_restart
 from kcore.node.runtime import (
     HEALTHY,
     NOTHING,
@@ -131,6 +132,7 @@ class FakeRuntime:
             restart_count,
             crashes,
             image=container.image,
+            resources=container.resources,
         )
         last = state.containers.get(container.name)
         if last is not None:
@@ -176,7 +178,14 @@ class FakeRuntime:
         self._tell(uid)
 
     def update_pod(self, pod: Pod) -> None:
-        self._pods[pod.metadata.uid] = pod
+        uid = pod.metadata.uid
+        self._pods[uid] = pod
+        for container in all_containers(pod):
+            record = self.state(uid).containers.get(container.name)
+            if record is None or not record.running or not is_resized(container, record):
+                continue
+            if not needs_restart(container, record):
+                self._put(uid, record._replace(resources=container.resources))
 
     def images(self, node: str) -> Sequence[tuple[str, Image]]:
         return list(self._present.get(node, {}).items())
@@ -439,6 +448,7 @@ def _record(status: ContainerStatus) -> ContainerRecord | None:
         image=status.image,
         reason=ended.reason if ended and ended.reason not in ("Completed", "Error") else "",
         health=Health(started=status.started is not False, ready=status.ready) if running else HEALTHY,
+        resources=status.resources,
     )
 
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import anyio
 
-from kcore.api.core_v1 import ContainerStatus, Pod
+from kcore.api.core_v1 import ContainerStatus, Pod, ResourceRequirements
 from kcore.api.timestamp import parse
 from kcore.node.containers import all_containers
 from kcore.node.cri import ContainerInfo, ImageInfo
@@ -116,12 +116,14 @@ def restored(pod: Pod, found: Sequence[ContainerInfo], now: float, scheme: str =
     containers: dict[str, ContainerRecord] = {}
     previous: dict[str, ContainerRecord] = {}
     ids: dict[str, str] = {}
+    resources = {status.name: status.resources or ResourceRequirements() for status in _statuses(pod)}
     by_name = {container.name: container for container in all_containers(pod)}
     for info in attempts:
         name = info.labels[CONTAINER]
         if name in containers:
             previous[name] = containers[name]
-        containers[name], ids[name] = _record(info, by_name.get(name), scheme), info.id
+        record = _record(info, by_name.get(name), scheme)
+        containers[name], ids[name] = record._replace(resources=resources.get(name)), info.id
     for status in _statuses(pod):
         if status.name not in containers and (lost := _lost(status, now)) is not None:
             containers[status.name] = lost

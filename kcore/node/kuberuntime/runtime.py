@@ -23,6 +23,7 @@ from kcore.node.kuberuntime.preparation import Preparation
 from kcore.node.kuberuntime.resolver import ClusterDns
 from kcore.node.kuberuntime.table import PodTable
 from kcore.node.references import References
+from kcore.node.resizes import is_resized, needs_restart
 from kcore.node.runtime import (
     NOTHING,
     AnyContainer,
@@ -142,7 +143,15 @@ class KubeRuntime:
         local = self._table.pods[pod.metadata.uid]
         local.pod = pod
         image_id = local.state.images[container.image].id
-        record = ContainerRecord(container.name, "", image_id, restart_count, crashes, image=container.image)
+        record = ContainerRecord(
+            container.name,
+            "",
+            image_id,
+            restart_count,
+            crashes,
+            image=container.image,
+            resources=container.resources,
+        )
         last = local.state.containers.get(container.name)
         if last is not None and last.exited:
             older = local.state.previous.get(container.name)
@@ -172,11 +181,12 @@ class KubeRuntime:
         if local is None:
             return
         old, local.pod = local.pod, pod
-        before = {container.name: container for container in all_containers(old)}
         for container in all_containers(pod):
-            was, record = before.get(container.name), local.state.containers.get(container.name)
-            if was is not None and record is not None and record.running and was.resources != container.resources:
-                self._table.spawn(self._service.limit_container, local.ids[container.name], limits_of(container))
+            record = local.state.containers.get(container.name)
+            if record is None or not record.running or not is_resized(container, record):
+                continue
+            if not needs_restart(container, record):
+                self._table.spawn(self._resize, local, container, record)
         told = (old.metadata.labels, old.metadata.annotations)
         if local.state.sandbox is not None and told != (pod.metadata.labels, pod.metadata.annotations):
             self._table.spawn(self._preparation.refresh, local)
@@ -237,6 +247,10 @@ class KubeRuntime:
 
     async def node_stats(self, node: str) -> NodeUsage:
         return await self._service.node_stats()
+
+    async def _resize(self, local: LocalPod, container: AnyContainer, record: ContainerRecord) -> None:
+        await self._service.limit_container(local.ids[container.name], limits_of(container))
+        self._table.update(local, record, resources=container.resources)
 
     async def _destroy(self, uid: str, local: LocalPod | None, found: Sequence[ContainerInfo]) -> None:
         """End what still runs of a pod that nobody wants, and remove all that was its own."""
