@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
-from kcore.api.core_v1 import Container, Pod
+from kcore.api.core_v1 import Container, Pod, Volume
 from kcore.node.resizes import needs_restart
-from kcore.node.runtime import AnyContainer, ContainerRecord, RuntimeState
+from kcore.node.runtime import AnyContainer, ContainerRecord, Image, RuntimeState
 
 __all__ = [
+    "NeededImage",
     "all_containers",
     "back_off",
     "duration",
@@ -16,6 +18,7 @@ __all__ = [
     "is_changed",
     "is_outdated",
     "is_sidecar",
+    "needed_images",
     "next_crashes",
     "restarts",
     "starts_again",
@@ -33,6 +36,25 @@ def all_containers(pod: Pod) -> Iterator[AnyContainer]:
     yield from pod.spec.init_containers
     yield from pod.spec.containers
     yield from pod.spec.ephemeral_containers
+
+
+class NeededImage(NamedTuple):
+    """An image without which a container cannot start: its own, or that of a volume it mounts."""
+
+    reference: str
+    found: Image | None
+    volume: Volume | None = None
+
+
+def needed_images(pod: Pod, container: AnyContainer, state: RuntimeState) -> Iterator[NeededImage]:
+    """In the order in which a container waits for them."""
+    yield NeededImage(container.image, state.images.get(container.image))
+    shown = [volume for volume in pod.spec.volumes if volume.image is not None]
+    mounted = {mount.name for mount in container.volume_mounts} if shown else ()
+    for volume in shown:
+        if volume.image is not None and volume.name in mounted:
+            reference = volume.image.reference
+            yield NeededImage(reference, state.volumes.get(reference), volume)
 
 
 def is_sidecar(container: Container) -> bool:

@@ -43,6 +43,8 @@ class ImageInfo(NamedTuple):
     env: Mapping[str, str] = MappingProxyType({})
     working_dir: str = ""
     was_present: bool = False
+    root: Path | None = None
+    """The folder of what it holds, where that can be shown as a volume."""
 
 
 class Mount(NamedTuple):

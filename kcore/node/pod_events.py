@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from kcore.api.core_v1 import ContainerStatus, Pod, PodStatus
-from kcore.node.containers import duration, is_changed
+from kcore.node.containers import duration, is_changed, needed_images
 from kcore.node.resizes import needs_restart
 from kcore.node.runtime import AnyContainer, ContainerRecord, Image, RuntimeState
 
@@ -24,11 +24,15 @@ def events_between(pod: Pod, old: RuntimeState, new: RuntimeState) -> Iterator[C
     """What is to be told of `pod` now that its runtime reports `new` after `old`."""
     if old is new:
         return
+    if new.volumes is not old.volumes:
+        yield from _volume_events(pod, old, new)
     for container, field_path in _containers(pod):
         before, after = old.images.get(container.image), new.images.get(container.image)
         if after is not None and after is not before and after.finished_at:
             for reason, message, is_good in _image_events(container.image, after):
                 yield ContainerEvent("Normal" if is_good else "Warning", reason, message, field_path)
+            if after.error:
+                yield ContainerEvent("Warning", "Failed", f"Error: {after.reason}", field_path)
         was, is_ = old.containers.get(container.name), new.containers.get(container.name)
         ended = new.previous.get(container.name)
         if was is not None and is_ is not None and ended is not None and is_.id != was.id == ended.id:
@@ -36,6 +40,18 @@ def events_between(pod: Pod, old: RuntimeState, new: RuntimeState) -> Iterator[C
                 yield ContainerEvent("Normal", reason, message, field_path)
         for reason, message in _record_events(container, was, is_):
             yield ContainerEvent("Normal", reason, message, field_path)
+
+
+def _volume_events(pod: Pod, old: RuntimeState, new: RuntimeState) -> Iterator[ContainerEvent]:
+    """Of the images that volumes show: they are the pod's, but what cannot start for want of one are its containers."""
+    for reference, image in new.volumes.items():
+        if not image.finished_at or image is old.volumes.get(reference):
+            continue
+        for reason, message, is_good in _image_events(reference, image):
+            yield ContainerEvent("Normal" if is_good else "Warning", reason, message, "")
+        for container, field_path in _containers(pod) if image.error else ():
+            if any(needed.found is image for needed in needed_images(pod, container, new)):
+                yield ContainerEvent("Warning", "Failed", f"Error: {image.reason}", field_path)
 
 
 def back_off_events(pod: Pod, status: PodStatus) -> Iterator[ContainerEvent]:
@@ -53,7 +69,9 @@ def back_off_events(pod: Pod, status: PodStatus) -> Iterator[ContainerEvent]:
             message = f"Back-off restarting failed container {container.name} in pod {where}"
             yield ContainerEvent("Warning", "BackOff", message, field_path)
         else:
-            yield ContainerEvent("Normal", "BackOff", f'Back-off pulling image "{container.image}"', field_path)
+            assert container_status.state.waiting is not None
+            message = container_status.state.waiting.message.partition(": ")[0]
+            yield ContainerEvent("Normal", "BackOff", message, field_path)
             yield ContainerEvent("Warning", "Failed", "Error: ImagePullBackOff", field_path)
 
 
@@ -81,7 +99,6 @@ def _image_events(name: str, image: Image) -> Iterator[tuple[str, str, bool]]:
     yield "Pulling", f'Pulling image "{name}"', True
     if image.error:
         yield "Failed", f'Failed to pull image "{name}": {image.error}', False
-        yield "Failed", "Error: ErrImagePull", False
         return
     took = duration(image.finished_at - image.started_at)
     size = f"Image size: {image.size_bytes} bytes."

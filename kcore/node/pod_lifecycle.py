@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from kcore.api.core_v1 import Pod, PodStatus
+from kcore.api.core_v1 import Pod, PodStatus, Volume
 from kcore.api.timestamp import parse
 from kcore.node.containers import (
     all_containers,
@@ -22,6 +22,7 @@ from kcore.node.containers import (
     grace_of,
     is_outdated,
     is_sidecar,
+    needed_images,
     next_crashes,
     starts_again,
     workload_finished,
@@ -35,6 +36,7 @@ __all__ = [
     "Effect",
     "Plan",
     "PullImage",
+    "PullVolume",
     "RunSandbox",
     "StartContainer",
     "Step",
@@ -59,6 +61,12 @@ class PullImage(NamedTuple):
     container: AnyContainer
 
 
+class PullVolume(NamedTuple):
+    """Pull the image that a volume shows."""
+
+    volume: Volume
+
+
 class StartContainer(NamedTuple):
     container: AnyContainer
     restart_count: int = 0
@@ -80,7 +88,7 @@ class Delete(NamedTuple):
     """The last thing a deleted pod waits for has ended: remove the object."""
 
 
-Effect = RunSandbox | PullImage | StartContainer | StopContainer | StopSandbox | Delete
+Effect = RunSandbox | PullImage | PullVolume | StartContainer | StopContainer | StopSandbox | Delete
 
 
 class Plan(NamedTuple):
@@ -142,18 +150,18 @@ def _advance(pod: Pod, state: RuntimeState, now: float) -> tuple[list[Effect], f
     for container in _due(pod, state):
         record = state.containers.get(container.name)
         if record is None:
-            effect, at = _launch(container, state, now, StartContainer(container))
+            effect, at = _launch(pod, container, state, now, StartContainer(container))
         elif record.failed_to_start:
             again = StartContainer(container, record.restart_count, record.crashes)
             ready_at = record.finished_at + RETRY_SECONDS
-            effect, at = (None, ready_at) if now < ready_at else _launch(container, state, now, again)
+            effect, at = (None, ready_at) if now < ready_at else _launch(pod, container, state, now, again)
         elif record.exited:
             again = StartContainer(container, record.restart_count + 1, next_crashes(record))
             ready_at = record.finished_at + back_off(record.crashes)
-            effect, at = (None, ready_at) if now < ready_at else _launch(container, state, now, again)
+            effect, at = (None, ready_at) if now < ready_at else _launch(pod, container, state, now, again)
         else:
             continue
-        if effect is not None:
+        if effect is not None and effect not in effects:
             effects.append(effect)
         if at is not None:
             wake_at = at if wake_at is None else min(wake_at, at)
@@ -207,21 +215,24 @@ def _due(pod: Pod, state: RuntimeState) -> list[AnyContainer]:
 
 
 def _launch(
-    container: AnyContainer, state: RuntimeState, now: float, start: StartContainer
+    pod: Pod, container: AnyContainer, state: RuntimeState, now: float, start: StartContainer
 ) -> tuple[Effect | None, float | None]:
-    """Start a container if its image is there; else have the image pulled, or wait for that."""
-    image = state.images.get(container.image)
-    if image is None:
-        return PullImage(container), None
-    if image.id:
-        return start, None
-    if not image.error:
-        return None, None
-    retry_at = image.finished_at + back_off(image.failures)
-    if now >= retry_at:
-        return PullImage(container), None
-    told_at = image.finished_at + FRESH_ERROR_SECONDS
-    return None, told_at if now < told_at else retry_at
+    """Start a container if its images are there; else have the first that is not pulled, or wait for that."""
+    for needed in needed_images(pod, container, state):
+        image, volume = needed.found, needed.volume
+        pull = PullImage(container) if volume is None else PullVolume(volume)
+        if image is None:
+            return pull, None
+        if image.id:
+            continue
+        if not image.error:
+            return None, None
+        retry_at = image.finished_at + back_off(image.failures)
+        if now >= retry_at:
+            return pull, None
+        told_at = image.finished_at + FRESH_ERROR_SECONDS
+        return None, told_at if now < told_at else retry_at
+    return start, None
 
 
 def _running_sidecars(pod: Pod, state: RuntimeState) -> list[ContainerRecord]:

@@ -23,10 +23,10 @@ from kcore.api.core_v1 import (
     VolumeMountStatus,
 )
 from kcore.api.timestamp import format_seconds
-from kcore.node.containers import back_off, duration, is_sidecar, starts_again
+from kcore.node.containers import back_off, duration, is_sidecar, needed_images, starts_again
 from kcore.node.pod_conditions import PendingResize, pod_conditions
 from kcore.node.pod_phase import TERMINAL, PodPhase, pod_phase
-from kcore.node.runtime import NOTHING, AnyContainer, ContainerRecord, Image, RuntimeState
+from kcore.node.runtime import NOTHING, AnyContainer, ContainerRecord, RuntimeState
 
 __all__ = ["FRESH_ERROR_SECONDS", "pod_status"]
 
@@ -117,16 +117,17 @@ def _init_status(pod: Pod, container: Container, state: RuntimeState, now: float
 
 
 def _waiting(pod: Pod, container: AnyContainer, state: RuntimeState, now: float) -> ContainerStateWaiting:
-    image: Image | None = state.images.get(container.image)
     record = state.containers.get(container.name)
     if record is not None and record.failed_to_start:
         return ContainerStateWaiting(reason=record.reason, message=record.message)
-    if image is not None and image.error:
+    for reference, image, _ in needed_images(pod, container, state):
+        if image is None or not image.error:
+            continue
         if now - image.finished_at < FRESH_ERROR_SECONDS or image.reason != "ErrImagePull":
             return ContainerStateWaiting(reason=image.reason, message=image.error)
         return ContainerStateWaiting(
             reason="ImagePullBackOff",
-            message=f'Back-off pulling image "{container.image}": ErrImagePull: {image.error}',
+            message=f'Back-off pulling image "{reference}": ErrImagePull: {image.error}',
         )
     return ContainerStateWaiting(reason="PodInitializing" if pod.spec.init_containers else "ContainerCreating")
 

@@ -31,6 +31,7 @@ from kcore.node.pod_lifecycle import (
     Effect,
     Plan,
     PullImage,
+    PullVolume,
     RunSandbox,
     StartContainer,
     StopContainer,
@@ -368,6 +369,8 @@ class PodKeeper:
                 self._run_sandbox(pod, local)
             case PullImage(container):
                 runtime.pull_image(pod, container)
+            case PullVolume(volume):
+                runtime.pull_volume(pod, volume)
             case StartContainer(container, restart_count, crashes):
                 runtime.start_container(pod, container, restart_count, crashes)
             case StopContainer(name, by):

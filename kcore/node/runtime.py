@@ -15,7 +15,7 @@ from typing import NamedTuple, Protocol
 
 from anyio.abc import ByteReceiveStream, ByteSendStream, ByteStream, TaskStatus
 
-from kcore.api.core_v1 import Container, EphemeralContainer, Pod, ResourceRequirements
+from kcore.api.core_v1 import Container, EphemeralContainer, Pod, ResourceRequirements, Volume
 
 __all__ = [
     "HEALTHY",
@@ -121,6 +121,8 @@ class RuntimeState(NamedTuple):
     images: Mapping[str, Image] = {}
     containers: Mapping[str, ContainerRecord] = {}
     previous: Mapping[str, ContainerRecord] = {}
+    volumes: Mapping[str, Image] = {}
+    """The images that volumes show, by their names in the pod."""
     evicted: str = ""
     """Why the pod may not go on, if it has used more than it may."""
 
@@ -235,6 +237,9 @@ class Runtime(Protocol):
 
     def pull_image(self, pod: Pod, container: AnyContainer) -> None:
         """Have a container's image on the node, by its pull policy."""
+
+    def pull_volume(self, pod: Pod, volume: Volume) -> None:
+        """Have the image on the node that a volume shows, by the volume's pull policy."""
 
     def start_container(self, pod: Pod, container: AnyContainer, restart_count: int, crashes: int) -> None:
         """Create and start a new attempt at a container whose image is there."""

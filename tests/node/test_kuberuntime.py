@@ -16,6 +16,7 @@ from kcore.api.core_v1 import (
     EnvVar,
     EnvVarSource,
     HostAlias,
+    ImageVolumeSource,
     ObjectFieldSelector,
     PodDNSConfig,
     PodDNSConfigOption,
@@ -29,6 +30,7 @@ from kcore.api.core_v1 import (
     Service,
     ServicePort,
     ServiceSpec,
+    Volume,
     VolumeMount,
 )
 from kcore.api.meta_v1 import ObjectMeta
@@ -144,8 +146,8 @@ def test_services_are_announced() -> None:
 
 
 def prepared(tmp_path: Path, image: ImageInfo | None = None, **folders: Path) -> Prepared:
-    files = [tmp_path / name for name in ("hosts", "resolv.conf", "words", "log")]
-    return Prepared(image or ImageInfo("i"), folders, *files)
+    hosts, resolver, words, log = (tmp_path / name for name in ("hosts", "resolv.conf", "words", "log"))
+    return Prepared(image or ImageInfo("i"), folders, hosts, resolver, words, log)
 
 
 CLUSTER = ClusterDns("127.64.0.10")
@@ -213,6 +215,21 @@ def test_sub_paths_stay_in_their_volume(tmp_path: Path, inner: str) -> None:
     one: Container = replace(container(), volume_mounts=(VolumeMount(name="v", mount_path="/v", sub_path=inner),))
     with pytest.raises(ConfigError, match="subPath"):
         container_config(pod(containers=[one]), one, 0, {}, prepared(tmp_path, v=tmp_path / "volume"), {})
+
+
+def test_images_as_volumes_are_only_read(tmp_path: Path) -> None:
+    (tmp_path / "inner").mkdir()
+    mounts = (VolumeMount(name="v", mount_path="/v"), VolumeMount(name="v", mount_path="/w", sub_path="inner"))
+    one: Container = replace(container(), volume_mounts=mounts)
+    volume = Volume(name="v", image=ImageVolumeSource(reference="data:1"))
+    given = pod(containers=[one])
+    given = replace(given, spec=replace(given.spec, volumes=(volume,)))
+    ready = prepared(tmp_path)._replace(roots={"data:1": tmp_path})
+    found = container_config(given, one, 0, {}, ready, {}).mounts[:2]
+    assert found == [Mount(tmp_path, "/v", True), Mount(tmp_path / "inner", "/w", True)]
+    (tmp_path / "inner").rmdir()
+    with pytest.raises(ConfigError, match="is not in the image"):
+        container_config(given, one, 0, {}, ready, {})
 
 
 def test_hosts_name_the_pod_and_its_aliases() -> None:
@@ -314,6 +331,7 @@ def test_images_have_programs(tmp_path: Path, image: str, command: Sequence[str]
         ("images: [{}]", r'images\[0\] has no "image"'),
         ("images: [{image: x, entrypoint: y}]", "unknown field 'entrypoint'"),
         ("images: [{image: x, command: y}]", "command and args are lists"),
+        ("images: [{image: x, root: 7}]", "root is the path of a folder"),
     ],
 )
 def test_wrong_images_files_say_why(tmp_path: Path, text: str, why: str) -> None:

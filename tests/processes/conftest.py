@@ -105,6 +105,7 @@ class Processes(World):
 
     folder: Path = Path()
     isolate: bool = True
+    images_file: Path | None = None
     kubelet_client: LocalClient | None = None
     """What kubelets use, if it is not what everybody does."""
 
@@ -143,7 +144,13 @@ class Processes(World):
         """A kubelet with one node; the next one finds what it left."""
         options = KubeletOptions(nodes=1, node=NodeOptions(runtime="process"), cluster_cidr=ADDRESSES)
         options = options.for_processes(
-            ProcessOptions(self.folder, linger_seconds=60.0, stop_at_end=stop_at_end, isolate=self.isolate)
+            ProcessOptions(
+                self.folder,
+                self.images_file,
+                linger_seconds=60.0,
+                stop_at_end=stop_at_end,
+                isolate=self.isolate,
+            )
         )
         informers, chance = Informers(self.client), Chance()
         client = self.kubelet_client or self.client

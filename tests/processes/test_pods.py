@@ -23,6 +23,7 @@ from kcore.api.core_v1 import (
     EnvVarSource,
     ExecAction,
     HTTPGetAction,
+    ImageVolumeSource,
     Lifecycle,
     LifecycleHandler,
     ObjectFieldSelector,
@@ -282,6 +283,45 @@ async def test_an_image_without_a_command_says_what_to_do(folder: Path) -> None:
     async with processes(folder) as w, w.kubelet():
         await w.create(given(Container(name="app", image="nginx")))
         await w.until_pod(lambda pod: waits_for("ErrImagePull", pod) or waits_for("ImagePullBackOff", pod))
+        await w.delete()
+
+
+@BOTH
+async def test_an_image_is_shown_as_a_volume(folder: Path, isolate: bool) -> None:
+    async with processes(folder, isolate=isolate) as w:
+        held = folder / "held" / "inner"
+        held.mkdir(parents=True)
+        (held / "file").write_text("hello from the image\n")
+        w.images_file = folder / "images.yaml"
+        w.images_file.write_text("images: [{image: 'data:*', root: held}]")
+        volume = Volume(name="data", image=ImageVolumeSource(reference="data:1", pull_policy="IfNotPresent"))
+        mounts = (
+            VolumeMount(name="data", mount_path="/kcore-data"),
+            VolumeMount(name="data", mount_path="/kcore-inner", sub_path="inner"),
+        )
+        script = "cmp /kcore-data/inner/file /kcore-inner/file && cat /kcore-inner/file; echo x >/kcore-data/new"
+        async with w.kubelet():
+            await w.create(given(shell(script, volume_mounts=mounts), volumes=(volume,), restart_policy="Never"))
+            pod = await w.until_pod(ended)
+            await until(lambda: "hello from the image" in log_of(w, pod))
+            if isolate:
+                assert pod.status.phase == "Failed"  # it may read, not write
+                assert [file.name for file in (folder / "held").iterdir()] == ["inner"]
+            await w.delete()
+            assert (held / "file").exists()
+
+
+async def test_an_image_that_holds_nothing_cannot_be_a_volume(folder: Path) -> None:
+    async with processes(folder) as w, w.kubelet():
+        volume = Volume(name="data", image=ImageVolumeSource(reference="data:1", pull_policy="IfNotPresent"))
+        mounts = (VolumeMount(name="data", mount_path="/kcore-data"),)
+        with_volume, without = shell("exit 0", volume_mounts=mounts), shell("sleep 1000", "other")
+        await w.create(given(with_volume, without, volumes=(volume,)))
+        pod = await w.until_pod(lambda pod: waits_for("ImagePullBackOff", pod))
+        waiting, other = pod.status.container_statuses[0].state.waiting, pod.status.container_statuses[1].state
+        assert waiting is not None
+        assert 'image "data:1" says nothing of what it holds' in waiting.message
+        assert other.running is not None
         await w.delete()
 
 

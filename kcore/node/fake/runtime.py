@@ -10,7 +10,7 @@ from functools import lru_cache
 import anyio
 from anyio.abc import ByteReceiveStream, ByteSendStream, ByteStream, TaskStatus
 
-from kcore.api.core_v1 import ContainerStatus, Pod
+from kcore.api.core_v1 import Container, ContainerStatus, Pod, Volume
 from kcore.api.timestamp import parse
 from kcore.kit.clock import Chance, Clock
 from kcore.node.containers import all_containers
@@ -40,6 +40,7 @@ from kcore.node.runtime import (
 __all__ = ["FakeRuntime"]
 
 OnTimer = Callable[[], None]
+PutImage = Callable[[str, str, Image], None]
 UNREADY = Health(started=False, ready=False)
 
 
@@ -106,9 +107,19 @@ class FakeRuntime:
         self._states[uid] = self.state(uid)._replace(sandbox=Sandbox(uid, ip, self._clock.now()))
 
     def pull_image(self, pod: Pod, container: AnyContainer) -> None:
+        before = self.state(pod.metadata.uid).images.get(container.image)
+        self._pull(pod, container, before, "image", self._put_image)
+
+    def pull_volume(self, pod: Pod, volume: Volume) -> None:
+        """By the script of a container of the volume's name."""
+        source = volume.image
+        assert source is not None
+        shown = Container(name=volume.name, image=source.reference, image_pull_policy=source.pull_policy)
+        self._pull(pod, shown, self.state(pod.metadata.uid).volumes.get(source.reference), "volume", self._put_volume)
+
+    def _pull(self, pod: Pod, container: AnyContainer, before: Image | None, kind: str, put: PutImage) -> None:
         uid, name, now = pod.metadata.uid, container.image, self._clock.now()
-        script, before = script_of(pod, container), self.state(uid).images.get(name)
-        failures = before.failures if before is not None else 0
+        script, failures = script_of(pod, container), before.failures if before is not None else 0
         present = self._present.setdefault(pod.spec.node_name, {})
         was_present = name in present and container.image_pull_policy != "Always"
         seconds = 0.0 if was_present else self._jittered(script.pull_seconds, script)
@@ -118,10 +129,10 @@ class FakeRuntime:
             id_, size = _image_of(name)
             image = Image(id_, size, was_present, now, now + seconds)
         if seconds:
-            self._put_image(uid, name, Image(started_at=now, failures=failures))
-            self._at(uid, f"image {name}", seconds, lambda: self._pulled(pod, name, image))
+            put(uid, name, Image(started_at=now, failures=failures))
+            self._at(uid, f"{kind} {name}", seconds, lambda: self._pulled(pod, name, image, put))
         else:
-            self._pulled(pod, name, image)
+            self._pulled(pod, name, image, put)
 
     def start_container(self, pod: Pod, container: AnyContainer, restart_count: int, crashes: int) -> None:
         uid, state = pod.metadata.uid, self.state(pod.metadata.uid)
@@ -173,7 +184,10 @@ class FakeRuntime:
             del self._uids[pod.spec.node_name][uid]
         state = self._states.pop(uid, None)
         if state is not None:
-            for name in (*state.containers, *(f"image {name}" for name in state.images)):
+            pulls = [
+                f"{kind} {name}" for kind, of in (("image", state.images), ("volume", state.volumes)) for name in of
+            ]
+            for name in (*state.containers, *pulls):
                 self._cancel(uid, name)
         self._tell(uid)
 
@@ -277,10 +291,15 @@ class FakeRuntime:
     def _container(self, uid: str, name: str) -> AnyContainer | None:
         return next((c for c in all_containers(self._pods[uid]) if c.name == name), None)
 
-    def _pulled(self, pod: Pod, name: str, image: Image) -> None:
+    def _pulled(self, pod: Pod, name: str, image: Image, put: PutImage) -> None:
         if image.id:
             self._present.setdefault(pod.spec.node_name, {})[name] = image
-        self._put_image(pod.metadata.uid, name, image)
+        put(pod.metadata.uid, name, image)
+
+    def _put_volume(self, uid: str, name: str, image: Image) -> None:
+        state = self.state(uid)
+        self._states[uid] = state._replace(volumes={**state.volumes, name: image})
+        self._on_change(uid)
 
     def _put_image(self, uid: str, name: str, image: Image) -> None:
         state = self.state(uid)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 from kcore.api.core_v1 import Pod, PodSecurityContext, SecurityContext, VolumeMount
@@ -24,11 +25,14 @@ class Prepared(NamedTuple):
 
     image: ImageInfo
     folders: Mapping[str, Path]
+    """Of volumes, by their names."""
     hosts: Path
     resolver: Path
     """Present where a pod has a configuration of its own."""
     last_words: Path
     log_path: Path
+    roots: Mapping[str, Path] = MappingProxyType({})
+    """The folders of images that volumes show, which nobody may change, by the images' names."""
 
 
 def container_config(
@@ -86,9 +90,11 @@ def _user(pod: PodSecurityContext, container: SecurityContext) -> User:
 
 
 def _mounts(pod: Pod, container: AnyContainer, variables: Mapping[str, str], prepared: Prepared) -> Iterator[Mount]:
+    shown = {volume.name: volume.image.reference for volume in pod.spec.volumes if volume.image is not None}
+    roots = {name: prepared.roots[reference] for name, reference in shown.items() if reference in prepared.roots}
     for mount in container.volume_mounts:
-        path = _mounted_path(mount, variables, prepared.folders)
-        yield Mount(path, mount.mount_path, mount.read_only)
+        path = _mounted_path(mount, variables, {**prepared.folders, **roots}, may_make=mount.name not in roots)
+        yield Mount(path, mount.mount_path, mount.read_only or mount.name in roots)
     if not any(mount.mount_path == "/etc/hosts" for mount in container.volume_mounts) and not pod.spec.host_network:
         yield Mount(prepared.hosts, "/etc/hosts")
     if prepared.resolver.exists():
@@ -99,7 +105,9 @@ def _mounts(pod: Pod, container: AnyContainer, variables: Mapping[str, str], pre
     yield Mount(prepared.last_words, container.termination_message_path or TERMINATION_LOG)
 
 
-def _mounted_path(mount: VolumeMount, variables: Mapping[str, str], folders: Mapping[str, Path]) -> Path:
+def _mounted_path(
+    mount: VolumeMount, variables: Mapping[str, str], folders: Mapping[str, Path], *, may_make: bool
+) -> Path:
     if mount.name not in folders:
         raise ConfigError(f'no volume "{mount.name}" for the mount at {mount.mount_path}')
     folder = folders[mount.name]
@@ -110,6 +118,8 @@ def _mounted_path(mount: VolumeMount, variables: Mapping[str, str], folders: Map
         raise ConfigError(f'subPath "{inner}" must stay within its volume')
     path = folder / inner
     if not path.exists():
+        if not may_make:
+            raise ConfigError(f'subPath "{inner}" is not in the image of the volume')
         path.mkdir(mode=0o750, parents=True)
     resolved = path.resolve()
     if not resolved.is_relative_to(folder.resolve()):

@@ -41,6 +41,8 @@ class LocalPod:
         self.state: RuntimeState = NOTHING
         self.folders: Mapping[str, Path] = {}
         self.images: dict[str, ImageInfo] = {}
+        self.roots: dict[str, Path] = {}
+        """What the images hold that volumes show, by their names in the pod."""
         self.ids: dict[str, str] = {}
         """The runtime's ids of the current attempts, by container."""
         self.stopping: set[str] = set()

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import anyio
 from anyio.to_thread import run_sync
 
-from kcore.api.core_v1 import Pod
+from kcore.api.core_v1 import ImageVolumeSource, Pod
 from kcore.node.cri import ContainerInfo, CriError, ImageInfo, RuntimeService, SandboxConfig
 from kcore.node.kuberuntime.container_config import Prepared, container_config
 from kcore.node.kuberuntime.environment import ConfigError, Surroundings, environment
@@ -83,8 +83,39 @@ class Preparation:
             self._table.tell(local, "Warning", "FailedMount", str(error))
 
     async def pull(self, local: LocalPod, container: AnyContainer, failures: int) -> None:
-        name, policy, began = container.image, container.image_pull_policy, self._table.clock.now()
-        reason, error = "", ""
+        def flaw(info: ImageInfo) -> str:
+            if container.command or info.command:
+                return ""
+            return (
+                f'image "{container.image}" says nothing of what to run: give the container a command, '
+                "or describe the image in the images file (--images-file)"
+            )
+
+        info, image = await self._pulled(local, container.image, container.image_pull_policy, failures, flaw)
+        if image.id:
+            local.images[container.image] = info
+        self._table.put_image(local, container.image, image)
+
+    async def pull_volume(self, local: LocalPod, source: ImageVolumeSource, failures: int) -> None:
+        name = source.reference
+
+        def flaw(info: ImageInfo) -> str:
+            if info.root is None:
+                return (
+                    f'image "{name}" says nothing of what it holds: give it a root in the images file (--images-file)'
+                )
+            return "" if info.root.is_dir() else f'{info.root}, the root of image "{name}", is not a folder'
+
+        info, image = await self._pulled(local, name, source.pull_policy, failures, flaw)
+        if image.id and info.root is not None:
+            local.roots[name] = info.root
+        self._table.put_volume(local, name, image)
+
+    async def _pulled(
+        self, local: LocalPod, name: str, policy: str, failures: int, flaw: Callable[[ImageInfo], str]
+    ) -> tuple[ImageInfo, Image]:
+        """Pull an image. `flaw` tells why one that is there is of no use; empty: it is."""
+        began, reason, error = self._table.clock.now(), "", ""
         for reference in local.pod.spec.image_pull_secrets:
             if self._references.secret(local.pod.metadata.namespace, reference.name) is None:
                 message = (
@@ -98,22 +129,15 @@ class Preparation:
             if policy == "Never" and not info.was_present:
                 reason = "ErrImageNeverPull"
                 error = f'Container image "{name}" is not present with pull policy of Never'
-            elif not (container.command or info.command):
+            elif error := await run_sync(flaw, info):
                 reason = "ErrImagePull"
-                error = (
-                    f'image "{name}" says nothing of what to run: give the container a command, '
-                    "or describe the image in the images file (--images-file)"
-                )
         except CriError as refused:
             reason, error = "ErrImagePull", str(refused)
         now = self._table.clock.now()
         if error:
-            image = Image("", 0, False, began, now, error, failures + 1, reason)
-        else:
-            local.images[name] = info
-            was_present = info.was_present and policy != "Always"
-            image = Image(info.id, info.size_bytes, was_present, began, now)
-        self._table.put_image(local, name, image)
+            return info, Image("", 0, False, began, now, error, failures + 1, reason)
+        was_present = info.was_present and policy != "Always"
+        return info, Image(info.id, info.size_bytes, was_present, began, now)
 
     async def create(self, local: LocalPod, container: AnyContainer, record: ContainerRecord) -> ContainerInfo:
         pod, sandbox = local.pod, local.state.sandbox
@@ -138,6 +162,7 @@ class Preparation:
             folder / "resolv.conf",
             self._table.last_words_path(pod, container.name, record.restart_count),
             self._table.log_path(pod, container.name, record.restart_count),
+            local.roots,
         )
         labels = labels_of(pod, container, record, sandbox.ip)
         config = await run_sync(container_config, pod, container, record.restart_count, variables, prepared, labels)

@@ -9,7 +9,7 @@ import anyio
 from anyio.abc import ByteStream, TaskStatus
 from anyio.to_thread import run_sync
 
-from kcore.api.core_v1 import Pod
+from kcore.api.core_v1 import Pod, Volume
 from kcore.client.events import EventBroadcaster
 from kcore.kit.clock import Clock
 from kcore.node.containers import all_containers
@@ -139,6 +139,15 @@ class KubeRuntime:
         self._table.put_image(local, container.image, Image(started_at=self._table.clock.now(), failures=failures))
         self._table.spawn(self._preparation.pull, local, container, failures)
 
+    def pull_volume(self, pod: Pod, volume: Volume) -> None:
+        local, source = self._table.pods[pod.metadata.uid], volume.image
+        assert source is not None
+        before = local.state.volumes.get(source.reference)
+        failures = before.failures if before is not None else 0
+        image = Image(started_at=self._table.clock.now(), failures=failures)
+        self._table.put_volume(local, source.reference, image)
+        self._table.spawn(self._preparation.pull_volume, local, source, failures)
+
     def start_container(self, pod: Pod, container: AnyContainer, restart_count: int, crashes: int) -> None:
         local = self._table.pods[pod.metadata.uid]
         local.pod = pod
@@ -196,7 +205,7 @@ class KubeRuntime:
             name: image
             for local in self._table.pods.values()
             if local.pod.spec.node_name == node
-            for name, image in local.state.images.items()
+            for name, image in (*local.state.images.items(), *local.state.volumes.items())
             if image.id
         }
         return list(found.items())

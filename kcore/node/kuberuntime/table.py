@@ -78,6 +78,9 @@ class PodTable:
     def put_image(self, local: LocalPod, name: str, image: Image) -> None:
         self.set(local, local.state._replace(images={**local.state.images, name: image}))
 
+    def put_volume(self, local: LocalPod, name: str, image: Image) -> None:
+        self.set(local, local.state._replace(volumes={**local.state.volumes, name: image}))
+
     def set(self, local: LocalPod, state: RuntimeState) -> None:
         local.state = state
         self.on_change(local.pod.metadata.uid)

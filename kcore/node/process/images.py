@@ -6,6 +6,7 @@
         args: [-m, http.server]        # both as ENTRYPOINT and CMD of an image
         env: {PYTHONUNBUFFERED: "1"}
         workingDir: /srv
+        root: rootfs/python            # what it holds, for volumes that show it; beside this file unless absolute
 
 The first pattern that matches counts. An image that none matches is there as well, with nothing in it: a container that
 brings its own command can use it.
@@ -36,6 +37,7 @@ class Entry(NamedTuple):
     args: Sequence[str]
     env: Mapping[str, str]
     working_dir: str
+    root: Path | None
 
 
 class ImagesFile:
@@ -49,7 +51,8 @@ class ImagesFile:
         digest = f"sha256:{hashlib.sha256(image.encode()).hexdigest()}"
         for entry in self._entries:
             if fnmatchcase(image, entry.pattern) or fnmatchcase(name, entry.pattern):
-                return ImageInfo(digest, 0, entry.command, entry.args, entry.env, entry.working_dir, was_present=True)
+                _, command, args, env, working_dir, root = entry
+                return ImageInfo(digest, 0, command, args, env, working_dir, was_present=True, root=root)
         return ImageInfo(digest, was_present=True)
 
 
@@ -68,10 +71,15 @@ def _entry(path: Path, number: int, tree: Any) -> Entry:
     where = f"{path}: images[{number}]"
     if not isinstance(tree, Mapping) or not isinstance(tree.get("image"), str):
         raise ImagesFileError(f'{where} has no "image"')
-    if unknown := set(tree) - {"image", "command", "args", "env", "workingDir"}:
+    if unknown := set(tree) - {"image", "command", "args", "env", "workingDir", "root"}:
         raise ImagesFileError(f"{where} has an unknown field {min(unknown)!r}")
     command, args, env = tree.get("command") or (), tree.get("args") or (), tree.get("env") or {}
     if isinstance(command, str) or isinstance(args, str) or not isinstance(env, Mapping):
         raise ImagesFileError(f"{where}: command and args are lists, env is a mapping")
+    root = tree.get("root")
+    if root is not None and not isinstance(root, str):
+        raise ImagesFileError(f"{where}: root is the path of a folder")
     texts = {str(name): str(value) for name, value in env.items()}
-    return Entry(tree["image"], [*map(str, command)], [*map(str, args)], texts, str(tree.get("workingDir") or ""))
+    folder = path.absolute().parent / root if root else None
+    working_dir = str(tree.get("workingDir") or "")
+    return Entry(tree["image"], [*map(str, command)], [*map(str, args)], texts, working_dir, folder)

@@ -61,9 +61,11 @@ class VolumeManager:
         self._tokens: dict[str, dict[tuple[str, str], tuple[str, float]]] = {}
 
     async def prepare(self, pod: Pod, addresses: PodAddresses) -> Mapping[str, Path]:
-        """Have all volumes of a pod ready, with what they should hold now. Gives their folders by name."""
+        """Have all volumes of a pod ready but images, with what they should hold now. Gives their folders by name."""
         folders = {}
         for volume in pod.spec.volumes:
+            if volume.image is not None:
+                continue  # pulled when a container needs it
             try:
                 folders[volume.name] = await self._prepare(pod, volume, addresses)
             except (VolumeError, OSError) as error:
