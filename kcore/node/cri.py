@@ -94,6 +94,8 @@ class ContainerConfig(NamedTuple):
     hostname: str = ""
     user: User = User()
     limits: Limits = Limits()
+    limitable: bool = False
+    """Whether limits may come while it runs."""
     stdin: bool = False
     stdin_once: bool = False
     """Whether the input ends with the first who was attached to it."""

@@ -406,6 +406,24 @@ async def test_a_container_that_outgrows_its_memory_is_killed(folder: Path) -> N
         assert (state.reason, state.exit_code) == ("OOMKilled", 137)
 
 
+@pytest.mark.skipif(not usable(), reason="no cgroups can be made here")
+async def test_a_limit_that_comes_with_a_resize_is_kept(folder: Path) -> None:
+    async with processes(folder, isolate=False) as w, w.kubelet():
+        resources = ResourceRequirements(requests={"memory": "16Mi"})
+        script = (
+            f"until test -e {folder}/go; do sleep 0.05; done; exec {sys.executable} -c 'x = bytearray(500_000_000)'"
+        )
+        await w.create(given(shell(script, resources=resources), restart_policy="Never"))
+        pod = await w.until_pod(running)
+        limited = replace(pod.spec.containers[0], resources=replace(resources, limits={"memory": "64Mi"}))
+        await w.client.update(replace(pod, spec=replace(pod.spec, containers=(limited,))), subresource="resize")
+        await w.until_pod(lambda pod: pod.status.container_statuses[0].resources == limited.resources)
+        (folder / "go").touch()
+        state = (await w.until_pod(ended)).status.container_statuses[0].state.terminated
+        assert state is not None
+        assert (state.reason, state.exit_code) == ("OOMKilled", 137)
+
+
 async def test_a_resize_changes_what_runs_and_starts_again_what_has_to(folder: Path) -> None:
     def sized(cpu: str, memory: str) -> ResourceRequirements:
         return ResourceRequirements(requests={"cpu": cpu, "memory": memory}, limits={"cpu": "1", "memory": "1Gi"})

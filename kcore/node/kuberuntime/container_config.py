@@ -63,6 +63,7 @@ def container_config(
         hostname="" if pod.spec.host_network else hostname_of(pod),
         user=user,
         limits=limits_of(container),
+        limitable=pod.status.qos_class != "BestEffort",  # what asks for nothing never may
         stdin=container.stdin,
         stdin_once=container.stdin_once,
         tty=container.tty,

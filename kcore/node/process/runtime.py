@@ -91,6 +91,8 @@ class ProcessRuntime:
             self._isolated = hello["isolated"]
             if not self._isolated:
                 log.warning("pods share the machine's files: volumes are links, paths rewritten", why=hello["why"])
+            if not hello["cgroups"]:
+                log.warning("limits of CPU and memory are not kept: no cgroups can be made here")
             task_status.started()
             await shim.lost.wait()
             raise CriError("the shim has ended, and all containers with it")
@@ -224,7 +226,7 @@ class ProcessRuntime:
             "stdin_once": config.stdin_once,
             "tty": config.tty,
             "log_path": str(config.log_path),
-            "cgroup": id_ if config.limits != Limits() else "",
+            "cgroup": id_ if config.limitable or config.limits != Limits() else "",
             "labels": dict(config.labels),
         }
 
