@@ -15,6 +15,7 @@ from kcore.api.timestamp import parse
 from kcore.kit.clock import Chance, Clock
 from kcore.node.containers import all_containers
 from kcore.node.fake.answers import ScriptedExecution, answer_of, written
+from kcore.node.fake.probes import answers_of
 from kcore.node.fake.script import SIGKILLED, SIGTERMED, Script, script_of
 from kcore.node.fake.usage import usage_of
 from kcore.node.logs import LogFilter, tail_of
@@ -245,7 +246,15 @@ class FakeRuntime:
         return self._usage(uid)
 
     def probed(self, uid: str) -> Mapping[tuple[str, str, bool], int]:
-        return {}  # nobody asks: a script says how healthy its containers are
+        pod, now = self._pods.get(uid), self._clock.now()
+        counts: dict[tuple[str, str, bool], int] = {}
+        for container in all_containers(pod) if pod is not None else ():
+            record = self.state(uid).containers.get(container.name)
+            if pod is None or record is None or not record.running:
+                continue
+            for kind, good, bad in answers_of(container, record, script_of(pod, container), now):
+                counts[container.name, kind, True], counts[container.name, kind, False] = good, bad
+        return {answered: count for answered, count in counts.items() if count}
 
     async def node_stats(self, node: str) -> NodeUsage:
         used = [figures for uid in self._uids.get(node, ()) for figures in self._usage(uid).values()]
