@@ -16,8 +16,9 @@ from kcore.api.field import quote
 from kcore.api.meta_v1 import ObjectMeta
 from kcore.client.informer import Informer
 from kcore.kit.clock import Clock
+from kcore.node.local_pod import LocalPod
 from kcore.node.nodes import NodeKeeper
-from kcore.node.pods import LocalPod, PodKeeper
+from kcore.node.pods import PodKeeper
 from kcore.node.runtime import Execution, LogOptions, NotRunning, UnsupportedByRuntime
 from kcore.node.summary import summary
 from kcore.registry.connecting.log_options import PodLogOptions

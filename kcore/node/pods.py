@@ -22,7 +22,8 @@ from kcore.client.informer import Informer, key_of
 from kcore.client.workqueue import WorkQueue
 from kcore.kit.clock import Clock
 from kcore.node.addresses import RangeExhausted
-from kcore.node.allocation import DEFERRED, Allocation, ResizeEvent
+from kcore.node.allocation import DEFERRED, ResizeEvent
+from kcore.node.local_pod import LocalPod, question
 from kcore.node.nodes import NodeKeeper, ServedNode
 from kcore.node.pod_admission import demand_of, rejection
 from kcore.node.pod_events import back_off_events, events_between
@@ -41,7 +42,7 @@ from kcore.node.pod_lifecycle import (
 from kcore.node.pod_phase import TERMINAL, PodPhase
 from kcore.node.pod_status import pod_status
 from kcore.node.pressure import Shortage, victim
-from kcore.node.runtime import NOTHING, RuntimeState
+from kcore.node.runtime import NOTHING
 from kcore.node.sources.static_pods import StaticPods, is_mirror
 
 __all__ = ["BY_NODE", "PodKeeper"]
@@ -53,27 +54,6 @@ RETRY_SANDBOX_SECONDS = 10.0
 RETRY_MIRROR_SECONDS = 10.0
 
 log = structlog.get_logger(__name__)
-
-
-class LocalPod:
-    """What the process knows of a pod beyond its object."""
-
-    __slots__ = ("allocation", "answered", "key", "node", "rejected", "reported", "seen", "stepping", "uid", "wake_at")
-
-    def __init__(self, key: str, pod: Pod, node: ServedNode) -> None:
-        self.key = key
-        self.uid = pod.metadata.uid
-        self.allocation = Allocation(pod)
-        self.node = node
-        self.reported: RuntimeState = NOTHING
-        """The runtime state of which events have been told."""
-        self.seen: Pod | None = None
-        self.answered: object = None
-        """The `_question` to which the pod's status is the answer."""
-        self.wake_at: float | None = None
-        self.stepping = False
-        self.rejected: PodPhase | None = None
-        """Why the node did not take it."""
 
 
 class PodKeeper:
@@ -252,7 +232,7 @@ class PodKeeper:
         if gone:
             await self._delete(pod)
         if node.runtime.state(local.uid) is state:
-            local.answered = _question(pod, node)
+            local.answered = question(pod, node)
 
     def _wanted(self, key: str) -> Pod | None:
         """What is to run under that name: a static pod before one of the API server, and never a mirror."""
@@ -317,7 +297,7 @@ class PodKeeper:
     def _nothing_new(self, pod: Pod, local: LocalPod) -> bool:
         """Whether this is only the echo of what we wrote ourselves, or an edit that stands."""
         return (
-            _question(pod, local.node) == local.answered
+            question(pod, local.node) == local.answered
             and local.node.runtime.state(local.uid) is local.reported
             and (local.wake_at is None or self._clock.now() < local.wake_at)
         )
@@ -428,13 +408,3 @@ class PodKeeper:
 
 def _node_of(pod: Pod) -> tuple[str, ...]:
     return (pod.spec.node_name,) if pod.spec.node_name else ()
-
-
-def _question(pod: Pod, node: ServedNode) -> object:
-    """What of a pod, beside its runtime, its status is the answer to."""
-    metadata, status = pod.metadata, pod.status
-    if not node.runtime.editable:
-        return metadata.resource_version
-    gates = [gate.condition_type for gate in pod.spec.readiness_gates]
-    open_gates = [c.type for c in status.conditions if c.type in gates and c.status == "True"] if gates else None
-    return metadata.generation, metadata.deletion_timestamp, status.phase, status.pod_ip, open_gates

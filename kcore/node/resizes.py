@@ -28,7 +28,9 @@ def is_resized(container: AnyContainer, record: ContainerRecord) -> bool:
 def needs_restart(container: AnyContainer, record: ContainerRecord) -> bool:
     """Whether the resources of an attempt cannot become those of its container while it runs, by its policy."""
     before = record.resources
-    return before is not None and any(
+    if before is None or not container.resize_policy:
+        return False
+    return any(
         policy.restart_policy == "RestartContainer" and _changed(policy.resource_name, before, container.resources)
         for policy in container.resize_policy
     )
@@ -36,13 +38,14 @@ def needs_restart(container: AnyContainer, record: ContainerRecord) -> bool:
 
 def in_progress(pod: Pod, state: RuntimeState) -> bool:
     """Whether anything of `pod`, as it was allotted, runs with other resources as yet."""
-    return any(
-        (record := state.containers.get(container.name)) is not None
-        and not record.failed_to_start
-        and (record.running or record.stop_by is not None)
-        and is_resized(container, record)
-        for container in (*pod.spec.init_containers, *pod.spec.containers)
-    )
+    for containers in (pod.spec.init_containers, pod.spec.containers):
+        for container in containers:
+            record = state.containers.get(container.name)
+            if record is None or record.resources is None or record.resources == container.resources:
+                continue  # nearly always
+            if record.started_at and (record.running or record.stop_by is not None) and is_resized(container, record):
+                return True
+    return False
 
 
 def _changed(name: str, one: ResourceRequirements, other: ResourceRequirements) -> bool:

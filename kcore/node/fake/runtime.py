@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
-from functools import lru_cache
 
 import anyio
 from anyio.abc import ByteReceiveStream, ByteSendStream, ByteStream, TaskStatus
 
-from kcore.api.core_v1 import Container, ContainerStatus, Pod, Volume
-from kcore.api.timestamp import parse
+from kcore.api.core_v1 import Container, Pod, Volume
 from kcore.kit.clock import Chance, Clock
 from kcore.node.containers import all_containers
 from kcore.node.fake.answers import ScriptedExecution, answer_of, written
+from kcore.node.fake.images import image_of
+from kcore.node.fake.past import record_of
 from kcore.node.fake.probes import answers_of
 from kcore.node.fake.script import SIGKILLED, SIGTERMED, Script, script_of
 from kcore.node.fake.usage import usage_of
@@ -84,7 +83,7 @@ class FakeRuntime:
         status, uid = pod.status, pod.metadata.uid
         self._keep(pod)
         statuses = (*status.init_container_statuses, *status.container_statuses, *status.ephemeral_container_statuses)
-        records = {s.name: record for s in statuses if (record := _record(s)) is not None}
+        records = {s.name: record for s in statuses if (record := record_of(s)) is not None}
         sandbox = Sandbox(uid, status.pod_ip, self._clock.now()) if status.pod_ip else None
         images = {
             c.image: Image(id=records[c.name].image_id, was_present=True)
@@ -127,7 +126,7 @@ class FakeRuntime:
         if script.pull_fails(failures):
             image = Image(started_at=now, finished_at=now + seconds, error=script.pull_error, failures=failures + 1)
         else:
-            id_, size = _image_of(name)
+            id_, size = image_of(name)
             image = Image(id_, size, was_present, now, now + seconds)
         if seconds:
             put(uid, name, Image(started_at=now, failures=failures))
@@ -439,53 +438,9 @@ class _LogStream(ByteReceiveStream):
         self._closed = True
 
 
-@lru_cache(maxsize=1024)
-def _image_of(name: str) -> tuple[str, int]:
-    """The id and size of the image that is always behind a name."""
-    digest = hashlib.sha256(name.encode()).hexdigest()
-    return f"{_repository(name)}@sha256:{digest}", 10_000_000 + int(digest[:6], 16) * 10
-
-
 def _dead(container: AnyContainer) -> Health:
     return Health(live=False, message=f"Container {container.name} failed liveness probe, will be restarted")
 
 
 def _ignore(uid: str) -> None:
     """Nobody listens yet."""
-
-
-def _record(status: ContainerStatus) -> ContainerRecord | None:
-    """The record of a container whose status was written before."""
-    running = status.state.running
-    ended = status.state.terminated or (status.last_state.terminated if status.state.waiting else None)
-    if running is None and ended is None:
-        return None
-    state = running or ended
-    assert state is not None
-    return ContainerRecord(
-        name=status.name,
-        id=status.container_id or (ended.container_id if ended else ""),
-        image_id=status.image_id,
-        restart_count=status.restart_count,
-        crashes=status.restart_count,
-        started_at=parse(state.started_at) if state.started_at else 1.0,
-        finished_at=(parse(ended.finished_at) if ended.finished_at else 1.0) if ended else 0.0,
-        exit_code=ended.exit_code if ended else 0,
-        signal=ended.signal if ended else 0,
-        message=ended.message if ended else "",
-        image=status.image,
-        reason=ended.reason if ended and ended.reason not in ("Completed", "Error") else "",
-        health=Health(started=status.started is not False, ready=status.ready) if running else HEALTHY,
-        resources=status.resources,
-    )
-
-
-def _repository(image: str) -> str:
-    """The full repository of an image name: `nginx:1` -> `docker.io/library/nginx`."""
-    name = image.partition("@")[0]
-    head, _, last = name.rpartition("/")
-    repository = f"{head}/{last.partition(':')[0]}" if head else last.partition(":")[0]
-    registry = repository.partition("/")[0] if head else ""
-    if "." in registry or ":" in registry or registry == "localhost":
-        return repository
-    return f"docker.io/{repository}" if "/" in repository else f"docker.io/library/{repository}"
