@@ -89,7 +89,8 @@ class HttpClient:
 
     async def get(self, kind: type[T] | Kind, name: str, namespace: str = "") -> T:
         kind = self._kind(kind)
-        return _decode(kind, await self._send("GET", _path(kind, namespace, name)))  # type: ignore[no-any-return]
+        found: T = _decode(kind, await self._send("GET", _path(kind, namespace, name)))
+        return found
 
     async def get_scale(self, kind: type[Any] | Kind, name: str, namespace: str = "") -> Scale:
         return _scale(await self._send("GET", _path(self._kind(kind), namespace, name, "scale")))
@@ -151,12 +152,14 @@ class HttpClient:
         kind = self._kind(type(obj))
         query = {"dryRun": "All" if dry_run else ""}
         answer = await self._send("POST", _path(kind, obj.metadata.namespace), query, _document(kind, obj))
-        return _decode(kind, answer)  # type: ignore[no-any-return]
+        created: T = _decode(kind, answer)
+        return created
 
     async def update(self, obj: T, *, subresource: str = "") -> T:
         kind, metadata = self._kind(type(obj)), obj.metadata
         path = _path(kind, metadata.namespace, metadata.name, subresource)
-        return _decode(kind, await self._send("PUT", path, body=_document(kind, obj)))  # type: ignore[no-any-return]
+        updated: T = _decode(kind, await self._send("PUT", path, body=_document(kind, obj)))
+        return updated
 
     async def patch(
         self,
@@ -171,7 +174,8 @@ class HttpClient:
         kind = self._kind(kind)
         path = _path(kind, namespace, name, subresource)
         answer = await self._send("PATCH", path, body=_encode(patch), content_type=patch_type.value)
-        return _decode(kind, answer)  # type: ignore[no-any-return]
+        patched: T = _decode(kind, answer)
+        return patched
 
     async def delete(
         self, kind: type[T] | Kind, name: str, namespace: str = "", options: DeleteOptions | None = None

@@ -98,7 +98,8 @@ class LocalClient:
 
     async def get(self, kind: type[T] | Kind, name: str, namespace: str = "") -> T:
         request = self._request("get", kind, namespace, name)
-        return _object(await converted(lambda: self._registry.get(request)))  # type: ignore[no-any-return]
+        found: T = _object(await converted(lambda: self._registry.get(request)))
+        return found
 
     async def get_scale(self, kind: type[Any] | Kind, name: str, namespace: str = "") -> Scale:
         request = self._request("get", kind, namespace, name, "scale")
@@ -165,13 +166,15 @@ class LocalClient:
     async def create(self, obj: T, *, dry_run: bool = False) -> T:
         metadata = obj.metadata
         request = self._request("create", type(obj), metadata.namespace, metadata.name, dry_run=dry_run)
-        return _object(await self._registry.create(request, _copy(obj)))  # type: ignore[no-any-return]
+        created: T = _object(await self._registry.create(request, _copy(obj)))
+        return created
 
     async def update(self, obj: T, *, subresource: str = "") -> T:
         metadata = obj.metadata
         request = self._request("update", type(obj), metadata.namespace, metadata.name, subresource)
         answer = await self._registry.report(request, obj) or await self._registry.update(request, _fresh(obj))
-        return _object(answer)  # type: ignore[no-any-return]
+        updated: T = _object(answer)
+        return updated
 
     async def patch(
         self,
@@ -184,7 +187,8 @@ class LocalClient:
         subresource: str = "",
     ) -> T:
         request = self._request("patch", kind, namespace, name, subresource)
-        return _object(await self._registry.patch(request, patch_type, _encode(patch)))  # type: ignore[no-any-return]
+        patched: T = _object(await self._registry.patch(request, patch_type, _encode(patch)))
+        return patched
 
     async def delete(
         self, kind: type[T] | Kind, name: str, namespace: str = "", options: DeleteOptions | None = None

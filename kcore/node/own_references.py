@@ -6,7 +6,7 @@ is about to use them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import anyio
@@ -18,7 +18,7 @@ from kcore.api.object import Object
 from kcore.api.pod_references import Reference, pod_references
 from kcore.client.client import Client
 from kcore.client.informer import Informer, Informers
-from kcore.node.registration import internal_ip
+from kcore.node.references import Surroundings
 
 __all__ = ["OwnReferences"]
 
@@ -29,15 +29,14 @@ _FOLLOWED: Mapping[str, type[Object]] = {"configmaps": ConfigMap, "secrets": Sec
 log = structlog.get_logger(__name__)
 
 
-class OwnReferences:
+class OwnReferences(Surroundings):
     """`References` for a kubelet that has its process to itself."""
 
     def __init__(self, client: Client, informers: Informers, node: str) -> None:
+        super().__init__(informers.of(Node, field_selector=f"metadata.name={node}"), informers.of(Service))
         self._client = client
         self._informers = informers
-        self._nodes = informers.of(Node, field_selector=f"metadata.name={node}")
         self._pods = informers.of(Pod, field_selector=f"spec.nodeName={node}")
-        self._services = informers.of(Service)
         self._followed: dict[Reference, Informer[Any]] = {}
         self._claims: dict[Reference, PersistentVolumeClaim] = {}
         self._volumes: dict[str, PersistentVolume] = {}
@@ -68,17 +67,6 @@ class OwnReferences:
 
     def volume(self, name: str) -> PersistentVolume | None:
         return self._volumes.get(name)
-
-    def services(self) -> Iterable[Service]:
-        return list(self._services.values())
-
-    def allocatable(self, pod: Pod) -> Mapping[str, str]:
-        node = self._nodes.get(pod.spec.node_name)
-        return node.status.allocatable if node is not None else {}
-
-    def host_ip(self, pod: Pod) -> str:
-        node = self._nodes.get(pod.spec.node_name)
-        return internal_ip(node) if node is not None else ""
 
     def _find(self, reference: Reference) -> Any:
         informer = self._followed.get(reference)

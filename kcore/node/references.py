@@ -8,10 +8,10 @@ from typing import Protocol
 
 from kcore.api.core_v1 import ConfigMap, Node, PersistentVolume, PersistentVolumeClaim, Pod, Secret, Service
 from kcore.api.object import Object
-from kcore.client.informer import Informers
+from kcore.client.informer import Informer, Informers
 from kcore.node.registration import internal_ip
 
-__all__ = ["Lookup", "References", "SharedReferences", "decoded"]
+__all__ = ["Lookup", "References", "SharedReferences", "Surroundings", "decoded"]
 
 
 def decoded(data: str) -> bytes:
@@ -48,16 +48,34 @@ class References(Lookup, Protocol):
     def host_ip(self, pod: Pod) -> str: ...
 
 
-class SharedReferences:
+class Surroundings:
+    """What every kubelet follows: Services, and its nodes."""
+
+    def __init__(self, nodes: Informer[Node], services: Informer[Service]) -> None:
+        self._nodes = nodes
+        self._services = services
+
+    def services(self) -> Iterable[Service]:
+        return list(self._services.values())
+
+    def allocatable(self, pod: Pod) -> Mapping[str, str]:
+        node = self._nodes.get(pod.spec.node_name)
+        return node.status.allocatable if node is not None else {}
+
+    def host_ip(self, pod: Pod) -> str:
+        node = self._nodes.get(pod.spec.node_name)
+        return internal_ip(node) if node is not None else ""
+
+
+class SharedReferences(Surroundings):
     """Out of the caches that the whole process shares."""
 
     def __init__(self, informers: Informers) -> None:
+        super().__init__(informers.of(Node), informers.of(Service))
         self._config_maps = informers.of(ConfigMap)
         self._secrets = informers.of(Secret)
-        self._services = informers.of(Service)
         self._claims = informers.of(PersistentVolumeClaim)
         self._volumes = informers.of(PersistentVolume)
-        self._nodes = informers.of(Node)
 
     async def look_for(self, pod: Pod) -> None:
         pass
@@ -82,14 +100,3 @@ class SharedReferences:
 
     def volume(self, name: str) -> PersistentVolume | None:
         return self._volumes.get(name)
-
-    def services(self) -> Iterable[Service]:
-        return list(self._services.values())
-
-    def allocatable(self, pod: Pod) -> Mapping[str, str]:
-        node = self._nodes.get(pod.spec.node_name)
-        return node.status.allocatable if node is not None else {}
-
-    def host_ip(self, pod: Pod) -> str:
-        node = self._nodes.get(pod.spec.node_name)
-        return internal_ip(node) if node is not None else ""
