@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
 from functools import lru_cache
 from pathlib import Path
 
@@ -113,6 +114,8 @@ class Cgroup:
 
 
 def _write(file: Path, text: str) -> None:
-    """A limit that the kernel does not take does not hold up the others."""
-    with contextlib.suppress(OSError):
+    """A limit that the kernel does not take does not hold up the others, but is told of."""
+    try:
         file.write_text(text)
+    except OSError as error:
+        sys.stderr.write(f"limit {text!r} is not kept: {error}\n")
